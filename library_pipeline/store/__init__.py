@@ -1,0 +1,1 @@
+"""Everything that is kept in PostgreSQL, and the embedded server that is there by default."""

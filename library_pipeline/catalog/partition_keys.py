@@ -1,0 +1,38 @@
+"""Component ids as Dagster partition keys, reversibly, whatever Unicode the CMS uses for its ids."""
+
+from __future__ import annotations
+
+import unicodedata
+from urllib.parse import unquote
+
+# Dagster's UI, CLI and backfills split or parse keys at commas, quotes, brackets and "...";
+# these ASCII characters are the ones that pass through all of them as they are.
+_PLAIN_ASCII = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
+
+
+def partition_key(component_id: str) -> str:
+    """Return the partition key of `component_id`; `component_id` undoes it.
+
+    Letters, digits and visible non-ASCII characters stay readable; everything else becomes
+    percent-encoded UTF-8. Raises ValueError for an empty id.
+    """
+    if not component_id:
+        raise ValueError("a component id must not be empty")
+    key = "".join(_escape(char) for char in component_id)
+    # Dagster reads "..." as a range; one escaped dot is enough to break it up.
+    while ".." in key:
+        key = key.replace("..", ".%2E")
+    return key
+
+
+def component_id(key: str) -> str:
+    """Return the component id that `partition_key` made `key` of."""
+    return unquote(key, errors="strict")
+
+
+def _escape(char: str) -> str:
+    if char in _PLAIN_ASCII:
+        return char
+    if not char.isascii() and unicodedata.category(char)[0] not in "CZ":
+        return char
+    return "".join(f"%{byte:02X}" for byte in char.encode())

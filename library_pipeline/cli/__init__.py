@@ -1,0 +1,5 @@
+"""The command line: `library-pipeline --help`."""
+
+from library_pipeline.cli.app import main
+
+__all__ = ["main"]

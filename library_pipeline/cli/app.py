@@ -1,0 +1,181 @@
+"""The commands and their options; each one's work is in a module of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from library_pipeline import __version__
+from library_pipeline.cli.console import console, expected_errors, fail
+
+app = typer.Typer(
+    help="Keep a visual index of a CMS's component library, and search it by picture.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # they could show secrets
+)
+
+Client = Annotated[str | None, typer.Option(help="Only components of this client.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what happens as it does.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@app.callback(invoke_without_command=True)
+def _about(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        console.print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def refresh(
+    full: Annotated[
+        bool, typer.Option("--full", help="Check every component, not just what changed.")
+    ] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Try the failed components again, now.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most this many components.")] = None,
+    client: Client = None,
+    allow_removals: Annotated[
+        bool,
+        typer.Option("--allow-removals", help="Remove what left the CMS, however much it is."),
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Bring the index up to date with the CMS. Ends with 1 if a component failed."""
+    from library_pipeline.cli.refresh import refresh_library  # noqa: PLC0415 - loads Dagster
+
+    if full and retry:
+        fail("--full and --retry exclude each other")
+    kind = "full" if full else "retry" if retry else "incremental"
+    with expected_errors():
+        result = refresh_library(
+            kind=kind,
+            client=client,
+            limit=limit,
+            allow_removals=allow_removals,
+            as_json=json,
+            verbose=verbose,
+        )
+    raise typer.Exit(0 if result.ok else 1)
+
+
+@app.command()
+def search(
+    picture: Annotated[
+        Path | None, typer.Argument(help="A PNG, JPEG, WebP or GIF file.", show_default=False)
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="Words instead of a picture.")] = None,
+    like: Annotated[str | None, typer.Option(help="The id of a component to resemble.")] = None,
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many results.")] = 10,
+    client: Client = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Also write the results as a picture, to this PNG file.")
+    ] = None,
+) -> None:
+    """Find the components that look like a picture, fit a text or resemble a component."""
+    from library_pipeline.cli.search import Question, search_library  # noqa: PLC0415
+
+    if sum(question is not None for question in (picture, text, like)) != 1:
+        fail("ask by exactly one of: PICTURE, --text, --like")
+    with expected_errors():
+        search_library(Question(picture, text, like), k=k, client=client, as_json=json, sheet=sheet)
+
+
+@app.command()
+def status(
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show what is indexed, the last refreshes and the components that failed."""
+    from library_pipeline.cli.status import show_status  # noqa: PLC0415
+
+    with expected_errors():
+        show_status(as_json=json)
+
+
+@app.command()
+def dev(
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Over the demo library, with its sample CMS.")
+    ] = False,
+    port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000,
+    search_port: Annotated[int, typer.Option(help="Port of the search page.")] = 8400,
+) -> None:
+    """Run the Dagster UI and daemon, and the search page, until Ctrl-C."""
+    from library_pipeline.cli.dev import run_dev  # noqa: PLC0415
+
+    with expected_errors():
+        raise typer.Exit(run_dev(demo=demo, port=port, search_port=search_port))
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port of the search page.")] = 8400,
+) -> None:
+    """Serve the search page."""
+    from library_pipeline.web.server import serve as run  # noqa: PLC0415
+
+    with expected_errors():
+        run(host, port)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where the demo lives and writes.")] = Path("demo"),
+) -> None:
+    """Index the sample library end to end, change it, refresh it and search it."""
+    from library_pipeline.cli.demo import run_demo  # noqa: PLC0415
+
+    with expected_errors():
+        raise typer.Exit(run_demo(folder))
+
+
+@app.command()
+def sample_cms(
+    folder: Annotated[Path | None, typer.Argument(help="A folder of bundles.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8500,
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="SAMPLE_CMS_TOKEN", help="Ask for this bearer token."),
+    ] = None,
+    faults: Annotated[
+        bool, typer.Option("--faults", help="Let POST /_faults switch faults on.")
+    ] = False,
+) -> None:
+    """Serve a folder of bundles as a CMS: the reference for your own, and one to play with."""
+    from library_pipeline.sample_cms.server import serve as run  # noqa: PLC0415
+    from library_pipeline.shipped import shipped  # noqa: PLC0415
+
+    with expected_errors():
+        run(
+            folder or shipped("sample_library") / "components",
+            host=host,
+            port=port,
+            token=token,
+            allow_faults=faults,
+        )
+
+
+@app.command()
+def env() -> None:
+    """Start the embedded server for this shell and print the variables that lead to it.
+
+    Use it as: eval "$(library-pipeline env)"
+    """
+    from library_pipeline.cli.env import print_environment  # noqa: PLC0415
+
+    with expected_errors():
+        print_environment()

@@ -1,0 +1,61 @@
+"""How the command line speaks: one console, one way to end with an error, quiet libraries."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import psycopg
+import structlog
+import typer
+from rich.console import Console
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+def fail(message: str, *, code: int = 2) -> NoReturn:
+    """Print what is wrong and end with `code`."""
+    errors.print("[bold red]error:[/] ", end="")
+    errors.print(message, markup=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+@contextmanager
+def expected_errors() -> Iterator[None]:
+    """End with a message instead of a traceback for errors that a person can do something about."""
+    from library_pipeline.bundles.store import BundleError  # noqa: PLC0415 - --help stays fast
+    from library_pipeline.encoders import EncoderError, ImageError  # noqa: PLC0415
+    from library_pipeline.search.finder import SearchError  # noqa: PLC0415
+    from library_pipeline.settings import SettingsError  # noqa: PLC0415
+    from library_pipeline.store.embedded import EmbeddedServerError  # noqa: PLC0415
+    from library_pipeline.store.migrate import MigrationError  # noqa: PLC0415
+
+    known = (
+        BundleError,
+        EmbeddedServerError,
+        EncoderError,
+        ImageError,
+        MigrationError,
+        SearchError,
+        SettingsError,
+    )
+    try:
+        yield
+    except known as error:
+        fail(str(error))
+    except psycopg.OperationalError as error:
+        fail(f"the database does not answer: {str(error).strip()}")
+    except FileNotFoundError as error:
+        fail(f"{error.filename or error}: there is no such file")
+
+
+def quiet_logs(*, verbose: bool) -> None:
+    """Keep progress readable: what matters is in the final table, the rest with --verbose."""
+    level = logging.INFO if verbose else logging.CRITICAL
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(errors.file),
+    )

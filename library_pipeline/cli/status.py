@@ -1,0 +1,70 @@
+"""`library-pipeline status`: what is indexed, what was done, what failed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from rich.table import Table
+
+from library_pipeline.cli.console import console
+from library_pipeline.settings import load_settings
+from library_pipeline.store.coverage import Coverage, coverage
+from library_pipeline.store.database import open_database
+from library_pipeline.store.failures import open_failures
+from library_pipeline.store.refreshes import recent, result
+
+SHOWN_REFRESHES = 5
+SHOWN_FAILURES = 20
+
+
+def show_status(*, as_json: bool) -> None:
+    """Print the state of the library."""
+    with open_database(load_settings()) as database, database.connect() as connection:
+        state = coverage(connection)
+        refreshes = [result(connection, item.refresh_id) for item in recent(connection)]
+        failures = open_failures(connection)
+    if as_json:
+        whole = {
+            "index": dataclasses.asdict(state),
+            "refreshes": [dataclasses.asdict(item) for item in refreshes],
+            "failures": [dataclasses.asdict(item) for item in failures],
+        }
+        console.print_json(json.dumps(whole, default=str))
+        return
+    _show_index(state)
+    table = Table(title="last refreshes", title_justify="left")
+    for name in ("refresh", "kind", "state"):
+        table.add_column(name)
+    for name in ("total", "new", "changed", "removed", "unchanged", "failed", "seconds"):
+        table.add_column(name, justify="right")
+    for item in refreshes[:SHOWN_REFRESHES]:
+        counts = dataclasses.astuple(item.counts)[:6]
+        table.add_row(
+            item.refresh_id,
+            item.kind,
+            item.state,
+            *(str(number) for number in counts),
+            f"{item.duration_seconds:.1f}",
+        )
+    if refreshes:
+        console.print(table)
+    for failure in failures[:SHOWN_FAILURES]:
+        console.print(f"[red]failed[/] [bold]{failure.phase}[/] {failure.code}")
+        console.print(f"       {failure.message}", markup=False, soft_wrap=True)
+    if not refreshes:
+        console.print("Nothing has been refreshed yet: library-pipeline refresh")
+
+
+def _show_index(state: Coverage) -> None:
+    console.print(
+        f"{state.components} components searchable, {state.listed} listed by the CMS, "
+        f"{state.failed} failed"
+    )
+    for encoder in state.encoders:
+        active = "active" if encoder.active else "kept"
+        console.print(
+            f"encoder {encoder.name}: {encoder.model}, {encoder.dim} dimensions, "
+            f"{encoder.fingerprint}, {encoder.embedded} screenshots embedded ({active})",
+            markup=False,
+        )

@@ -1,0 +1,193 @@
+"""The four assets. `cms_manifest` reads and plans; the others are done together, by component."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import dagster as dg
+
+from library_pipeline.catalog.refresh import AskedBy, RefreshScope
+from library_pipeline.defs.config import ChunkConfig, ManifestConfig, Planned
+from library_pipeline.defs.materializations import (
+    BUNDLE,
+    CODE_VERSION,
+    EMBEDDING,
+    INDEX,
+    MANIFEST,
+    MANIFEST_VERSION,
+)
+from library_pipeline.defs.partitions import (
+    components_partitions,
+    forget_partitions,
+    register_partitions,
+)
+from library_pipeline.defs.resources import (
+    BundleStoreResource,
+    CmsResource,
+    DatabaseResource,
+    EncoderResource,
+)
+from library_pipeline.defs.work import chunk_of_refresh, chunks_of_partitions, do_chunk
+from library_pipeline.refresh.items import Equipment
+from library_pipeline.refresh.planning import load_current_manifest, plan_refresh
+from library_pipeline.settings import load_settings
+from library_pipeline.store.chunks import lease
+from library_pipeline.store.plans import Plan
+from library_pipeline.store.refreshes import finish_if_done, new_refresh_id, set_planning_run
+
+ASKED_BY_TAG = "library/asked_by"
+REFRESH_TAG = "library/refresh"
+
+
+@dg.asset(group_name="cms", kinds={"http", "postgres"})
+def cms_manifest(
+    context: dg.AssetExecutionContext,
+    config: ManifestConfig,
+    database: DatabaseResource,
+    cms: CmsResource,
+    encoder: EncoderResource,
+) -> dg.MaterializeResult[Any]:
+    """The CMS's list of components, read whole; a refresh plans its chunks over it."""
+    source = cms.connection()
+    version = dg.DataVersion(MANIFEST_VERSION)
+    with database.open() as db:
+        if config.refresh is Planned.none:
+            entries = load_current_manifest(db, source, conditional=False)
+            return dg.MaterializeResult(metadata={"entries": entries or 0}, data_version=version)
+        settings = load_settings().refresh
+        plan = plan_refresh(
+            db,
+            encoder.register(db),
+            refresh_id=config.refresh_id or new_refresh_id(datetime.now(UTC)),
+            kind=config.refresh.value,
+            scope=RefreshScope(client=config.client, limit=config.limit),
+            asked_by=_asked_by(context.run),
+            in_process=config.in_process,
+            chunk_size=settings.chunk_size,
+            max_removed_share=1.0 if config.allow_removals else settings.max_removed_share,
+            cms=source,
+        )
+        register_partitions(context.instance, plan.new)
+        forget_partitions(context.instance, plan.removed)
+        with db.connect() as connection:
+            set_planning_run(connection, plan.refresh_id, context.run.run_id)
+            finish_if_done(connection, plan.refresh_id)
+    _tell(context, plan)
+    return dg.MaterializeResult(metadata=_plan_metadata(plan), data_version=version)
+
+
+_SPECS = [
+    dg.AssetSpec(
+        BUNDLE,
+        deps=[MANIFEST],
+        description="A revision's config, format, records and screenshot, kept by digest.",
+        skippable=True,
+        group_name="components",
+        kinds={"http"},
+        code_version=CODE_VERSION,
+    ),
+    dg.AssetSpec(
+        EMBEDDING,
+        deps=[BUNDLE],
+        description="The screenshot as an L2-normalized vector, once for each encoder.",
+        skippable=True,
+        group_name="components",
+        kinds={"pytorch"},
+        code_version=CODE_VERSION,
+    ),
+    dg.AssetSpec(
+        INDEX,
+        deps=[EMBEDDING],
+        description="The component as search finds it.",
+        skippable=True,
+        group_name="components",
+        kinds={"postgres"},
+        code_version=CODE_VERSION,
+    ),
+]
+
+
+@dg.multi_asset(
+    name="refresh_components",
+    specs=_SPECS,
+    partitions_def=components_partitions,
+    can_subset=True,
+    # One run for any range: its components are independent and share the loaded model.
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    pool="gpu",
+)
+def refresh_components(
+    context: dg.AssetExecutionContext,
+    config: ChunkConfig,
+    database: DatabaseResource,
+    cms: CmsResource,
+    bundle_store: BundleStoreResource,
+    encoder: EncoderResource,
+) -> Iterator[Any]:
+    """Download, embed and index components: a refresh's chunk, or the partitions of a UI run."""
+    # Dagster asks a multi-asset for outputs. This one reports its components itself, in batches:
+    # an output would mark every key of the run as materialized, the failed ones too.
+    yield from ()
+    with database.open() as db, lease(db, context.run.run_id):
+        equipment = Equipment(
+            database=db,
+            bundles=bundle_store.store(),
+            cms=cms.connection(),
+            registered=encoder.register(db),
+            load_encoder=cache(encoder.load),
+            batch_size=encoder.batch_size,
+        )
+        if config.refresh_id:
+            chunks = chunk_of_refresh(db, config.refresh_id, config.chunk, context.run.run_id)
+        elif context.has_partition_key or context.has_partition_key_range:
+            chunks = chunks_of_partitions(equipment, context.partition_keys, context.run.run_id)
+        else:
+            raise dg.Failure(
+                "This run names no components: choose partitions, or start one of the jobs "
+                "incremental_refresh and full_refresh, which find out themselves what to do.",
+                allow_retries=False,
+            )
+        failures = [failure for chunk in chunks for failure in do_chunk(context, equipment, chunk)]
+    if failures:
+        raise dg.Failure(
+            f"{len(failures)} of this run's components failed; the others are done",
+            metadata={
+                "failed": dg.MetadataValue.json(
+                    {item.component_id: f"{item.code}: {item.message}" for item in failures[:100]}
+                )
+            },
+            allow_retries=False,
+        )
+
+
+def _asked_by(run: dg.DagsterRun) -> AskedBy:
+    if "dagster/schedule_name" in run.tags:
+        return "schedule"
+    if "dagster/sensor_name" in run.tags:
+        return "sensor"
+    return "cli" if run.tags.get(ASKED_BY_TAG) == "cli" else "ui"
+
+
+def _tell(context: dg.AssetExecutionContext, plan: Plan) -> None:
+    context.log.info(
+        f"refresh {plan.refresh_id}: {plan.planned} components in {len(plan.chunks)} chunks, "
+        f"{len(plan.removed)} removed"
+    )
+    if plan.held_removals:
+        context.log.warning(
+            f"{plan.held_removals} components are gone from the manifest, more than the share "
+            "that may go unasked (refresh.max_removed_share); they stay searchable until a "
+            "refresh is run with allow_removals"
+        )
+
+
+def _plan_metadata(plan: Plan) -> dict[str, Any]:
+    return {
+        "refresh": plan.refresh_id,
+        "planned": plan.planned,
+        "chunks": len(plan.chunks),
+        "new": len(plan.new),
+        "removed": len(plan.removed),
+        "held_removals": plan.held_removals,
+    }

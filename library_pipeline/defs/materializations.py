@@ -1,0 +1,110 @@
+"""What a finished component tells Dagster: one materialization for each asset, with versions."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+
+from library_pipeline.catalog.partition_keys import partition_key
+from library_pipeline.refresh.items import Report
+from library_pipeline.store.embeddings import RegisteredEncoder
+
+BUNDLE = dg.AssetKey("component_bundle")
+EMBEDDING = dg.AssetKey("component_embedding")
+INDEX = dg.AssetKey("component_index")
+MANIFEST = dg.AssetKey("cms_manifest")
+
+UPSTREAM = {BUNDLE: MANIFEST, EMBEDDING: BUNDLE, INDEX: EMBEDDING}
+CODE_VERSION = "1"
+# The manifest changes all the time; that makes no component stale, a new revision does.
+MANIFEST_VERSION = "current"
+
+
+def materializations(
+    asset_key: dg.AssetKey,
+    reports: Sequence[Report],
+    *,
+    encoder: RegisteredEncoder,
+    thumbnails: Mapping[str, bytes],
+    upstream_pointer: str,
+    web_url: str | None = None,
+) -> list[dg.AssetMaterialization]:
+    """Return the events of one asset for all `reports`; `thumbnails` are WebP by digest."""
+    return [
+        dg.AssetMaterialization(
+            asset_key,
+            partition=partition_key(report.component_id),
+            metadata=_metadata(asset_key, report, encoder, thumbnails, web_url),
+            tags=_version_tags(asset_key, report, encoder, upstream_pointer),
+        )
+        for report in reports
+    ]
+
+
+def data_version(asset_key: dg.AssetKey, report: Report, encoder: RegisteredEncoder) -> str:
+    """Return the data version: the CMS's revision, and for vectors what they are made of."""
+    if asset_key == MANIFEST:
+        return MANIFEST_VERSION
+    if asset_key == EMBEDDING:
+        return f"{report.bundle.screenshot_sha256[:16]}-{encoder.fingerprint}"
+    return report.revision
+
+
+def _version_tags(
+    asset_key: dg.AssetKey, report: Report, encoder: RegisteredEncoder, pointer: str
+) -> dict[str, str]:
+    # All of these are needed: with the data version alone Dagster compares timestamps, and
+    # shows every component as out of date after each refresh.
+    upstream = UPSTREAM[asset_key].to_user_string()
+    return {
+        "dagster/data_version": data_version(asset_key, report, encoder),
+        "dagster/data_version_is_user_provided": "true",
+        "dagster/code_version": CODE_VERSION,
+        f"dagster/input_data_version/{upstream}": data_version(
+            UPSTREAM[asset_key], report, encoder
+        ),
+        f"dagster/input_event_pointer/{upstream}": pointer,
+    }
+
+
+def _metadata(
+    asset_key: dg.AssetKey,
+    report: Report,
+    encoder: RegisteredEncoder,
+    thumbnails: Mapping[str, bytes],
+    web_url: str | None,
+) -> dict[str, dg.MetadataValue]:
+    digest = report.bundle.screenshot_sha256
+    took = {phase: round(value, 1) for phase, value in report.milliseconds.items()}
+    metadata: dict[str, dg.MetadataValue] = {
+        "component_id": dg.MetadataValue.text(report.component_id),
+        "revision": dg.MetadataValue.text(report.revision),
+    }
+    if asset_key == BUNDLE:
+        metadata["bytes"] = dg.MetadataValue.int(report.bundle.size)
+        metadata["downloaded_bytes"] = dg.MetadataValue.int(report.downloaded_bytes)
+        metadata["screenshot_sha256"] = dg.MetadataValue.text(digest)
+        metadata["download_ms"] = dg.MetadataValue.float(took.get("download", 0.0))
+    elif asset_key == EMBEDDING:
+        metadata["encoder"] = dg.MetadataValue.text(f"{encoder.name} ({encoder.model})")
+        metadata["fingerprint"] = dg.MetadataValue.text(encoder.fingerprint)
+        metadata["embedded_now"] = dg.MetadataValue.bool(report.embedded)
+        metadata["decode_ms"] = dg.MetadataValue.float(took.get("decode", 0.0))
+        metadata["embed_ms"] = dg.MetadataValue.float(took.get("embed", 0.0))
+    else:
+        metadata["outcome"] = dg.MetadataValue.text(report.outcome)
+        metadata["store_ms"] = dg.MetadataValue.float(took.get("store", 0.0))
+        if web_url:
+            page = f"{web_url}/?like={partition_key(report.component_id)}"
+            metadata["look_alikes"] = dg.MetadataValue.url(page)
+    if digest in thumbnails and asset_key != EMBEDDING:
+        metadata["screenshot"] = _picture(report.component_id, thumbnails[digest])
+    return metadata
+
+
+def _picture(component_id: str, webp: bytes) -> dg.MetadataValue:
+    data = base64.b64encode(webp).decode()
+    label = partition_key(component_id)
+    return dg.MetadataValue.md(f"![{label}](data:image/webp;base64,{data})")

@@ -1,0 +1,178 @@
+"""One chunk of a refresh, end to end: the phases overlap, memory is bounded by the batch."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import psycopg
+
+from library_pipeline.bundles.download import BundleDownloader
+from library_pipeline.catalog.refresh import Action, Outcome
+from library_pipeline.refresh.embedding import Batcher, embed_batch
+from library_pipeline.refresh.fetching import Fetcher
+from library_pipeline.refresh.items import (
+    ALL_STAGES,
+    ChunkReport,
+    Equipment,
+    Item,
+    Report,
+    Stage,
+    Task,
+)
+from library_pipeline.refresh.progress import Meter
+from library_pipeline.store.chunks import Chunk, chunk_components, finish_chunk
+from library_pipeline.store.index import indexed_files, known_bundles, store_batch
+from library_pipeline.store.manifest import components
+from library_pipeline.store.refreshes import finish_if_done
+
+BATCHES_AHEAD = 2
+
+
+def refresh_chunk(
+    equipment: Equipment,
+    chunk: Chunk,
+    *,
+    stages: frozenset[Stage] = ALL_STAGES,
+) -> ChunkReport:
+    """Bring a claimed chunk's components up to date and return what became of each.
+
+    Every batch is acknowledged by its own transaction, so whatever happens afterwards, what was
+    stored stays. Raises what stops the whole chunk, such as a lost database; one component's
+    failure is recorded and reported instead.
+    """
+    connect = equipment.database.connect
+    # A connection for each thread: a statement must not slip into another thread's transaction.
+    with connect() as writing, connect() as reading, connect() as noting:
+        tasks = _tasks(noting, chunk_components(noting, chunk))
+        work = _ChunkWork(equipment, chunk, stages, writing, reading, Meter(noting, chunk))
+        with _decoders() as pool:
+            asyncio.run(work.run(tasks, pool))
+        finish_chunk(noting, chunk)
+        finish_if_done(noting, chunk.refresh_id)
+        return ChunkReport(tuple(work.reports), tuple(work.meter.failures))
+
+
+class _ChunkWork:
+    """The state of one chunk under way."""
+
+    def __init__(
+        self,
+        equipment: Equipment,
+        chunk: Chunk,
+        stages: frozenset[Stage],
+        writing: psycopg.Connection,
+        reading: psycopg.Connection,
+        meter: Meter,
+    ) -> None:
+        self._equipment = equipment
+        self._chunk = chunk
+        self._stages = stages
+        self._writing = writing
+        self._reading = reading
+        self.meter = meter
+        self.reports: list[Report] = []
+
+    async def run(self, tasks: Sequence[Task], pool: ThreadPoolExecutor) -> None:
+        """Run fetching, decoding, embedding and storing side by side until `tasks` are through."""
+        tools = self._equipment
+        fetched: asyncio.Queue[Item | None] = asyncio.Queue(BATCHES_AHEAD * tools.batch_size)
+        decoded: asyncio.Queue[list[Item] | None] = asyncio.Queue(BATCHES_AHEAD)
+        metering = asyncio.create_task(self.meter.run())
+        try:
+            async with BundleDownloader(tools.cms, tools.bundles) as downloader:
+                fetcher = Fetcher(
+                    downloader,
+                    tools.bundles,
+                    fetched,
+                    self.meter,
+                    download="bundle" in self._stages,
+                )
+                batcher = Batcher(
+                    self._reading, tools.registered, tools.load_encoder, pool, self.meter
+                )
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(fetcher.run(tasks, tools.cms.concurrency))
+                    group.create_task(batcher.run(fetched, decoded, tools.batch_size))
+                    group.create_task(self._embed_and_store(decoded))
+        finally:
+            metering.cancel()
+            self.meter.flush()
+
+    async def _embed_and_store(self, decoded: asyncio.Queue[list[Item] | None]) -> None:
+        """Embed a batch while the one before it is being stored."""
+        storing: asyncio.Task[None] | None = None
+        while batch := await decoded.get():
+            vectors = await asyncio.to_thread(embed_batch, self._equipment.load_encoder, batch)
+            self.meter.add("embedded", len(batch))
+            if storing:
+                await storing
+            storing = asyncio.create_task(asyncio.to_thread(self._store, batch, vectors))
+        if storing:
+            await storing
+
+    def _store(self, batch: Sequence[Item], vectors: Mapping[str, np.ndarray]) -> None:
+        started = time.perf_counter()
+        outcomes = {item.component_id: _outcome(item) for item in batch}
+        store_batch(
+            self._writing,
+            refresh_id=self._chunk.refresh_id,
+            bundles=[item.bundle for item in batch],
+            screenshots=[item.decoded for item in batch if item.decoded],
+            encoder=self._equipment.registered,
+            vectors=vectors,
+            outcomes=outcomes,
+            index="index" in self._stages,
+        )
+        share = (time.perf_counter() - started) * 1000 / len(batch)
+        for item in batch:
+            item.milliseconds["store"] = share
+            self.reports.append(_report(item, outcomes[item.component_id]))
+        self.meter.add("stored", len(batch))
+
+
+def _tasks(connection: psycopg.Connection, actions: Mapping[str, str]) -> list[Task]:
+    ids = list(actions)
+    indexed, known = indexed_files(connection, ids), known_bundles(connection, ids)
+    return [
+        Task(
+            component,
+            _action(actions[component.component_id]),
+            indexed.get(component.component_id),
+            known.get(component.component_id),
+        )
+        for component in components(connection, ids)
+    ]
+
+
+def _action(word: str) -> Action:
+    return "new" if word == "new" else "changed" if word == "changed" else "check"
+
+
+def _outcome(item: Item) -> Outcome:
+    """Say what the refresh did: a check that found nothing to repair leaves it unchanged."""
+    if item.task.action != "check":
+        return item.task.action
+    digests = {kind: file.sha256 for kind, file in item.bundle.files.items()}
+    same = item.task.indexed is not None and item.task.indexed.files == digests
+    return "unchanged" if same and not item.embedded else "changed"
+
+
+def _report(item: Item, outcome: Outcome) -> Report:
+    return Report(
+        item.component_id,
+        item.bundle.revision,
+        outcome,
+        item.bundle,
+        item.downloaded_bytes,
+        item.embedded,
+        item.milliseconds,
+    )
+
+
+def _decoders() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="decode")

@@ -1,0 +1,151 @@
+"""Second phase: decode what has no vector yet, in threads, and embed it batch by batch."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+
+import numpy as np
+import psycopg
+
+from library_pipeline.catalog.failures import ComponentError
+from library_pipeline.encoders import Encoder, ImageError
+from library_pipeline.encoders.image import read_image
+from library_pipeline.encoders.thumbnail import thumbnail
+from library_pipeline.refresh.items import Item
+from library_pipeline.refresh.progress import Meter
+from library_pipeline.store.embeddings import RegisteredEncoder, embedded_screenshots
+from library_pipeline.store.index import Screenshot
+
+LINGER_SECONDS = 0.02
+
+
+class Batcher:
+    """Gathers items into batches, each with the pixels of the screenshots it must embed.
+
+    A screenshot is decoded once a chunk, whoever shows it: later items with the same digest
+    share the first one's fate.
+    """
+
+    def __init__(
+        self,
+        connection: psycopg.Connection,
+        registered: RegisteredEncoder,
+        load_encoder: Callable[[], Encoder],
+        pool: Executor,
+        meter: Meter,
+    ) -> None:
+        self._connection = connection
+        self._registered = registered
+        self._load_encoder = load_encoder
+        self._pool = pool
+        self._meter = meter
+        self._decoded: dict[str, ComponentError | None] = {}
+
+    async def run(
+        self,
+        incoming: asyncio.Queue[Item | None],
+        outgoing: asyncio.Queue[list[Item] | None],
+        size: int,
+    ) -> None:
+        """Batch everything from `incoming` until it is closed, then close `outgoing`."""
+        while batch := await _gather(incoming, size):
+            ready = await self._decode_batch(batch)
+            if ready:
+                await outgoing.put(ready)
+        await outgoing.put(None)
+
+    async def _decode_batch(self, batch: Sequence[Item]) -> list[Item]:
+        digests = {item.bundle.screenshot_sha256 for item in batch}
+        present = await self._present(digests)
+        pending: list[asyncio.Future[None]] = []
+        loop = asyncio.get_running_loop()
+        for item in batch:
+            digest = item.bundle.screenshot_sha256
+            if digest in present or digest in self._decoded:
+                continue
+            self._decoded[digest] = None
+            pending.append(loop.run_in_executor(self._pool, self._decode, item))
+        await asyncio.gather(*pending)
+        ready: list[Item] = []
+        for item in batch:
+            error = self._decoded.get(item.bundle.screenshot_sha256)
+            item.screenshot = b""  # the bytes are in the store; only the pixels go on
+            if error is None:
+                ready.append(item)
+            else:
+                self._meter.failed(error.failure(item.component_id))
+        return ready
+
+    async def _present(self, digests: set[str]) -> set[str]:
+        return await asyncio.to_thread(
+            embedded_screenshots, self._connection, self._registered.id, digests
+        )
+
+    def _decode(self, item: Item) -> None:
+        started = time.perf_counter()
+        digest = item.bundle.screenshot_sha256
+        try:
+            image = read_image(item.screenshot)
+        except ImageError as error:
+            # The code says what the picture is; the phase says where it showed.
+            self._decoded[digest] = ComponentError(
+                "decode", error.code, f"component {item.component_id}: screenshot: {error}"
+            )
+            return
+        item.decoded = Screenshot(
+            sha256=digest,
+            format=_format(item.screenshot),
+            width=image.width,
+            height=image.height,
+            size=len(item.screenshot),
+            thumbnail=thumbnail(image),
+        )
+        item.pixels = self._load_encoder().preprocess(image)
+        item.milliseconds["decode"] = (time.perf_counter() - started) * 1000
+
+
+def embed_batch(encoder: Callable[[], Encoder], batch: Sequence[Item]) -> dict[str, np.ndarray]:
+    """Return (dim,) float32 vectors by screenshot digest, for the items that carry pixels."""
+    fresh = [item for item in batch if item.pixels is not None]
+    if not fresh:
+        return {}
+    started = time.perf_counter()
+    vectors = encoder().embed_pixels(
+        np.stack([item.pixels for item in fresh if item.pixels is not None])
+    )
+    share = (time.perf_counter() - started) * 1000 / len(fresh)
+    result: dict[str, np.ndarray] = {}
+    for item, vector in zip(fresh, vectors, strict=True):
+        item.pixels = None
+        item.milliseconds["embed"] = share
+        item.embedded = True
+        result[item.bundle.screenshot_sha256] = vector
+    return result
+
+
+async def _gather(incoming: asyncio.Queue[Item | None], size: int) -> list[Item]:
+    """Wait for an item, then take what follows within a moment, at most `size`; [] at the end."""
+    batch: list[Item] = []
+    timeout: float | None = None
+    while len(batch) < size:
+        try:
+            item = await asyncio.wait_for(incoming.get(), timeout)
+        except TimeoutError:
+            break
+        if item is None:
+            incoming.put_nowait(None)  # seen again by the next call, which then returns []
+            break
+        batch.append(item)
+        timeout = LINGER_SECONDS
+    return batch
+
+
+def _format(data: bytes) -> str:
+    if data.startswith(b"\x89PNG"):
+        return "png"
+    if data.startswith(b"\xff\xd8"):
+        return "jpeg"
+    return "gif" if data.startswith(b"GIF8") else "webp"

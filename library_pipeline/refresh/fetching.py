@@ -1,0 +1,74 @@
+"""First phase: bring in the bundles of many components at once, a bounded number ahead."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+
+from library_pipeline.bundles.download import BundleDownloader
+from library_pipeline.bundles.store import BundleError, BundleStore
+from library_pipeline.catalog.failures import ComponentError
+from library_pipeline.refresh.items import Item, Task
+from library_pipeline.refresh.progress import Meter
+
+
+class Fetcher:
+    """Turns tasks into items on `queue`; a failed task is told to the meter and goes no further."""
+
+    def __init__(
+        self,
+        downloader: BundleDownloader,
+        store: BundleStore,
+        queue: asyncio.Queue[Item | None],
+        meter: Meter,
+        *,
+        download: bool,
+    ) -> None:
+        self._downloader = downloader
+        self._store = store
+        self._queue = queue
+        self._meter = meter
+        self._download = download
+
+    async def run(self, tasks: Iterable[Task], concurrency: int) -> None:
+        """Fetch all `tasks`, at most `concurrency` at a time, then close the queue."""
+        waiting = iter(tasks)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(concurrency):
+                group.create_task(self._work(waiting))
+        await self._queue.put(None)
+
+    async def _work(self, waiting: Iterator[Task]) -> None:
+        for task in waiting:
+            try:
+                item = await self._fetch(task)
+            except ComponentError as error:
+                self._meter.failed(error.failure(task.component.component_id))
+            else:
+                self._meter.add("downloaded")
+                await self._queue.put(item)
+
+    async def _fetch(self, task: Task) -> Item:
+        if task.known is not None and (not self._download or self._may_reuse(task)):
+            try:
+                screenshot = self._store.get(task.known.screenshot_sha256)
+            except BundleError as error:
+                if not self._download:
+                    raise ComponentError("download", "download.no_bundle", str(error)) from error
+            else:
+                return Item(task, task.known, screenshot, downloaded_bytes=0)
+        if not self._download:
+            raise ComponentError(
+                "download",
+                "download.no_bundle",
+                f"component {task.component.component_id}: revision {task.component.revision} has "
+                "not been downloaded; materialize component_bundle as well",
+            )
+        fetched = await self._downloader.fetch(task.component)
+        phases = {"download": fetched.milliseconds}
+        return Item(task, fetched.bundle, fetched.screenshot, fetched.downloaded_bytes, phases)
+
+    def _may_reuse(self, task: Task) -> bool:
+        # An earlier run downloaded this revision and died before it was indexed; a check is
+        # there to compare with the CMS and takes nothing for granted.
+        return task.action != "check"

@@ -1,0 +1,86 @@
+"""What flows through a refresh: one component on its way from the CMS to the index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from library_pipeline.bundles.store import BundleStore
+from library_pipeline.catalog.bundle import Bundle
+from library_pipeline.catalog.component import Component
+from library_pipeline.catalog.failures import Failure
+from library_pipeline.catalog.refresh import Action, Outcome
+from library_pipeline.encoders import Encoder
+from library_pipeline.sources.http_cms import CmsConnection
+from library_pipeline.store.database import Database
+from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.index import IndexedFiles, Screenshot
+
+Stage = Literal["bundle", "embedding", "index"]
+ALL_STAGES: frozenset[Stage] = frozenset({"bundle", "embedding", "index"})
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What a refresh works with. `load_encoder` is called once something must be embedded."""
+
+    database: Database
+    bundles: BundleStore
+    cms: CmsConnection
+    registered: RegisteredEncoder
+    load_encoder: Callable[[], Encoder]
+    batch_size: int = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One component to refresh: its manifest entry, and what is known of it already."""
+
+    component: Component
+    action: Action
+    indexed: IndexedFiles | None = None
+    known: Bundle | None = None
+
+
+@dataclass(slots=True)
+class Item:
+    """A task under way; each phase fills in its part, and `milliseconds` by phase."""
+
+    task: Task
+    bundle: Bundle
+    screenshot: bytes
+    downloaded_bytes: int
+    milliseconds: dict[str, float] = field(default_factory=dict)
+    decoded: Screenshot | None = None
+    pixels: NDArray[np.uint8] | None = None
+    embedded: bool = False
+
+    @property
+    def component_id(self) -> str:
+        """Id of the component."""
+        return self.task.component.component_id
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of one component that succeeded, for whoever tells people about it."""
+
+    component_id: str
+    revision: str
+    outcome: Outcome
+    bundle: Bundle
+    downloaded_bytes: int
+    embedded: bool
+    milliseconds: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkReport:
+    """What became of a chunk's components."""
+
+    succeeded: tuple[Report, ...]
+    failures: tuple[Failure, ...]

@@ -1,0 +1,62 @@
+"""Counts of a chunk under way, written to Postgres a few times a second, and its failures."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Literal
+
+import psycopg
+import structlog
+
+from library_pipeline.catalog.failures import Failure
+from library_pipeline.store.chunks import Chunk, add_progress
+from library_pipeline.store.failures import record_failures
+
+FLUSH_SECONDS = 0.3
+
+log = structlog.get_logger(__name__)
+
+
+class Meter:
+    """Collects what happens in the event loop and writes it down from time to time."""
+
+    def __init__(self, connection: psycopg.Connection, chunk: Chunk) -> None:
+        self._connection = connection
+        self._chunk = chunk
+        self._counts: Counter[str] = Counter()
+        self._unwritten: list[Failure] = []
+        self.failures: list[Failure] = []
+
+    def add(self, phase: Literal["downloaded", "embedded", "stored"], count: int = 1) -> None:
+        """Count components that have passed a phase."""
+        self._counts[phase] += count
+
+    def failed(self, failure: Failure) -> None:
+        """Take note of a component that goes no further."""
+        log.warning(
+            "component failed",
+            refresh=self._chunk.refresh_id,
+            component=failure.component_id,
+            phase=failure.phase,
+            code=failure.code,
+            reason=failure.message,
+        )
+        self._counts["failed"] += 1
+        self._unwritten.append(failure)
+        self.failures.append(failure)
+
+    async def run(self) -> None:
+        """Write every `FLUSH_SECONDS` until cancelled."""
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            await asyncio.to_thread(self.flush)
+
+    def flush(self) -> None:
+        """Write what has not been written yet."""
+        counts, self._counts = self._counts, Counter()
+        failures, self._unwritten = self._unwritten, []
+        if failures:
+            record_failures(self._connection, self._chunk.refresh_id, failures)
+        if counts:
+            add_progress(self._connection, self._chunk, **counts)

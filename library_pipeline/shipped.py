@@ -1,0 +1,15 @@
+"""Where the files are that travel with the program but are not Python: SQL, sample library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+
+
+def shipped(name: str) -> Path:
+    """Return the path of `name`: inside the installed package, or at the top of a checkout."""
+    for root in (_PACKAGE, _PACKAGE.parent):
+        if (root / name).exists():
+            return root / name
+    raise FileNotFoundError(f"{name} is not part of this installation; reinstall library-pipeline")

@@ -1,0 +1,73 @@
+"""Failures, kept until the component succeeds or leaves: why, how often, and when it is tried."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psycopg
+
+from library_pipeline.catalog.failures import Failure
+
+# A transient failure is due again after 1, 2, 4, ... minutes, at most a day; a permanent one
+# waits for a new revision, a full refresh or a retry.
+_RECORD = """
+insert into pipeline.failure as f (component_id, revision, refresh_id, phase, code, message,
+                                   transient, next_due_at)
+select m.component_id, m.revision, %(refresh)s, %(phase)s, %(code)s, %(message)s, %(transient)s,
+       case when %(transient)s then now() + interval '1 minute' end
+from pipeline.manifest_entry m where m.component_id = %(id)s
+on conflict (component_id) do update set revision = excluded.revision,
+    refresh_id = excluded.refresh_id, phase = excluded.phase, code = excluded.code,
+    message = excluded.message, transient = excluded.transient, last_failed_at = now(),
+    attempts = case when f.revision = excluded.revision then f.attempts + 1 else 1 end,
+    next_due_at = case when excluded.transient then
+        now() + least(interval '1 minute' * 2 ^ least(f.attempts, 20), interval '1 day') end
+"""
+_OUTCOME = """
+update pipeline.refresh_component set outcome = 'failed'
+where refresh_id = %(refresh)s and component_id = %(id)s
+"""
+
+
+def record_failures(
+    connection: psycopg.Connection, refresh_id: str, failures: Sequence[Failure]
+) -> None:
+    """Record that `failures` happened in `refresh_id`; what is indexed of them stays searchable."""
+    rows = [
+        {
+            "refresh": refresh_id,
+            "id": failure.component_id,
+            "phase": failure.phase,
+            "code": failure.code,
+            "message": failure.message,
+            "transient": failure.transient,
+        }
+        for failure in sorted(failures, key=lambda failure: failure.component_id)
+    ]
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.executemany(_RECORD, rows)
+        cursor.executemany(_OUTCOME, rows)
+
+
+def failures_of(connection: psycopg.Connection, refresh_id: str) -> list[Failure]:
+    """Return the failures whose last attempt was in `refresh_id`, by component id."""
+    return _failures(connection, "where refresh_id = %s", (refresh_id,))
+
+
+def open_failures(connection: psycopg.Connection, *, limit: int = 100) -> list[Failure]:
+    """Return the failures that stand, by component id, at most `limit`."""
+    return _failures(connection, "", (), limit)
+
+
+def _failures(
+    connection: psycopg.Connection,
+    where: str,
+    parameters: tuple[object, ...],
+    limit: int | None = None,
+) -> list[Failure]:
+    rows = connection.execute(
+        f"""select component_id, phase, code, message, transient from pipeline.failure
+            {where} order by component_id limit {limit or "all"}""",  # noqa: S608 - constants
+        parameters,
+    )
+    return [Failure(*row) for row in rows]
