@@ -77,4 +77,4 @@ class RefreshResult:
     @property
     def ok(self) -> bool:
         """Whether the refresh finished and nothing failed."""
-        return self.state == "finished" and not self.failures
+        return self.state == "finished" and not self.counts.failed

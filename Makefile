@@ -1,0 +1,41 @@
+# Everything a newcomer or CI needs, from nothing but Python, make and a package index.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help demo test dev lint bench format clean
+help: ## show this help
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), "Python 3.11, 3.12 or 3.13 is needed, this is " + sys.version'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . --group dev
+	touch $@
+
+demo: $(STAMP) ## index the sample library end to end and search it (writes demo/)
+	$(BIN)/library-pipeline demo
+
+test: $(STAMP) ## run the tests
+	$(BIN)/python -m pytest
+
+dev: $(STAMP) ## Dagster UI, daemon and search page over the demo library
+	$(BIN)/library-pipeline dev --demo
+
+lint: $(STAMP) ## formatting, lint, types and the import contract
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## measure, print, and say where to write it down
+	$(BIN)/python -m tools.bench
+
+clean: ## remove what make and the demo made
+	rm -rf $(VENV) demo

@@ -1,0 +1,205 @@
+"""One file over HTTP: paced, bounded, retried, never from where it must not come."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import httpx
+from tenacity import AsyncRetrying
+
+from library_pipeline.sources.body import LimitedBody, TooLarge, Undecodable
+from library_pipeline.sources.connection import CmsConnection
+from library_pipeline.sources.logs import keep_urls_out_of_logs
+from library_pipeline.sources.origins import UrlRefused, describe_refusal
+from library_pipeline.sources.pace import Pace
+from library_pipeline.sources.retries import (
+    RATE_LIMITED,
+    TransientError,
+    retry_options,
+    status_failure,
+    transport_failure,
+)
+
+MAX_REDIRECTS = 3
+
+
+class FileError(Exception):
+    """A file cannot be had: `code` is stable, `message` says why and the way out."""
+
+    def __init__(self, code: str, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.transient = transient
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file's bytes, and how many came over the wire for it."""
+
+    data: bytes
+    received: int
+
+
+class FileClient:
+    """Asks for files with at most `concurrency` requests at once. One event loop's own."""
+
+    def __init__(self, connection: CmsConnection) -> None:
+        keep_urls_out_of_logs()
+        self._connection = connection
+        self._pace = Pace(connection.requests_per_second)
+        # A client for each request at once: httpx looks through all of a client's connections for
+        # every request, which costs more than the request. The one used last is used next.
+        context = httpx.create_ssl_context()
+        self._clients = [_client(connection, context) for _ in range(connection.concurrency)]
+        self._free = asyncio.LifoQueue[httpx.AsyncClient]()
+        for client in self._clients:
+            self._free.put_nowait(client)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for client in self._clients:
+            await client.aclose()
+
+    async def get(self, url: str, limit: int) -> Download:
+        """Return the file at `url`, of at most `limit` bytes, after retries; raises FileError."""
+        try:
+            self._connection.origins.check(url)
+            async for attempt in AsyncRetrying(**retry_options(self._connection)):
+                with attempt:
+                    return await self._attempt(url, limit)
+        except TransientError as error:
+            raise FileError(error.code, _advise(error), transient=True) from error
+        except UrlRefused as refused:
+            raise FileError(refused.code, str(refused)) from refused
+        raise AssertionError("unreachable")  # tenacity either returns or raises
+
+    async def _attempt(self, url: str, limit: int) -> Download:
+        client = await self._free.get()
+        try:
+            turn_taken_at = await self._turn()
+            try:
+                async with asyncio.timeout(self._connection.answer_timeout_seconds):
+                    download = await self._follow(client, url, limit)
+            except TimeoutError:
+                raise TransientError("timeout", "the answer took too long") from None
+            except TransientError as error:
+                if error.code == "rate_limited":
+                    most = self._connection.retry_after_max_seconds
+                    self._pace.slow_down(min(error.retry_after or 0.0, most), turn_taken_at)
+                raise
+        finally:
+            self._free.put_nowait(client)
+        self._pace.went_well()
+        return download
+
+    async def _turn(self) -> float:
+        """Wait for the pace to allow a request; returns when that turn was taken."""
+        while True:
+            taken_at = time.monotonic()
+            wait = self._pace.wait_seconds()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            if wait <= 0 or not self._pace.paused():
+                return taken_at
+
+    async def _follow(self, client: httpx.AsyncClient, url: str, limit: int) -> Download:
+        """Ask for `url` and for where it redirects to, checking each hop."""
+        for _ in range(MAX_REDIRECTS + 1):
+            answer = await self._ask(client, url, limit)
+            if isinstance(answer, Download):
+                return answer
+            try:
+                url = self._connection.origins.redirect_target(url, answer)
+            except UrlRefused as refused:
+                message = f"it redirects to {describe_refusal(answer, refused)}"
+                raise FileError("bad_redirect", message) from refused
+        raise FileError("bad_redirect", f"it redirects more than {MAX_REDIRECTS} times")
+
+    async def _ask(self, client: httpx.AsyncClient, url: str, limit: int) -> Download | str:
+        """Return the file, or the location that the answer redirects to."""
+        in_body = False
+        try:
+            headers = self._connection.headers_for(url)
+            async with client.stream("GET", url, headers=headers) as response:
+                if response.has_redirect_location:
+                    return response.headers["location"]
+                self._check_status(url, response)
+                in_body = True
+                return await _read(response, limit)
+        except httpx.TransportError as error:
+            failure = transport_failure(error, in_body=in_body)
+            if failure is None:
+                raise FileError("bad_request", f"it cannot be asked for: {error}") from error
+            raise failure from error
+        except httpx.InvalidURL as error:
+            raise FileError("bad_url", f"it cannot be asked for: {error}") from error
+
+    def _check_status(self, url: str, response: httpx.Response) -> None:
+        status = response.status_code
+        if status == httpx.codes.OK:
+            return
+        failure = status_failure(status, response.headers)
+        if failure:
+            raise failure
+        if status in {401, 403}:
+            raise FileError("forbidden", f"the answer was {status}; {self._way_in(url)}")
+        if status in {404, 410}:
+            raise FileError(
+                "not_found",
+                f"the answer was {status}; put the file back in the CMS or take it off the list",
+            )
+        raise FileError("refused", f"the answer was {status}; docs/cms.md says what a CMS answers")
+
+    def _way_in(self, url: str) -> str:
+        if self._connection.origins.may_have_token(url):
+            return "set LIBRARY_CMS_TOKEN to a token that may read files"
+        return "the token goes to the CMS's own origin only, this URL has to open without it"
+
+
+def _client(connection: CmsConnection, context: ssl.SSLContext) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        verify=context,
+        http2=False,
+        follow_redirects=False,
+        timeout=connection.timeout_seconds,
+        # One request at a time, but kept-alive connections to the CMS and to a listed host or two.
+        limits=httpx.Limits(max_connections=3, max_keepalive_connections=3),
+    )
+
+
+async def _read(response: httpx.Response, limit: int) -> Download:
+    try:
+        stated = response.headers.get("content-length", "")
+        if stated.isdigit() and int(stated[:18]) > limit:
+            raise TooLarge
+        body = LimitedBody(limit, response.headers.get("content-encoding", ""))
+        async for piece in response.aiter_raw():
+            body.add(piece)
+        return Download(body.bytes(), body.received)
+    except TooLarge:
+        message = f"it is larger than {limit:,} bytes; make it smaller or raise the limit"
+        raise FileError("too_large", message) from None
+    except Undecodable as error:
+        raise FileError("undecodable", f"it cannot be unpacked: {error}") from None
+
+
+def _advise(error: TransientError) -> str:
+    advice = {
+        "unreachable": "is its host up?",
+        "rate_limited": f"after so much patience with {RATE_LIMITED}, "
+        "lower cms.requests_per_second",
+    }.get(error.code, "the next refresh tries again")
+    return f"{error}; {advice}"

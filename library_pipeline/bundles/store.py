@@ -1,0 +1,119 @@
+"""The bundle store: files by the sha256 of their bytes, as `ab/cd/<sha256>`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from typing import Literal
+
+from upath import UPath
+
+from library_pipeline.bundles.places import Place, place_at
+from library_pipeline.catalog.bundle import StoredFile
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+Code = Literal["bundle.missing", "bundle.corrupt", "bundle.bad_digest", "bundle.inaccessible"]
+
+
+class BundleError(Exception):
+    """A file cannot be had from the store, or not be kept there; `message` says the way out."""
+
+    def __init__(self, code: Code, sha256: str, message: str) -> None:
+        super().__init__(message)
+        self.code: Code = code
+        self.sha256 = sha256
+        self.message = message
+
+
+class BundleStore:
+    """Content-addressed files in a local folder or under any fsspec URL. Thread-safe.
+
+    Nothing is fsynced: after a power cut the last files may be empty or torn. `get` notices by the
+    digest, and whoever misses one downloads it again, so a flush per file would buy nothing.
+    """
+
+    def __init__(self, root: str | os.PathLike[str] | UPath) -> None:
+        self._place: Place = place_at(root)
+
+    def __repr__(self) -> str:
+        return f"BundleStore({self._place.location('')!r})"
+
+    @property
+    def local(self) -> bool:
+        """Whether files are on a local path, so that reading one takes no network."""
+        return self._place.local
+
+    def put(self, data: bytes, *, replace: bool = False) -> StoredFile:
+        """Keep `data`; does nothing where it is kept already, unless told to `replace` it."""
+        file = StoredFile(hashlib.sha256(data).hexdigest(), len(data))
+        name = name_of(file.sha256)
+        try:
+            # The size tells a torn file from a whole one without reading it.
+            if replace or self._place.size(name) != file.size:
+                self._place.write(name, data)
+        except OSError as error:
+            raise self._inaccessible(file.sha256, error) from error
+        return file
+
+    def get(self, sha256: str) -> bytes:
+        """Return a file's bytes, whose digest was checked; raises BundleError."""
+        try:
+            data = self._place.read(name_of(sha256))
+        except FileNotFoundError:
+            raise BundleError(
+                "bundle.missing",
+                sha256,
+                f"{self.url(sha256)} is not in the bundle store; refresh its component with force",
+            ) from None
+        except OSError as error:
+            raise self._inaccessible(sha256, error) from error
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise BundleError(
+                "bundle.corrupt",
+                sha256,
+                f"{self.url(sha256)} ({len(data):,} bytes) does not have the digest in its name; "
+                "refresh its component with force, which downloads it anew",
+            )
+        return data
+
+    def find(self, sha256: str) -> StoredFile | None:
+        """Return a file that is kept, None where it is not (or is empty, as torn files are)."""
+        try:
+            size = self._place.size(name_of(sha256))
+        except OSError as error:
+            raise self._inaccessible(sha256, error) from error
+        return StoredFile(sha256, size) if size or (size == 0 and sha256 == _EMPTY) else None
+
+    def has(self, sha256: str) -> bool:
+        """Return whether a file is kept."""
+        return self.find(sha256) is not None
+
+    def url(self, sha256: str) -> str:
+        """Return the path or URL under which a file is kept, or would be."""
+        return self._place.location(name_of(sha256))
+
+    def _inaccessible(self, sha256: str, error: OSError) -> BundleError:
+        reason = error.strerror or type(error).__name__
+        return BundleError(
+            "bundle.inaccessible",
+            sha256,
+            f"{self.url(sha256)}: {reason}; see that the bundle store can be read and written, "
+            "and has room",
+        )
+
+
+_EMPTY = hashlib.sha256(b"").hexdigest()
+
+
+def name_of(sha256: str) -> str:
+    """Return a file's name in the store; raises BundleError for what is no digest.
+
+    Only digests become names, so nothing that comes from outside can point at another file.
+    """
+    if not _SHA256.fullmatch(sha256):
+        raise BundleError(
+            "bundle.bad_digest", sha256, f"{sha256[:80]!r} is not a sha256 in lower-case hex"
+        )
+    return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"

@@ -1,0 +1,129 @@
+"""`library-pipeline demo`: from a CMS to an answer, with nothing but this machine."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+from PIL import Image
+
+from library_pipeline.bundles.store import BundleStore
+from library_pipeline.catalog.refresh import Counts
+from library_pipeline.cli.console import console, errors
+from library_pipeline.cli.demo_library import DemoLibrary, fresh_demo
+from library_pipeline.cli.refresh import refresh_library
+from library_pipeline.cli.search import Question, answer, draw_sheet
+from library_pipeline.encoders import read_image
+from library_pipeline.sample_cms import SampleCms
+from library_pipeline.search.finder import open_finder
+from library_pipeline.search.sheet import stacked
+from library_pipeline.settings import load_settings
+from library_pipeline.shipped import shipped
+
+TEXT_QUERY = "a dark pricing table with three plans"
+RESULTS = 8
+
+
+def run_demo(folder: Path) -> int:
+    """Index the sample library, change it, refresh, search; return the exit code."""
+    started = time.monotonic()
+    demo = fresh_demo(folder)
+    demo.use()
+    with SampleCms(demo.cms_folder, port=demo.cms_port) as cms:
+        total = sum(1 for _ in demo.cms_folder.iterdir())
+        _say(f"The CMS is at {cms.url}/components and lists {total} components. A full refresh:")
+        full = refresh_library(kind="full")
+        edit = _edit(demo)
+        _say("An incremental refresh now has to find just that:")
+        incremental = refresh_library(kind="incremental")
+    expected = Counts(
+        total=total, new=1, changed=len(edit["changed"]), removed=1, unchanged=total - 1 - 3
+    )
+    if not (full.ok and full.counts == Counts(total=total, new=total)):
+        return _failed(f"the full refresh did {full.counts} of {total}")
+    if not (incremental.ok and incremental.counts == expected):
+        return _failed(f"the incremental refresh did {incremental.counts}, not {expected}")
+    _search(demo)
+    _say_what_next(demo, time.monotonic() - started)
+    return 0
+
+
+def _edit(demo: DemoLibrary) -> dict[str, list[str]]:
+    """Change three components in the CMS, add one and remove one, as an editor would."""
+    updates = sorted((shipped("sample_library") / "updates").iterdir())
+    known = {path.name for path in demo.cms_folder.iterdir()}
+    changed = [path for path in updates if path.name in known]
+    added = [path for path in updates if path.name not in known]
+    for path in updates:
+        shutil.rmtree(demo.cms_folder / path.name, ignore_errors=True)
+        shutil.copytree(path, demo.cms_folder / path.name)
+    removed = min(known - {path.name for path in updates})
+    shutil.rmtree(demo.cms_folder / removed)
+    _say("Somebody edits the CMS:")
+    for word, names in (
+        ("changed", [path.name for path in changed]),
+        ("added", [path.name for path in added]),
+        ("removed", [removed]),
+    ):
+        console.print(f"  {word:8} {', '.join(names)}", markup=False)
+    return {"changed": [path.name for path in changed], "removed": [removed]}
+
+
+def _search(demo: DemoLibrary) -> None:
+    """Ask by a picture and by a text; write the answers as one sheet and as JSON."""
+    settings = load_settings()
+    store = BundleStore(settings.bundle_root)
+    picture = Question(picture=_snapshot(demo))
+    text = Question(text=TEXT_QUERY)
+    with open_finder(settings) as finder:
+        sheets, found = [], {}
+        for question in (picture, text):
+            matches = answer(finder, question, k=RESULTS, client=None)
+            sheets.append(draw_sheet(question, matches, store))
+            found[str(question)] = [
+                {"component": match.component_id, "score": round(match.score, 4)}
+                for match in matches
+            ]
+            first = matches[0]
+            _say(f"Search {question}: first of {len(matches)} is {first.component_id}")
+    stacked(sheets).save(demo.folder / "results.png")
+    (demo.folder / "results.json").write_text(json.dumps(found, indent=2))
+
+
+def _snapshot(demo: DemoLibrary) -> Path:
+    """Return a picture as somebody would have it: a smaller, cropped JPEG of a component."""
+    folders = sorted(path for path in demo.cms_folder.iterdir() if "pricing-table" in path.name)
+    source = next(iter(folders or sorted(demo.cms_folder.iterdir())))
+    image = read_image(str(next(source.glob("screenshot.*"))))
+    width, height = image.size
+    cropped = image.crop((width // 25, height // 25, width, height))
+    small = cropped.resize((cropped.width * 3 // 5, cropped.height * 3 // 5), Image.Resampling.BOX)
+    path = demo.folder / "query.jpg"
+    small.save(path, quality=70)
+    return path
+
+
+def _say(text: str) -> None:
+    console.print(f"\n{text}", style="bold", markup=False, soft_wrap=True)
+
+
+def _failed(text: str) -> int:
+    errors.print(f"[bold red]the demo did not come out as it should:[/] {text}", soft_wrap=True)
+    return 1
+
+
+def _say_what_next(demo: DemoLibrary, seconds: float) -> None:
+    folder = demo.folder
+    _say(f"Done in {seconds:.0f} s. Look at {folder / 'results.png'}. Next:")
+    for command, purpose in (
+        ("make dev", "the Dagster UI and the search page, over this library"),
+        (
+            f"LIBRARY_CONFIG={demo.config} .venv/bin/library-pipeline search --text 'login form'",
+            "another question",
+        ),
+        (f"edit a bundle in {demo.cms_folder}", "while `make dev` runs: the sensor sees it"),
+        (f"cp {demo.config} library.yaml", "and put your own CMS in it: docs/cms.md"),
+    ):
+        console.print(f"  [cyan]{command}[/]  {purpose}", soft_wrap=True)

@@ -1,0 +1,105 @@
+"""`library-pipeline dev`: database, Dagster UI and daemon, and the search page, as one program."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from library_pipeline.cli.console import console, errors
+from library_pipeline.cli.demo_library import DemoLibrary, fresh_demo
+from library_pipeline.defs.instance import instance_environment
+from library_pipeline.sample_cms import SampleCms
+from library_pipeline.settings import load_settings
+from library_pipeline.shipped import shipped
+from library_pipeline.store.database import open_database
+
+DEMO_FOLDER = Path("demo")
+STOP_SECONDS = 15
+
+
+def run_dev(*, demo: bool, port: int, search_port: int) -> int:
+    """Run everything until Ctrl-C or SIGTERM, or until a part of it ends; return the exit code."""
+    with ExitStack() as stack:
+        if demo:
+            stack.enter_context(_demo_cms())
+        settings = load_settings()
+        database = stack.enter_context(open_database(settings))
+        environment = {**os.environ, **instance_environment(settings, database)}
+        environment["PYTHONWARNINGS"] = "ignore"  # dagster dev announces its successor each time
+        children = [
+            stack.enter_context(_child(command, environment))
+            for command in (
+                _dagster(port),
+                [_program("library-pipeline"), "serve", "--port", str(search_port)],
+            )
+        ]
+        console.print(f"Dagster UI   http://127.0.0.1:{port}   (ready in a moment)", markup=False)
+        console.print(f"search page  http://127.0.0.1:{search_port}", markup=False)
+        console.print("Ctrl-C stops everything.")
+        return _wait(children)
+
+
+@contextmanager
+def _demo_cms() -> Iterator[None]:
+    """Serve the demo's CMS; make the demo first where there is none."""
+    demo = DemoLibrary(DEMO_FOLDER)
+    if not demo.exists():
+        demo = fresh_demo(DEMO_FOLDER)
+    demo.use()
+    with SampleCms(demo.cms_folder, port=demo.cms_port) as cms:
+        console.print(f"sample CMS   {cms.url}/components   over {demo.cms_folder}", markup=False)
+        yield
+
+
+def _dagster(port: int) -> list[str]:
+    workspace = str(shipped("workspace.yaml"))
+    command = [_program("dagster"), "dev", "-w", workspace, "-h", "127.0.0.1", "-p", str(port)]
+    return [*command, "--log-level", "warning"]
+
+
+def _program(name: str) -> str:
+    """Return the path of a program of this Python's environment, activated or not."""
+    return str(Path(sys.executable).with_name(name))
+
+
+@contextmanager
+def _child(command: Sequence[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program in a process group of its own, and stop all of the group at the end."""
+    child = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603
+    try:
+        yield child
+    finally:
+        _stop(child)
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(child.pid, number)
+            child.wait(STOP_SECONDS)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _wait(children: Sequence[subprocess.Popen[bytes]]) -> int:
+    """Return 0 when told to stop, 1 when a child ended by itself."""
+    told = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: told.set())
+    while not told.is_set():
+        for child in children:
+            if child.poll() is not None:
+                errors.print(f"[bold red]{child.args} ended with {child.returncode}[/]")
+                return 1
+        time.sleep(0.2)
+    console.print("stopping ...")
+    return 0

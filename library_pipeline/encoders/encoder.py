@@ -1,0 +1,63 @@
+"""What an encoder is: the seam between the pipeline and any one model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+    from library_pipeline.encoders.image import ImageSource
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Turns pictures, and where it can texts, into L2-normalized float32 vectors of `dim`.
+
+    Equal input gives equal vectors (cosine >= 0.9999) whatever the batch around it, and equal
+    fingerprints give equal vectors on any machine. Safe to call from several threads.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name under which the index registers this encoder, such as `clip`."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """Where the weights come from: a hub name, a folder or `demo`."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits over weights, preprocessing, pooling and code version."""
+        ...
+
+    def preprocess(self, image: Image.Image) -> np.ndarray:
+        """Return uint8 pixels (3, H, W), resized and cropped by the model's own rule."""
+        ...
+
+    def embed_pixels(self, pixels: np.ndarray) -> np.ndarray:
+        """Return float32 vectors (N, dim) of uint8 pixels (N, 3, H, W) from `preprocess`."""
+        ...
+
+    def embed_image(self, source: ImageSource) -> np.ndarray:
+        """Return the float32 vector (dim,) of one picture; raises `ImageError`."""
+        ...
+
+    @overload
+    def embed_text(self, text: str) -> np.ndarray: ...
+
+    @overload
+    def embed_text(self, text: Sequence[str]) -> np.ndarray: ...
+
+    def embed_text(self, text: str | Sequence[str]) -> np.ndarray:
+        """Return (dim,) for one text, (N, dim) for a sequence of them, float32."""
+        ...

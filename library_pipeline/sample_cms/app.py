@@ -1,0 +1,179 @@
+"""The sample CMS's routes: the manifest, the files, and the switches for faults."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import mimetypes
+import os
+from collections import Counter
+from datetime import UTC
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from library_pipeline.sample_cms.faults import FAULTS, Faults, Switchboard, file_path, spoil
+from library_pipeline.sample_cms.folder import Item, LibraryFolder
+from library_pipeline.sample_cms.middleware import (
+    BearerAuth,
+    CountRequests,
+    MakeTrouble,
+    problem,
+)
+from library_pipeline.sample_cms.paging import BadQuery, page_of, read_query
+
+# A later page may rest on a look at the folder this old; the first, with the ETag, never does.
+_FRESH_SECONDS = 1.0
+_MEDIA_TYPES = {".jfif": "image/jpeg", ".webp": "image/webp"}
+
+
+class _AnyText(Convertor[str]):
+    """Any characters at all, so that any id can stand in a path."""
+
+    regex = r"[\s\S]+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("any", _AnyText())
+
+
+def create_app(
+    folder: str | os.PathLike[str],
+    *,
+    token: str | None = None,
+    base_url: str | None = None,
+    faults: Faults | None = None,
+    allow_faults: bool = False,
+) -> Starlette:
+    """Return the CMS over `folder` as an ASGI application.
+
+    `base_url` is what URLs in the manifest start with, where that is not what a request asked for.
+    """
+    switchboard = Switchboard(faults)
+    requests: Counter[str] = Counter()
+    routes = [
+        Route("/healthz", healthz),
+        Route("/components", components),
+        Route("/files/{component_id:any}.{kind}", file),
+    ]
+    if allow_faults:
+        routes.append(Route("/_faults", set_faults, methods=["GET", "POST"]))
+    middleware = [
+        Middleware(CountRequests, requests=requests),
+        Middleware(MakeTrouble, switchboard=switchboard),
+        *([Middleware(BearerAuth, token=token)] if token else []),
+    ]
+    app = Starlette(routes=routes, middleware=middleware)
+    app.state.library = LibraryFolder(folder)
+    app.state.base_url = base_url.rstrip("/") if base_url else None
+    app.state.switchboard = switchboard
+    app.state.requests = requests
+    return app
+
+
+def healthz(request: Request) -> Response:
+    """Say that the CMS is up."""
+    return PlainTextResponse("ok")
+
+
+def components(request: Request) -> Response:
+    """Answer one page of the manifest, or 304 when the library is as the client knows it."""
+    try:
+        query = read_query(request.query_params)
+    except BadQuery as error:
+        return problem(400, str(error))
+    switchboard: Switchboard = request.app.state.switchboard
+    first = query.after is None
+    listing = request.app.state.library.listing(0.0 if first else _FRESH_SECONDS)
+    with_etag = first and "no_etag" not in switchboard.faults.manifest
+    headers = {"ETag": listing.etag, "Cache-Control": "no-cache"} if with_etag else {}
+    if with_etag and _matches(request, listing.etag):
+        return Response(status_code=304, headers=headers)
+    if "not_json" in switchboard.faults.manifest:
+        return PlainTextResponse("<html>we are busy, come back later</html>")
+    items, following = page_of(listing, query)
+    if "looping_cursor" in switchboard.faults.manifest:
+        following = "bG9vcA=="
+    base = request.app.state.base_url or str(request.base_url).rstrip("/")
+    twice = switchboard.faults.duplicate_ids
+    entries = [
+        spoil(manifest_entry(item, base), switchboard)
+        for item in items
+        for _ in range(2 if item.id in twice else 1)
+    ]
+    return JSONResponse({"components": entries, "next": following}, headers=headers)
+
+
+def manifest_entry(item: Item, base: str) -> dict[str, Any]:
+    """Return what the manifest says of one component."""
+    return {
+        "id": item.id,
+        "revision": item.revision,
+        "name": item.name,
+        "client": item.client,
+        "category": item.category,
+        "tags": list(item.tags),
+        "updated_at": item.updated_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "files": {
+            kind: {"url": base + file_path(quote(item.id, safe=""), kind), "sha256": file.sha256}
+            for kind, file in item.files.items()
+        },
+    }
+
+
+def file(request: Request) -> Response:
+    """Answer one file of a component, with its digest as ETag."""
+    component_id, kind = request.path_params["component_id"], request.path_params["kind"]
+    found = find(request.app.state.library, component_id, kind)
+    try:
+        path = found.files[kind].path if found else None
+        data = path.read_bytes() if path else None
+    except (KeyError, FileNotFoundError):
+        path = data = None
+    if path is None or data is None:
+        return problem(404, f"component {component_id[:100]!r} has no file {kind[:20]!r}")
+    fault = request.app.state.switchboard.file_fault(component_id, kind)
+    if fault and fault.do == "garbage":
+        data = b"neither a picture nor JSON"
+    etag = f'"{hashlib.sha256(data).hexdigest()}"'
+    if _matches(request, etag):
+        return Response(status_code=304, headers={"ETag": etag})
+    media_type = _MEDIA_TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
+    return Response(data, media_type=media_type, headers={"ETag": etag})
+
+
+def find(library: LibraryFolder, component_id: str, kind: str) -> Item | None:
+    """Return a component; only for one that is not known is the folder looked through again."""
+    item = library.listing(math.inf).by_id.get(component_id)
+    if item and kind in item.files and item.files[kind].path.exists():
+        return item
+    return library.listing(_FRESH_SECONDS).by_id.get(component_id)
+
+
+async def set_faults(request: Request) -> Response:
+    """Answer the faults in force (GET), or put others in force (POST; `{}` ends them all)."""
+    switchboard: Switchboard = request.app.state.switchboard
+    if request.method == "POST":
+        try:
+            switchboard.set(FAULTS.validate_json(await request.body()))
+        except ValidationError as error:
+            return problem(400, str(error))
+    return JSONResponse(FAULTS.dump_python(switchboard.faults, mode="json"))
+
+
+def _matches(request: Request, etag: str) -> bool:
+    """Return whether If-None-Match names `etag` (RFC 9110: a list, compared weakly)."""
+    given = request.headers.get("if-none-match", "").split(",")
+    return any(one.strip().removeprefix("W/") in {etag, "*"} for one in given)

@@ -1,0 +1,179 @@
+"""A folder of bundles read as a library: edit a file there and the CMS has a new revision."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+ATTRIBUTES = "attributes.json"
+_PICTURES = ("png", "jpg", "jpeg", "jfif", "webp", "gif")
+FILE_NAMES: Mapping[str, tuple[str, ...]] = {
+    "config": ("config.json",),
+    "format": ("format.html",),
+    "records": ("records.json",),
+    "screenshot": tuple(
+        f"screenshot.{end}" for end in ("png", "jpg", "jpeg", "jfif", "webp", "gif")
+    ),
+}
+_WATCHED = frozenset({ATTRIBUTES, *(name for names in FILE_NAMES.values() for name in names)})
+
+# What changes whenever a file does: name, modification and status time, size, inode.
+Stamp = tuple[tuple[str, int, int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a bundle and the digest of its bytes."""
+
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One component of the library, as the manifest lists it."""
+
+    id: str
+    revision: str
+    name: str
+    client: str
+    category: str
+    tags: tuple[str, ...]
+    updated_at: datetime
+    files: Mapping[str, File]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The whole library at one moment, by id; `etag` differs whenever any of it does."""
+
+    items: tuple[Item, ...]
+    by_id: Mapping[str, Item]
+    etag: str
+
+
+class LibraryFolder:
+    """Reads a folder again only where files changed: a look costs one `stat` a file."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.path = Path(folder)
+        self._opened_at = datetime.now(UTC)
+        self._known: dict[str, tuple[Stamp, Item | None]] = {}
+        self._listing = _listing(())
+        self._looked_at = float("-inf")
+        self._lock = threading.Lock()
+
+    def listing(self, max_age: float = 0.0) -> Listing:
+        """Return the library as it is now, or as it was up to `max_age` seconds ago."""
+        with self._lock:
+            if time.monotonic() - self._looked_at > max_age:
+                self._look()
+            return self._listing
+
+    def _look(self) -> None:
+        found = {entry.name: _stamp(entry.path) for entry in _folders(self.path)}
+        changed = [name for name, stamp in found.items() if self._stamp_of(name) != stamp]
+        gone = self._known.keys() - found.keys()
+        for name in changed:
+            self._known[name] = (found[name], self._read(name, found[name]))
+        for name in gone:
+            del self._known[name]
+        if changed or gone:
+            self._listing = _listing(tuple(item for _, item in self._known.values() if item))
+        self._looked_at = time.monotonic()
+
+    def _stamp_of(self, name: str) -> Stamp | None:
+        known = self._known.get(name)
+        return known[0] if known else None
+
+    def _read(self, name: str, stamp: Stamp) -> Item | None:
+        try:
+            return read_item(self.path / name, stamp, self._opened_at)
+        except (OSError, ValueError) as error:
+            log.warning("bundle %s is left as it was: %s", self.path / name, error)
+            # Probably half-way through an edit; dropping it would delete the component.
+            known = self._known.get(name)
+            return known[1] if known else None
+
+
+def read_item(folder: Path, stamp: Stamp, opened_at: datetime) -> Item | None:
+    """Return the component in `folder`, or None where there are no attributes.
+
+    Raises ValueError when the attributes are not what they should be.
+    """
+    times = {name: modified for name, modified, *_ in stamp}
+    if ATTRIBUTES not in times:
+        return None
+    attributes = json.loads((folder / ATTRIBUTES).read_bytes())
+    if not isinstance(attributes, dict):
+        raise ValueError(f"{ATTRIBUTES} holds {type(attributes).__name__}, not an object")
+    json.dumps(attributes, ensure_ascii=False).encode()  # half a surrogate pair is a ValueError
+    files = {
+        kind: File(folder / name, hashlib.sha256((folder / name).read_bytes()).hexdigest())
+        for kind, names in FILE_NAMES.items()
+        for name in [next((name for name in names if name in times), None)]
+        if name
+    }
+    return Item(
+        id=str(attributes.get("id") or folder.name),
+        revision=_revision(attributes, files),
+        name=str(attributes.get("name", "")),
+        client=str(attributes.get("client", "")),
+        category=str(attributes.get("category", "")),
+        tags=tuple(str(tag) for tag in attributes.get("tags", ())),
+        updated_at=_updated_at(attributes, max(times.values()), opened_at),
+        files=files,
+    )
+
+
+def _revision(attributes: Mapping[str, object], files: Mapping[str, File]) -> str:
+    content = [attributes, {kind: file.sha256 for kind, file in files.items()}]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _updated_at(attributes: Mapping[str, object], newest_ns: int, opened_at: datetime) -> datetime:
+    """Return the stated time, or that of an edit made while the CMS ran, if that is later."""
+    modified = datetime.fromtimestamp(newest_ns / 1e9, UTC)
+    if not attributes.get("updated_at"):
+        return modified
+    stated = datetime.fromisoformat(str(attributes["updated_at"]))
+    stated = stated.replace(tzinfo=stated.tzinfo or UTC)
+    return max(stated, modified) if modified > opened_at else stated
+
+
+def _listing(items: tuple[Item, ...]) -> Listing:
+    by_id: dict[str, Item] = {}
+    for item in items:
+        if by_id.setdefault(item.id, item) is not item:
+            log.warning("component %r is in two folders; one is left out", item.id)
+    ordered = tuple(by_id[key] for key in sorted(by_id))
+    digest = hashlib.sha256()
+    for item in ordered:
+        digest.update(json.dumps([item.id, item.revision]).encode())
+    return Listing(ordered, by_id, f'"{digest.hexdigest()[:32]}"')
+
+
+def _folders(root: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(root) as entries:
+        return sorted((entry for entry in entries if entry.is_dir()), key=lambda entry: entry.name)
+
+
+def _stamp(folder: str) -> Stamp:
+    try:
+        with os.scandir(folder) as entries:
+            found = [(entry.name, entry.stat()) for entry in entries if entry.name in _WATCHED]
+    except FileNotFoundError:  # removed while we looked
+        return ()
+    return tuple(
+        sorted((name, s.st_mtime_ns, s.st_ctime_ns, s.st_size, s.st_ino) for name, s in found)
+    )

@@ -1,0 +1,134 @@
+"""Running the sample CMS: `serve` in the foreground, `SampleCms` in a thread beside a test."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from library_pipeline.sample_cms.app import create_app
+from library_pipeline.sample_cms.faults import Faults
+
+_Protocol: Any = AutoHTTPProtocol  # which of two classes it is depends on what is installed
+
+
+class HangUpProtocol(_Protocol):
+    """uvicorn's protocol, which also lets the application close the connection under itself."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """Offer `transport.close` to every request of this connection."""
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "hang_up": transport.close}
+
+
+def serve(
+    folder: str | os.PathLike[str],
+    host: str = "127.0.0.1",
+    port: int = 8100,
+    token: str | None = None,
+    *,
+    base_url: str | None = None,
+    faults: Faults | None = None,
+    allow_faults: bool = False,
+) -> None:
+    """Serve `folder` until the process is told to end."""
+    app = create_app(
+        folder, token=token, base_url=base_url, faults=faults, allow_faults=allow_faults
+    )
+    _server(app, host, port, log_level="info").run()
+
+
+class SampleCms:
+    """The CMS on a loopback port, in a thread: `with SampleCms(folder) as cms: cms.url`."""
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        token: str | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        base_url: str | None = None,
+        faults: Faults | None = None,
+        allow_faults: bool = False,
+    ) -> None:
+        self.folder = Path(folder)
+        self.token = token
+        self._app = create_app(
+            folder, token=token, base_url=base_url, faults=faults, allow_faults=allow_faults
+        )
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind((host, port))
+        self.url = f"http://{host}:{self._socket.getsockname()[1]}"
+        self._server = _server(self._app, host, port, log_level="error")
+        self._thread = threading.Thread(
+            target=self._server.run, args=([self._socket],), name="sample-cms", daemon=True
+        )
+
+    @property
+    def faults(self) -> Faults:
+        """The faults in force; assign others to change them and to count from zero again."""
+        return self._app.state.switchboard.faults
+
+    @faults.setter
+    def faults(self, faults: Faults) -> None:
+        self._app.state.switchboard.set(faults)
+
+    @property
+    def requests(self) -> Counter[str]:
+        """How many requests each path has had; `clear()` it to count anew."""
+        return self._app.state.requests
+
+    def start(self) -> Self:
+        """Start serving; returns when the port answers."""
+        self._thread.start()
+        while not self._server.started:
+            if not self._thread.is_alive():
+                raise RuntimeError(f"the sample CMS could not start at {self.url}")
+            time.sleep(0.002)
+        return self
+
+    def stop(self) -> None:
+        """Stop serving at once, whatever is under way."""
+        self._server.should_exit = self._server.force_exit = True
+        if self._thread.is_alive():
+            self._thread.join()
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def _server(app: Starlette, host: str, port: int, log_level: str) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            http=HangUpProtocol,
+            ws="none",
+            lifespan="off",
+            log_level=log_level,
+            access_log=False,
+            timeout_graceful_shutdown=2,
+        )
+    )

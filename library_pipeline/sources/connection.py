@@ -1,0 +1,110 @@
+"""How to talk to one CMS: address, credentials, pace, patience and limits, as one value."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from library_pipeline.catalog.component import FileKind
+from library_pipeline.sources.origins import AllowedOrigins, UrlRefused, origin_of
+
+_MB = 1024 * 1024
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class ByteLimits(BaseModel):
+    """The most bytes that one file of a kind, or one page of the manifest, may have."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    config: Count = 4 * _MB
+    format: Count = 4 * _MB
+    records: Count = 32 * _MB
+    screenshot: Count = 64 * _MB
+    manifest_page: Count = 64 * _MB
+
+    def of(self, kind: FileKind) -> int:
+        """Return the limit for one kind of file."""
+        return {
+            "config": self.config,
+            "format": self.format,
+            "records": self.records,
+            "screenshot": self.screenshot,
+        }[kind]
+
+
+class CmsConnection(BaseModel):
+    """Everything that says how the CMS is asked; holds a token but never shows it."""
+
+    # Errors must not repeat their input: a base URL may hold a password by mistake.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    base_url: str
+    token: SecretStr | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    page_size: Count = 500
+    max_pages: Count = 20_000
+    concurrency: Count = 16
+    requests_per_second: Annotated[float, Field(gt=0)] | None = None
+    timeout_seconds: Seconds = 30.0
+    """The longest wait for a connection or for the next bytes."""
+    answer_timeout_seconds: Seconds = 120.0
+    """The longest that one whole answer may take, however steadily it drips."""
+    max_attempts: Count = 5
+    backoff_seconds: Seconds = 0.5
+    backoff_max_seconds: Seconds = 20.0
+    retry_after_max_seconds: Annotated[float, Field(ge=0)] = 60.0
+    rate_limit_patience_seconds: Annotated[float, Field(ge=0)] = 300.0
+    """How long a CMS that answers 429 is waited for, whatever the number of attempts."""
+    limits: ByteLimits = ByteLimits()
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain_http_url(cls, value: str) -> str:
+        value = value.strip().rstrip("/")
+        try:
+            origin_of(value)
+        except UrlRefused as refused:
+            raise ValueError(f"{refused}; cms.base_url is like https://cms.example.com") from None
+        if "?" in value or "#" in value:
+            raise ValueError("cms.base_url must not have a query or fragment")
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            if not host or any(mark in host for mark in "/?#@*"):
+                raise ValueError(
+                    f"cms.allowed_hosts takes names like cdn.example.com or cdn.example.com:8443, "
+                    f"not {host[:100]!r}"
+                )
+            try:
+                origin_of(f"https://{host}")
+            except UrlRefused as refused:
+                raise ValueError(f"cms.allowed_hosts: {host[:100]!r}: {refused}") from None
+        return value
+
+    @field_validator("token")
+    @classmethod
+    def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        token = value.get_secret_value().strip() if value else ""
+        if not token.isascii() or any(not char.isprintable() or char == " " for char in token):
+            raise ValueError("LIBRARY_CMS_TOKEN must be printable ASCII without spaces")
+        return SecretStr(token) if token else None
+
+    @cached_property
+    def origins(self) -> AllowedOrigins:
+        """The rule on which URLs may be asked."""
+        return AllowedOrigins(self.base_url, self.allowed_hosts)
+
+    def headers_for(self, url: str) -> dict[str, str]:
+        """Return the request headers for `url`: with the token for the CMS's own origin only."""
+        # What else a server may compress with could not be bounded while it is unpacked.
+        headers = {"Accept-Encoding": "gzip"}
+        if self.token and self.origins.may_have_token(url):
+            headers["Authorization"] = f"Bearer {self.token.get_secret_value()}"
+        return headers

@@ -1,0 +1,194 @@
+"""One entry of a manifest, from parsed JSON to a component or a problem that names its field."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+from library_pipeline.catalog.component import FILE_KINDS, Component, FileKind, FileRef
+from library_pipeline.sources.origins import AllowedOrigins, UrlRefused
+from library_pipeline.sources.wording import redacted, shorten
+
+MAX_TEXT_LENGTH = 500
+MAX_TAGS = 200
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+# NUL cannot be stored in PostgreSQL, half a surrogate pair cannot be encoded at all.
+UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestProblem:
+    """An entry that cannot be used: where it is, and what is wrong with which field."""
+
+    position: int
+    component_id: str | None
+    field: str
+    value: str
+    code: str
+    message: str
+
+
+class _Unusable(Exception):
+    """One field of an entry is wrong."""
+
+    def __init__(self, field: str, value: object, code: str, why: str) -> None:
+        super().__init__(why)
+        self.field, self.value, self.code, self.why = field, value, code, why
+
+
+def parse_entry(
+    raw: object, position: int, origins: AllowedOrigins, seen: set[str]
+) -> Component | ManifestProblem:
+    """Return what one entry says; `seen` holds the ids of earlier entries and is added to."""
+    component_id: str | None = None
+    try:
+        if not isinstance(raw, dict):
+            raise _Unusable("", raw, "not_an_object", "the entry is not an object")
+        entry = cast("dict[str, object]", raw)
+        component_id = _component_id(entry)
+        component = _component(component_id, entry, origins)
+        if component_id in seen:
+            why = "this id was listed before; the first entry is used"
+            raise _Unusable("id", component_id, "duplicate_id", why)
+        seen.add(component_id)
+        return component
+    except _Unusable as unusable:
+        value = shorten(unusable.value)
+        name = f"component {shorten(component_id)}" if component_id else "component without id"
+        at = f"{unusable.field}={value}" if unusable.field else value
+        return ManifestProblem(
+            position,
+            component_id,
+            unusable.field,
+            value,
+            f"manifest.{unusable.code}",
+            f"{name} (entry {position}): {at}: {unusable.why}",
+        )
+
+
+def _component(
+    component_id: str, entry: Mapping[str, object], origins: AllowedOrigins
+) -> Component:
+    return Component(
+        component_id=component_id,
+        revision=_revision(entry),
+        name=_text(entry, "name") or component_id,
+        files=_files(entry.get("files"), origins),
+        client=_text(entry, "client"),
+        category=_text(entry, "category"),
+        tags=_tags(entry.get("tags")),
+        updated_at=_updated_at(entry.get("updated_at")),
+    )
+
+
+def _component_id(entry: Mapping[str, object]) -> str:
+    value = entry.get("id")
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        raise _Unusable("id", value, "missing_id", "every component needs an id")
+    if not isinstance(value, str):
+        raise _Unusable("id", value, "bad_id", "an id is text or a whole number")
+    return _storable("id", value, "bad_id")
+
+
+def _storable(field: str, value: str, code: str = "bad_text") -> str:
+    if len(value) > MAX_TEXT_LENGTH:
+        why = f"{len(value)} characters are more than {MAX_TEXT_LENGTH}"
+        raise _Unusable(field, value, code, why)
+    if UNSTORABLE.search(value):
+        why = "it holds a NUL or half a surrogate pair, which cannot be stored"
+        raise _Unusable(field, value, code, why)
+    return value
+
+
+def _revision(entry: Mapping[str, object]) -> str:
+    value = entry.get("revision")
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if value is None or value == "":
+        return revision_of(entry)
+    if not isinstance(value, str):
+        why = "a revision is text or a whole number; leave it out where there is none"
+        raise _Unusable("revision", value, "bad_revision", why)
+    return _storable("revision", value, "bad_revision")
+
+
+def revision_of(entry: Mapping[str, object]) -> str:
+    """Return the hash of a manifest entry, the revision where a CMS has no word for it."""
+    try:
+        canonical = json.dumps(entry, sort_keys=True, separators=(",", ":"))
+    except RecursionError:
+        raise _Unusable("", entry, "too_deep", "the entry is nested too deeply") from None
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _text(entry: Mapping[str, object], field: str) -> str:
+    value = entry.get(field)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise _Unusable(field, value, "bad_text", f"{field} is text")
+    return _storable(field, value)
+
+
+def _tags(value: object) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise _Unusable("tags", value, "bad_tags", "tags is a list of texts")
+    tags = cast("list[object]", value)
+    if len(tags) > MAX_TAGS:
+        raise _Unusable("tags", value, "bad_tags", f"{len(tags)} tags are more than {MAX_TAGS}")
+    return tuple(_tag(tag) for tag in tags)
+
+
+def _tag(value: object) -> str:
+    if not isinstance(value, str):
+        raise _Unusable("tags", value, "bad_tags", "every tag is a text")
+    return _storable("tags", value, "bad_tags")
+
+
+def _updated_at(value: object) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else None
+        if time is not None:
+            return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    why = "it is not an ISO 8601 time like 2026-01-31T12:00:00Z"
+    raise _Unusable("updated_at", value, "bad_updated_at", why)
+
+
+def _files(value: object, origins: AllowedOrigins) -> Mapping[FileKind, FileRef]:
+    if not isinstance(value, dict):
+        why = f"files is an object of {', '.join(FILE_KINDS)}"
+        raise _Unusable("files", value, "missing_file", why)
+    files = cast("dict[str, object]", value)
+    return {kind: _file(kind, files.get(kind), origins) for kind in FILE_KINDS}
+
+
+def _file(kind: FileKind, value: object, origins: AllowedOrigins) -> FileRef:
+    url = cast("dict[str, object]", value).get("url") if isinstance(value, dict) else None
+    if not isinstance(url, str) or not url:
+        why = f"every component needs the four files {', '.join(FILE_KINDS)}, each with a url"
+        raise _Unusable(f"files.{kind}", value, "missing_file", why)
+    try:
+        origins.check(url)
+    except UrlRefused as refused:
+        shown = redacted(url)
+        raise _Unusable(f"files.{kind}.url", shown, refused.code, str(refused)) from None
+    sha256 = cast("dict[str, object]", value).get("sha256")
+    if sha256 is None:
+        return FileRef(url)
+    if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+        why = "a sha256 is 64 hexadecimal digits; leave it out where it is not known"
+        raise _Unusable(f"files.{kind}.sha256", sha256, "bad_sha256", why)
+    return FileRef(url, sha256.lower())

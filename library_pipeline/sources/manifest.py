@@ -1,0 +1,116 @@
+"""One page of a manifest, from bytes to components and problems. Pure: no I/O, no clock."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, NoReturn, cast
+
+from library_pipeline.catalog.component import Component
+from library_pipeline.sources.entry import UNSTORABLE, ManifestProblem, parse_entry
+from library_pipeline.sources.origins import AllowedOrigins
+from library_pipeline.sources.wording import redacted, shorten
+
+__all__ = ["ManifestError", "ManifestPage", "ManifestProblem", "PageSource", "parse_page"]
+
+MAX_CURSOR_LENGTH = 4096
+_MAX_DIGITS = 100
+
+
+class ManifestError(Exception):
+    """The whole manifest cannot be used; nothing may be concluded from it, no removal above all."""
+
+    def __init__(self, code: str, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.transient = transient
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestPage:
+    """One page: its entries in order, and the cursor of the next page, None on the last."""
+
+    entries: tuple[Component | ManifestProblem, ...]
+    next: str | None
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """The entries that can be used."""
+        return tuple(entry for entry in self.entries if isinstance(entry, Component))
+
+    @property
+    def problems(self) -> tuple[ManifestProblem, ...]:
+        """The entries that cannot."""
+        return tuple(entry for entry in self.entries if isinstance(entry, ManifestProblem))
+
+
+@dataclass(frozen=True, slots=True)
+class PageSource:
+    """Where a page's bytes came from, for messages."""
+
+    url: str
+    status: int = 200
+    content_type: str = ""
+
+
+def parse_page(
+    data: bytes,
+    origins: AllowedOrigins,
+    source: PageSource,
+    *,
+    seen: set[str] | None = None,
+    first_position: int = 0,
+) -> ManifestPage:
+    """Return the page in `data`; raises ManifestError when it is none.
+
+    `seen` holds the ids of earlier pages and is added to; `first_position` counts their entries.
+    """
+    page = _json_object(data, source)
+    listed = page.get("components")
+    if not isinstance(listed, list):
+        _unusable(source, data, "has no list 'components'")
+    if "next" not in page:
+        _unusable(source, data, "has no 'next' (the next page's cursor, null on the last page)")
+    seen = set() if seen is None else seen
+    entries = tuple(
+        parse_entry(raw, first_position + offset, origins, seen)
+        for offset, raw in enumerate(cast("list[object]", listed))
+    )
+    return ManifestPage(entries, _cursor(page["next"], source))
+
+
+def _json_object(data: bytes, source: PageSource) -> dict[str, Any]:
+    try:
+        page = json.loads(data, parse_int=_number)
+    except RecursionError:
+        _unusable(source, data, "is nested too deeply")
+    except ValueError:
+        _unusable(source, data, "is not JSON")
+    if not isinstance(page, dict):
+        _unusable(source, data, "is not a JSON object")
+    return page
+
+
+def _number(digits: str) -> int | str:
+    # Python refuses very long numbers with an error that would take the whole page along.
+    return int(digits) if len(digits) <= _MAX_DIGITS else digits
+
+
+def _unusable(source: PageSource, data: bytes, what: str) -> NoReturn:
+    raise ManifestError(
+        "manifest.unusable",
+        f"the manifest at {redacted(source.url)} {what}: it answered {source.status} with "
+        f"{shorten(source.content_type or 'no content type')}, beginning {data[:80]!r}; "
+        "docs/cms.md says what a page looks like",
+    )
+
+
+def _cursor(value: object, source: PageSource) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value or len(value) > MAX_CURSOR_LENGTH:
+        _unusable(source, b"", f"has the cursor {shorten(value)} as 'next', not text or null")
+    if UNSTORABLE.search(value):
+        _unusable(source, b"", f"has the cursor {shorten(value)} as 'next', which no URL can hold")
+    return value

@@ -1,0 +1,26 @@
+"""Values and URLs as messages may show them: short, printable and without secrets."""
+
+from __future__ import annotations
+
+import reprlib
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
+_SHORT.maxlevel = 2
+_MAX_URL = 300
+
+
+def shorten(value: object) -> str:
+    """Return `repr(value)`, abridged where it is long or deep."""
+    return _SHORT.repr(value)
+
+
+def redacted(url: str) -> str:
+    """Return `url` without what may be secret: its user info, query and fragment."""
+    bare, mark, _ = url.partition("#")[0].partition("?")
+    scheme, slashes, rest = bare.partition("//")
+    authority, slash, path = rest.partition("/")
+    shown = scheme + slashes + authority.rpartition("@")[2] + slash + path
+    shown = shown if len(shown) <= _MAX_URL else shown[:_MAX_URL] + "..."
+    # ascii() without its quotes: a URL may hold anything, half surrogate pairs included.
+    return ascii(shown)[1:-1] + ("?..." if mark else "")

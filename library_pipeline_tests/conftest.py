@@ -1,0 +1,70 @@
+"""What the tests run on: the embedded server, the sample CMS over small bundles, the demo encoder."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from library_pipeline.sample_cms import SampleCms
+from library_pipeline.shipped import shipped
+from library_pipeline.store.database import Database
+from library_pipeline.store.embedded import EmbeddedServer
+from library_pipeline.store.migrate import migrate
+from library_pipeline_tests.bundles_on_disk import write_bundle
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees the library or the Dagster of whoever runs it."""
+    for name in ("LIBRARY_CONFIG", "LIBRARY_DATABASE_URL", "LIBRARY_DAGSTER_DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    monkeypatch.setenv("LIBRARY_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LIBRARY_ENCODER_MODEL", "demo")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """One embedded server for all tests; each test takes a database of its own."""
+    with EmbeddedServer(tmp_path_factory.mktemp("server"), linger_seconds=0.2) as running:
+        running.ensure_database("template_library")
+        migrate(running.url("template_library"), shipped("sql"))
+        yield running
+
+
+@pytest.fixture
+def database(server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """A migrated, empty database, which the settings lead to."""
+    name = f"library_{next(_numbers)}"
+    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
+        admin.execute(f"create database {name} template template_library")
+        database = Database(server.url(name), server.dagster_url("dagster"))
+        monkeypatch.setenv("LIBRARY_DATABASE_URL", database.url)
+        monkeypatch.setenv("LIBRARY_DAGSTER_DATABASE_URL", database.dagster_url)
+        yield database
+        admin.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def connection(database: Database) -> Iterator[psycopg.Connection]:
+    """An autocommit connection to the test's database."""
+    with database.connect() as connection:
+        yield connection
+
+
+@pytest.fixture
+def cms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SampleCms]:
+    """A CMS of six components, c-0 to c-5, for two clients; edit its folder to edit it."""
+    folder = tmp_path / "cms"
+    for number in range(6):
+        write_bundle(folder, f"c-{number}", client="north" if number < 4 else "south")
+    with SampleCms(folder, allow_faults=True) as running:
+        monkeypatch.setenv("LIBRARY_CMS_BASE_URL", running.url)
+        yield running

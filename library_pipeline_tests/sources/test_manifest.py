@@ -1,0 +1,266 @@
+"""One page of a manifest: what is taken, what is a problem, what makes the page unusable."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from library_pipeline.catalog.component import Component
+from library_pipeline.sources.entry import ManifestProblem
+from library_pipeline.sources.manifest import ManifestError, ManifestPage, PageSource, parse_page
+from library_pipeline.sources.origins import AllowedOrigins
+
+ORIGINS = AllowedOrigins("https://cms.example.com/api", ["cdn.example.com"])
+SOURCE = PageSource("https://cms.example.com/api/components?limit=5&key=secret", 200, "text/html")
+KINDS = ("config", "format", "records", "screenshot")
+
+
+def entry(**changes: Any) -> dict[str, Any]:
+    files = {kind: {"url": f"https://cms.example.com/f/hero.{kind}"} for kind in KINDS}
+    return {"id": "hero", "revision": "r1", "name": "Hero", "files": files} | changes
+
+
+def with_file(kind: str, value: Any) -> dict[str, Any]:
+    return entry(files=entry()["files"] | {kind: value})
+
+
+def parse(*entries: Any, **page: Any) -> ManifestPage:
+    body = {"components": list(entries), "next": None} | page
+    return parse_page(json.dumps(body).encode(), ORIGINS, SOURCE)
+
+
+def component(*entries: Any) -> Component:
+    (found,) = parse(*entries).entries
+    assert isinstance(found, Component), found
+    return found
+
+
+def problem(raw: Any) -> ManifestProblem:
+    (found,) = parse(raw).entries
+    assert isinstance(found, ManifestProblem), found
+    return found
+
+
+def test_a_full_entry_becomes_a_component() -> None:
+    digest = "AB" * 32
+    raw = entry(
+        client="Acme",
+        category="Heroes",
+        tags=["a", "b"],
+        updated_at="2024-05-01T14:00:00+02:00",
+        files=entry()["files"] | {"config": {"url": "https://cdn.example.com/c", "sha256": digest}},
+    )
+    found = component(raw)
+    assert (found.component_id, found.revision, found.name) == ("hero", "r1", "Hero")
+    assert (found.client, found.category, found.tags) == ("Acme", "Heroes", ("a", "b"))
+    assert found.updated_at == datetime(2024, 5, 1, 12, tzinfo=UTC)
+    assert found.files["config"].sha256 == digest.lower()
+    assert found.files["screenshot"].sha256 is None
+    assert list(found.files) == list(KINDS)
+
+
+def test_absent_attributes_are_empty_and_the_id_stands_for_an_absent_name() -> None:
+    found = component({"id": "hero", "files": entry()["files"]})
+    assert (found.name, found.client, found.category) == ("hero", "", "")
+    assert (found.tags, found.updated_at) == ((), None)
+
+
+@pytest.mark.parametrize(
+    "component_id", ["ä/../b?c#d", "..", " spaced ", "a,b", "\N{SNOWMAN}\n", '"]', "x" * 500]
+)
+def test_any_unicode_id_is_kept_as_it_is(component_id: str) -> None:
+    assert component(entry(id=component_id)).component_id == component_id
+
+
+def test_whole_numbers_are_taken_as_ids_and_revisions() -> None:
+    found = component(entry(id=17, revision=3))
+    assert (found.component_id, found.revision) == ("17", "3")
+
+
+def test_without_a_revision_it_is_the_hash_of_the_entry_whatever_the_order_of_its_keys() -> None:
+    raw = entry()
+    del raw["revision"]
+    revision = component(raw).revision
+    assert len(revision) == 64
+    assert component(dict(reversed(raw.items()))).revision == revision
+    assert component(raw | {"name": "Other"}).revision != revision
+
+
+@pytest.mark.parametrize(
+    ("raw", "code", "field"),
+    [
+        ("no object", "not_an_object", ""),
+        (entry(id=None), "missing_id", "id"),
+        (entry(id="  "), "missing_id", "id"),
+        (entry(id=True), "bad_id", "id"),
+        (entry(id=1.5), "bad_id", "id"),
+        (entry(id=["x"]), "bad_id", "id"),
+        (entry(id="x" * 501), "bad_id", "id"),
+        (entry(id="a\x00b"), "bad_id", "id"),
+        (entry(id="\ud800"), "bad_id", "id"),
+        (entry(revision={}), "bad_revision", "revision"),
+        (entry(name=5), "bad_text", "name"),
+        (entry(client="\x00"), "bad_text", "client"),
+        (entry(tags="a,b"), "bad_tags", "tags"),
+        (entry(tags=[1]), "bad_tags", "tags"),
+        (entry(tags=["x"] * 201), "bad_tags", "tags"),
+        (entry(updated_at="yesterday"), "bad_updated_at", "updated_at"),
+        (entry(updated_at=5), "bad_updated_at", "updated_at"),
+        (entry(updated_at="0001-01-01T00:00:00+14:00"), "bad_updated_at", "updated_at"),
+        (entry(files=None), "missing_file", "files"),
+        (with_file("format", None), "missing_file", "files.format"),
+        (with_file("records", "https://cms.example.com/r"), "missing_file", "files.records"),
+        (with_file("config", {"url": ""}), "missing_file", "files.config"),
+        (with_file("config", {"url": "/c.json"}), "relative_url", "files.config.url"),
+        (with_file("config", {"url": "//cms.example.com/c"}), "relative_url", "files.config.url"),
+        (with_file("config", {"url": "file:///etc/passwd"}), "bad_scheme", "files.config.url"),
+        (with_file("config", {"url": "http://cms.example.com/"}), "foreign_origin", None),
+        (with_file("config", {"url": "https://evil.example/"}), "foreign_origin", None),
+        (with_file("config", {"url": "https://cms.example.com:444/"}), "foreign_origin", None),
+        (with_file("config", {"url": "https://cms.example.com@evil.example/"}), "bad_url", None),
+        (with_file("config", {"url": "https://cms.example.com.evil.example/"}), None, None),
+        (with_file("config", {"url": "https://cms.example.com/a b"}), "bad_url", None),
+        (with_file("config", {"url": "https://cms.example.com\\@evil.example/"}), "bad_url", None),
+        (with_file("config", {"url": "https://cms.example.com/" + "a" * 9000}), "bad_url", None),
+        (with_file("config", {"url": "https://cms.example.com/\ud800"}), "bad_url", None),
+        (
+            with_file("config", {"url": "https://cms.example.com/c", "sha256": "abc"}),
+            "bad_sha256",
+            "files.config.sha256",
+        ),
+    ],
+)
+def test_an_entry_that_cannot_be_used_says_which_field_and_why(
+    raw: Any, code: str | None, field: str | None
+) -> None:
+    found = problem(raw)
+    assert found.code == f"manifest.{code or 'foreign_origin'}"
+    assert found.field == (field if field is not None else "files.config.url")
+    found.message.encode()  # whatever the value was, the message can be stored and logged
+    assert len(found.message) < 1000
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_missing_file_is_named_with_its_component(kind: str) -> None:
+    files = entry()["files"]
+    del files[kind]
+    found = problem(entry(files=files))
+    assert found.message.startswith(f"component 'hero' (entry 0): files.{kind}=None: every comp")
+
+
+def test_a_foreign_host_is_named_together_with_the_setting_that_allows_it() -> None:
+    found = problem(with_file("config", {"url": "https://evil.example/c?sig=abc"}))
+    assert "host 'evil.example'" in found.message
+    assert "cms.allowed_hosts" in found.message
+    assert "sig=abc" not in found.message
+
+
+def test_a_bad_entry_leaves_its_neighbours_alone() -> None:
+    page = parse(entry(id="a"), entry(id=None), entry(id="b"))
+    assert [found.component_id for found in page.components] == ["a", "b"]
+    assert [found.position for found in page.problems] == [1]
+
+
+def test_a_repeated_id_is_a_problem_and_the_first_entry_counts() -> None:
+    page = parse(entry(name="first"), entry(name="second"))
+    assert [found.name for found in page.components] == ["first"]
+    assert [found.code for found in page.problems] == ["manifest.duplicate_id"]
+
+
+def test_a_number_too_long_for_python_leaves_its_neighbours_alone() -> None:
+    data = json.dumps({"components": [entry(id="a"), entry(id="b", tags=[0])], "next": None})
+    page = parse_page(data.replace("[0]", f"[{'9' * 5000}]").encode(), ORIGINS, SOURCE)
+    assert [found.component_id for found in page.components] == ["a"]
+
+
+def test_an_entry_nested_too_deeply_to_hash_leaves_its_neighbours_alone() -> None:
+    for depth in (100, 300, 500, 900):
+        nested = "[" * depth + "]" * depth
+        data = f'{{"components": [{{"id": "a", "x": {nested}}}], "next": null}}'.encode()
+        try:
+            (found,) = parse_page(data, ORIGINS, SOURCE).entries
+        except ManifestError as error:
+            assert "nested too deeply" in error.message
+        else:
+            assert isinstance(found, ManifestProblem)
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"", "is not JSON"),
+        (b"<html>maintenance</html>", "is not JSON"),
+        (b'{"components": [', "is not JSON"),
+        (b"\xff\xfe\xff", "is not JSON"),
+        (b"[]", "is not a JSON object"),
+        (b"{}", "has no list 'components'"),
+        (b'{"components": {}, "next": null}', "has no list 'components'"),
+        (b'{"components": []}', "has no 'next'"),
+        (b'{"components": [], "next": 5}', "has the cursor 5"),
+        (b'{"components": [], "next": ""}', "has the cursor ''"),
+        (b'{"components": [], "next": "\\ud800"}', "which no URL can hold"),
+        (b"[" * 100_000, "is nested too deeply"),
+    ],
+)
+def test_a_page_that_is_none_makes_the_manifest_unusable(data: bytes, what: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        parse_page(data, ORIGINS, SOURCE)
+    message = caught.value.message
+    assert what in message
+    assert "https://cms.example.com/api/components?..." in message
+    assert "200 with 'text/html'" in message
+    assert "secret" not in message
+
+
+def test_an_unusable_page_shows_its_first_characters() -> None:
+    with pytest.raises(ManifestError, match="beginning b'<html>maintenance</html>'"):
+        parse_page(b"<html>maintenance</html>", ORIGINS, SOURCE)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+URLS = st.sampled_from(
+    ["https://cms.example.com/a", "https://cdn.example.com/b", "/c", "http://[", "http://a:b/"]
+) | st.text(st.characters())
+FILES = st.fixed_dictionaries(
+    {}, optional={kind: st.fixed_dictionaries({"url": URLS}) | JSON for kind in KINDS}
+)
+ENTRIES = JSON | st.fixed_dictionaries(
+    {"id": JSON | st.text(), "files": FILES | JSON},
+    optional=dict.fromkeys(("revision", "name", "tags", "updated_at"), JSON),
+)
+
+
+@given(entries=st.lists(ENTRIES, max_size=5), cursor=st.none() | st.text(min_size=1, max_size=5))
+def test_every_entry_is_a_component_or_a_problem(entries: list[Any], cursor: str | None) -> None:
+    body = {"components": entries, "next": cursor}
+    try:
+        page = parse_page(json.dumps(body).encode(), ORIGINS, SOURCE)
+    except ManifestError:
+        assert cursor is not None
+        return
+    assert len(page.entries) == len(entries)
+    assert all(isinstance(found, Component | ManifestProblem) for found in page.entries)
+    for found in page.problems:
+        found.message.encode()
+        assert "\x00" not in found.message
+    ids = [found.component_id for found in page.components]
+    assert len(ids) == len(set(ids))
+
+
+@given(data=st.binary() | st.text().map(str.encode) | JSON.map(lambda j: json.dumps(j).encode()))
+def test_nothing_but_a_manifest_error_is_ever_raised(data: bytes) -> None:
+    try:
+        page = parse_page(data, ORIGINS, SOURCE)
+    except ManifestError as error:
+        error.message.encode()
+    else:
+        assert isinstance(page, ManifestPage)

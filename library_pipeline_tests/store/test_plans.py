@@ -1,0 +1,256 @@
+"""The plan: SQL against a model of the rule in plain Python."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from library_pipeline.catalog.component import Component, FileRef
+from library_pipeline.catalog.refresh import RefreshKind, RefreshScope
+from library_pipeline.sources.manifest import ManifestProblem
+from library_pipeline.store.embeddings import RegisteredEncoder, register_encoder
+from library_pipeline.store.manifest import load_manifest
+from library_pipeline.store.plans import Plan, count_due, make_plan
+from library_pipeline.store.refreshes import create_refresh, result
+
+IDS = ["a", "b", "ü,\"'", "d" * 200, "e/…/1"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What CMS and index say of one component."""
+
+    component_id: str
+    listed: str | None  # revision in the manifest
+    indexed: str | None  # revision in the index
+    embedded: bool
+    failed: str | None  # revision that failed
+    due: bool
+
+
+def cases() -> st.SearchStrategy[list[Case]]:
+    revisions = st.sampled_from([None, "r1", "r2"])
+    return st.tuples(
+        *(
+            st.builds(
+                Case, st.just(name), revisions, revisions, st.booleans(), revisions, st.booleans()
+            )
+            for name in IDS
+        )
+    ).map(list)
+
+
+def component(component_id: str, revision: str, client: str = "north") -> Component:
+    file = FileRef("http://127.0.0.1/x")
+    files = {"config": file, "format": file, "records": file, "screenshot": file}
+    return Component(component_id, revision, f"Name {component_id}", files, client)  # type: ignore[arg-type]
+
+
+def put_manifest(
+    connection: psycopg.Connection, entries: list[Component | ManifestProblem]
+) -> None:
+    with load_manifest(connection) as load:
+        load.add(entries)
+        load.commit(source="http://cms", etag=None)
+
+
+def put_indexed(
+    connection: psycopg.Connection,
+    encoder: RegisteredEncoder,
+    component_id: str,
+    revision: str,
+    *,
+    embedded: bool = True,
+) -> None:
+    digest = hashlib.sha256(component_id.encode()).hexdigest()
+    connection.execute(
+        "insert into pipeline.screenshot values (%s, 'png', 1, 1, 1, '')", (digest,)
+    )
+    connection.execute(
+        """insert into pipeline.component values
+           (%s, %s, %s, '', '', '', '{}', null, '', '', '', %s)""",
+        (component_id, component_id, revision, digest),
+    )
+    if embedded:
+        connection.execute(
+            f"insert into pipeline.embedding_{encoder.id} values (%s, '[1,0]')",  # noqa: S608
+            (digest,),
+        )
+
+
+def put_failure(
+    connection: psycopg.Connection, component_id: str, revision: str, *, due: bool
+) -> None:
+    connection.execute(
+        """insert into pipeline.failure (component_id, revision, refresh_id, phase, code, message,
+                                         transient, next_due_at)
+           values (%s, %s, 'old', 'download', 'x', 'x', true,
+                   now() + case when %s then interval '-1 s' else interval '1 h' end)""",
+        (component_id, revision, due),
+    )
+
+
+def encoder_of(connection: psycopg.Connection) -> RegisteredEncoder:
+    return register_encoder(connection, name="clip", model="m", fingerprint="f", dim=2)
+
+
+def plan(
+    connection: psycopg.Connection,
+    kind: RefreshKind = "incremental",
+    scope: RefreshScope = RefreshScope(),
+    *,
+    chunk_size: int = 2,
+    share: float = 1.0,
+) -> Plan:
+    refresh_id = create_refresh(
+        connection, kind=kind, scope=scope, asked_by="cli", in_process=True
+    )
+    return make_plan(
+        connection,
+        refresh_id,
+        kind=kind,
+        scope=scope,
+        encoder=encoder_of(connection),
+        chunk_size=chunk_size,
+        max_removed_share=share,
+    )
+
+
+def actions(connection: psycopg.Connection, made: Plan) -> dict[str, str]:
+    return dict(
+        connection.execute(
+            "select component_id, action from pipeline.refresh_component where refresh_id = %s",
+            (made.refresh_id,),
+        ).fetchall()
+    )
+
+
+def expected_actions(case: Case, kind: RefreshKind) -> dict[str, str]:
+    """Say what the rule makes of one component, in Python."""
+    if case.listed is None:
+        return {}
+    action = (
+        "new"
+        if case.indexed is None
+        else "changed"
+        if case.indexed != case.listed
+        else "check"
+    )
+    failed_now = case.failed == case.listed
+    stands = case.indexed == case.listed and case.embedded
+    wanted = {
+        "full": True,
+        "retry": case.failed is not None,
+        "incremental": case.due if failed_now else not stands,
+    }[kind]
+    return {case.component_id: action} if wanted else {}
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(library=cases(), kind=st.sampled_from(["full", "incremental", "retry"]))
+def test_the_plan_follows_the_rule(
+    connection: psycopg.Connection, library: list[Case], kind: RefreshKind
+) -> None:
+    with connection.transaction(force_rollback=True):
+        encoder = encoder_of(connection)
+        put_manifest(connection, [component(c.component_id, c.listed) for c in library if c.listed])
+        for case in library:
+            if case.indexed:
+                put_indexed(
+                    connection, encoder, case.component_id, case.indexed, embedded=case.embedded
+                )
+            if case.failed:
+                put_failure(connection, case.component_id, case.failed, due=case.due)
+        expected: dict[str, str] = {}
+        for case in library:
+            expected |= expected_actions(case, kind)
+        if kind == "incremental":
+            assert count_due(connection, encoder) == len(expected)
+
+        made = plan(connection, kind)
+
+        assert actions(connection, made) == expected
+        gone = [c.component_id for c in library if c.indexed and c.listed is None]
+        assert sorted(made.removed) == (sorted(gone) if kind != "retry" else [])
+        assert made.planned == len(expected)
+        assert len(made.chunks) == -(-len(expected) // 2)
+
+
+def test_a_narrowed_refresh_takes_only_its_part_and_removes_nothing(
+    connection: psycopg.Connection,
+) -> None:
+    put_manifest(connection, [component("a", "1"), component("b", "1", client="south")])
+    put_indexed(connection, encoder_of(connection), "gone", "1")
+    made = plan(connection, "full", RefreshScope(client="south"))
+    assert actions(connection, made) == {"b": "new"}
+    assert made.removed == ()
+    assert actions(connection, plan(connection, scope=RefreshScope(limit=1))) == {"a": "new"}
+
+
+def test_more_removals_than_the_share_are_held_back(connection: psycopg.Connection) -> None:
+    encoder = encoder_of(connection)
+    for name in "abcde":
+        put_indexed(connection, encoder, name, "1")
+    put_manifest(connection, [component(name, "1") for name in "abc"])
+    made = plan(connection, share=0.2)
+    assert (made.removed, made.held_removals) == ((), 2)
+    assert result(connection, made.refresh_id).held_removals == 2
+    assert sorted(plan(connection, share=0.4).removed) == ["d", "e"]
+
+
+def test_an_entry_without_an_id_keeps_everything_that_is_indexed(
+    connection: psycopg.Connection,
+) -> None:
+    put_indexed(connection, encoder_of(connection), "a", "1")
+    put_manifest(
+        connection,
+        [component("b", "1"), ManifestProblem(1, None, "id", "null", "manifest.no_id", "no id")],
+    )
+    assert plan(connection).removed == ()
+
+
+def test_a_broken_entry_is_a_failure_and_its_component_stays(
+    connection: psycopg.Connection,
+) -> None:
+    put_indexed(connection, encoder_of(connection), "a", "1")
+    problem = ManifestProblem(0, "a", "files.records", "null", "manifest.missing_file", "no records")
+    put_manifest(connection, [problem, component("b", "1")])
+    made = plan(connection)
+    assert actions(connection, made) == {"b": "new"}
+    assert made.removed == ()
+    (failure,) = result(connection, made.refresh_id).failures
+    assert (failure.component_id, failure.phase, failure.message) == ("a", "manifest", "no records")
+
+
+def test_an_id_listed_twice_with_different_content_is_a_failure_of_that_component_alone(
+    connection: psycopg.Connection,
+) -> None:
+    put_manifest(
+        connection, [component("a", "1"), component("b", "1"), component("a", "2")]
+    )
+    made = plan(connection)
+    assert actions(connection, made) == {"b": "new"}
+    (failure,) = result(connection, made.refresh_id).failures
+    assert failure.code == "manifest.duplicate_id"
+    assert "component a: the manifest lists this id 2 times" in failure.message
+
+
+def test_the_same_entry_twice_is_a_page_that_shifted(connection: psycopg.Connection) -> None:
+    put_manifest(connection, [component("a", "1"), component("b", "1"), component("a", "1")])
+    assert actions(connection, plan(connection)) == {"a": "new", "b": "new"}
+
+
+def test_a_manifest_that_breaks_off_changes_nothing(connection: psycopg.Connection) -> None:
+    put_manifest(connection, [component("a", "1")])
+    with pytest.raises(RuntimeError), load_manifest(connection) as load:
+        load.add([component("b", "1")])
+        raise RuntimeError
+    rows = connection.execute("select component_id from pipeline.manifest_entry").fetchall()
+    assert rows == [("a",)]

@@ -1,0 +1,1 @@
+"""Trains and measures the small CLIP that ships as `model: demo`."""

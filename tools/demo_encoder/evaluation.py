@@ -1,0 +1,114 @@
+"""What the encoder is worth on renders it has never seen, by the questions users ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import numpy as np
+from PIL import Image
+
+from library_pipeline.encoders import Encoder, load_encoder, read_image
+from tools.demo_encoder.renders import Render, kind_captions, read_index
+from tools.demo_encoder.views import View, colour, crop, downscale, jpeg, shift
+
+BATCH = 64
+DISTURBANCES: dict[str, View] = {
+    "JPEG q60": partial(jpeg, quality=60),
+    "downscale 50%": partial(downscale, factor=0.5),
+    "crop 10%": partial(crop, share=0.1),
+    "shift 10%": partial(shift, share=0.1),
+    "colour": colour,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured value, what blind guessing would reach, and the aim if there is one."""
+
+    name: str
+    value: float
+    chance: float
+    target: float | None = None
+
+
+def evaluate(model: str, folders: Sequence[Path], seed: int = 0) -> list[Figure]:
+    """Return the figures of `model` on all renders in `folders` as one gallery."""
+    renders = [render for folder in folders for render in read_index(folder)]
+    encoder = load_encoder(model, name="evaluated", device="cpu")
+    images = [read_image(render.path) for render in renders]
+    gallery = embed(encoder, images)
+    kinds = np.array([render.kind for render in renders])
+    chance = float(np.mean([(kinds == kind).mean() for kind in kinds]))
+    figures = [
+        Figure(
+            "text -> kind, precision@5", _by_kind_name(encoder, gallery, kinds), _mean(kinds), 0.7
+        ),
+        Figure("caption -> kind, precision@5", _by_caption(encoder, gallery, renders), chance),
+        Figure("image -> same kind, precision@5", _by_image(gallery, kinds), chance, 0.6),
+        Figure(
+            "image -> same kind, other framework, precision@5",
+            _by_image(gallery, kinds, [render.framework for render in renders]),
+            chance,
+        ),
+    ]
+    for name, disturb in DISTURBANCES.items():
+        rng = Random(seed)
+        changed = embed(encoder, [disturb(image, rng) for image in images])
+        recall = float((np.argmax(changed @ gallery.T, axis=1) == np.arange(len(gallery))).mean())
+        target = None if name == "colour" else 0.9
+        figures.append(
+            Figure(f"same component, recall@1, {name}", recall, 1 / len(gallery), target)
+        )
+    return figures
+
+
+def embed(encoder: Encoder, images: Sequence[Image.Image]) -> np.ndarray:
+    """Return (N, dim) in batches."""
+    pixels = [encoder.preprocess(image) for image in images]
+    starts = range(0, len(pixels), BATCH)
+    return np.concatenate([encoder.embed_pixels(np.stack(pixels[i : i + BATCH])) for i in starts])
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """Return the figures as a Markdown table."""
+    lines = ["| question | value | chance | target |", "| --- | --- | --- | --- |"]
+    for figure in figures:
+        target = "" if figure.target is None else f"{figure.target:.2f}"
+        lines.append(f"| {figure.name} | {figure.value:.3f} | {figure.chance:.3f} | {target} |")
+    return "\n".join(lines)
+
+
+def _mean(kinds: np.ndarray) -> float:
+    return float(np.mean([(kinds == kind).mean() for kind in np.unique(kinds)]))
+
+
+def _by_kind_name(encoder: Encoder, gallery: np.ndarray, kinds: np.ndarray) -> float:
+    names = sorted(set(kinds.tolist()))
+    queries = encoder.embed_text([kind_captions(name)[1] for name in names])
+    return _precision(queries @ gallery.T, np.array(names), kinds)
+
+
+def _by_caption(encoder: Encoder, gallery: np.ndarray, renders: Sequence[Render]) -> float:
+    queries = encoder.embed_text([render.captions[0] for render in renders])
+    kinds = np.array([render.kind for render in renders])
+    return _precision(queries @ gallery.T, kinds, kinds)
+
+
+def _by_image(
+    gallery: np.ndarray, kinds: np.ndarray, frameworks: Sequence[str] | None = None
+) -> float:
+    """Never count the query itself, nor, where `frameworks` are given, its whole framework."""
+    scores = gallery @ gallery.T
+    names = np.arange(len(kinds)) if frameworks is None else np.array(frameworks)
+    scores[names[:, None] == names[None, :]] = -2
+    return _precision(scores, kinds, kinds)
+
+
+def _precision(scores: np.ndarray, wanted: np.ndarray, kinds: np.ndarray, k: int = 5) -> float:
+    """Return the mean share of the `k` best that have the wanted kind."""
+    best = np.argsort(-scores, axis=1)[:, :k]
+    return float((kinds[best] == wanted[:, None]).mean())
