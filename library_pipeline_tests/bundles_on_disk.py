@@ -17,7 +17,9 @@ def picture(seed: str, *, size: tuple[int, int] = (320, 200)) -> bytes:
     draw = ImageDraw.Draw(image)
     for index in range(3, 27, 4):
         x, y, width, height = (byte * side // 320 for byte, side in zip(noise[index:], size * 2))
-        draw.rectangle((x, y, x + width + 4, y + height + 4), fill=tuple(noise[index - 1 : index + 2]))
+        draw.rectangle(
+            (x, y, x + width + 4, y + height + 4), fill=tuple(noise[index - 1 : index + 2])
+        )
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()

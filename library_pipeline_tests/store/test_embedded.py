@@ -163,6 +163,34 @@ def test_parallel_workers_do_not_depend_on_the_size_of_dev_shm(shared: EmbeddedS
     assert kind == ("sysv" if sys.platform == "linux" else "posix")
 
 
+@pytest.mark.skipif(not _IS_ROOT or shutil.which("unshare") is None, reason="mounts a /dev/shm")
+def test_a_full_dev_shm_stops_neither_initdb_nor_a_parallel_build() -> None:
+    program = """
+import sys, psycopg
+from pathlib import Path
+from library_pipeline.store.embedded import EmbeddedServer, stop
+home = Path(sys.argv[1])
+with EmbeddedServer(home, linger_seconds=0) as server:
+    with psycopg.connect(server.url("library")) as connection:
+        connection.execute("create extension vector")
+        connection.execute("create table v with (parallel_workers = 2) as select "
+            "array[n, 1]::vector(2)::halfvec(2) as h from generate_series(1, 5000) as n")
+        connection.execute("set maintenance_work_mem = '256MB'")
+        connection.execute("create index on v using hnsw (h halfvec_cosine_ops)")
+stop(home)
+"""
+    mount = 'mount -t tmpfs -o size=64k tmpfs /dev/shm && exec "$0" "$@"'
+    command = ["unshare", "-m", "sh", "-c", mount, sys.executable, "-c", program]
+    target = Path(tempfile.mkdtemp(prefix="lp-"))  # not below the /dev/shm that is covered up
+    ran = subprocess.run(
+        [*command, str(target)], cwd=_SOURCE, capture_output=True, text=True, check=False
+    )
+    shutil.rmtree(target)
+    if "unshare" in ran.stderr or "mount:" in ran.stderr:
+        pytest.skip("may not mount here")
+    assert ran.returncode == 0, ran.stderr
+
+
 def test_the_caller_s_pg_variables_do_not_lead_elsewhere(
     shared: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

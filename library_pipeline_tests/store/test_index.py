@@ -73,7 +73,7 @@ def test_storing_the_same_twice_leaves_one(connection: psycopg.Connection) -> No
     counts = connection.execute(
         f"""select (select count(*) from pipeline.component),
                    (select count(*) from pipeline.embedding_{encoder.id}),
-                   (select count(*) from pipeline.bundle)"""  # noqa: S608
+                   (select count(*) from pipeline.bundle)"""
     ).fetchone()
     assert counts == (1, 1, 1)
     assert known_bundles(connection, ["a"]) == {"a": bundle("a", "r1")}

@@ -68,9 +68,7 @@ def put_indexed(
     embedded: bool = True,
 ) -> None:
     digest = hashlib.sha256(component_id.encode()).hexdigest()
-    connection.execute(
-        "insert into pipeline.screenshot values (%s, 'png', 1, 1, 1, '')", (digest,)
-    )
+    connection.execute("insert into pipeline.screenshot values (%s, 'png', 1, 1, 1, '')", (digest,))
     connection.execute(
         """insert into pipeline.component values
            (%s, %s, %s, '', '', '', '{}', null, '', '', '', %s)""",
@@ -78,7 +76,7 @@ def put_indexed(
     )
     if embedded:
         connection.execute(
-            f"insert into pipeline.embedding_{encoder.id} values (%s, '[1,0]')",  # noqa: S608
+            f"insert into pipeline.embedding_{encoder.id} values (%s, '[1,0]')",
             (digest,),
         )
 
@@ -107,9 +105,7 @@ def plan(
     chunk_size: int = 2,
     share: float = 1.0,
 ) -> Plan:
-    refresh_id = create_refresh(
-        connection, kind=kind, scope=scope, asked_by="cli", in_process=True
-    )
+    refresh_id = create_refresh(connection, kind=kind, scope=scope, asked_by="cli", in_process=True)
     return make_plan(
         connection,
         refresh_id,
@@ -135,11 +131,7 @@ def expected_actions(case: Case, kind: RefreshKind) -> dict[str, str]:
     if case.listed is None:
         return {}
     action = (
-        "new"
-        if case.indexed is None
-        else "changed"
-        if case.indexed != case.listed
-        else "check"
+        "new" if case.indexed is None else "changed" if case.indexed != case.listed else "check"
     )
     failed_now = case.failed == case.listed
     stands = case.indexed == case.listed and case.embedded
@@ -220,7 +212,9 @@ def test_a_broken_entry_is_a_failure_and_its_component_stays(
     connection: psycopg.Connection,
 ) -> None:
     put_indexed(connection, encoder_of(connection), "a", "1")
-    problem = ManifestProblem(0, "a", "files.records", "null", "manifest.missing_file", "no records")
+    problem = ManifestProblem(
+        0, "a", "files.records", "null", "manifest.missing_file", "no records"
+    )
     put_manifest(connection, [problem, component("b", "1")])
     made = plan(connection)
     assert actions(connection, made) == {"b": "new"}
@@ -232,9 +226,7 @@ def test_a_broken_entry_is_a_failure_and_its_component_stays(
 def test_an_id_listed_twice_with_different_content_is_a_failure_of_that_component_alone(
     connection: psycopg.Connection,
 ) -> None:
-    put_manifest(
-        connection, [component("a", "1"), component("b", "1"), component("a", "2")]
-    )
+    put_manifest(connection, [component("a", "1"), component("b", "1"), component("a", "2")])
     made = plan(connection)
     assert actions(connection, made) == {"b": "new"}
     (failure,) = result(connection, made.refresh_id).failures

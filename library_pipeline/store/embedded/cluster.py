@@ -81,6 +81,7 @@ def initial_settings() -> dict[str, str]:
         "timezone": "UTC",
         "log_timezone": "UTC",
         "log_checkpoints": "off",
+        "dynamic_shared_memory_type": _dynamic_shared_memory_type(),  # initdb needs some, too
     }
 
 

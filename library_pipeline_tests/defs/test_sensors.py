@@ -1,0 +1,103 @@
+"""Sensors: cheap when nothing happened, never twice for the same, and after any death."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+
+from library_pipeline.sample_cms import SampleCms
+from library_pipeline.store.chunks import claim, lease
+from library_pipeline.store.database import Database
+from library_pipeline_tests.bundles_on_disk import write_bundle
+from library_pipeline_tests.defs.conftest import Refresh
+
+
+class Ticks:
+    """Evaluates a sensor as the daemon does."""
+
+    def __init__(self, definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
+        self._repository = definitions.get_repository_def()
+        self._resources = definitions.resources
+        self._instance = instance
+
+    def __call__(self, name: str) -> list[dg.RunRequest] | str:
+        sensor = self._repository.get_sensor_def(name)
+        with dg.build_sensor_context(
+            self._instance,
+            repository_def=self._repository,
+            sensor_name=name,
+            resources=self._resources,
+        ) as context:
+            data = sensor.evaluate_tick(context)
+        return list(data.run_requests or []) or str(data.skip_message)
+
+
+@pytest.fixture
+def tick(definitions: dg.Definitions, instance: dg.DagsterInstance) -> Iterator[Ticks]:
+    yield Ticks(definitions, instance)
+
+
+def plan(definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
+    """Run the planning job as the daemon does: its chunks wait for runs of their own."""
+    job = definitions.resolve_job_def("incremental_refresh")
+    config = {"ops": {"cms_manifest": {"config": {"refresh": "incremental"}}}}
+    assert job.execute_in_process(instance=instance, run_config=config).success
+
+
+def test_a_new_library_is_planned_and_an_unchanged_one_costs_one_request(
+    tick: Ticks, refresh: Refresh, cms: SampleCms
+) -> None:
+    (request,) = tick("cms_changes")
+    assert isinstance(request, dg.RunRequest)
+    refresh()
+    cms.requests.clear()
+    assert tick("cms_changes") == "the CMS has not changed and nothing is due for another try"
+    assert dict(cms.requests) == {"/components": 1}
+    write_bundle(cms.folder, "c-9")
+    assert len(tick("cms_changes")) == 1
+
+
+def test_nothing_is_planned_while_a_refresh_is_under_way(
+    tick: Ticks, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    plan(definitions, instance)
+    assert "is under way" in tick("cms_changes")
+
+
+def test_a_waiting_chunk_is_asked_for_until_a_run_claims_it(
+    tick: Ticks, definitions: dg.Definitions, instance: dg.DagsterInstance, database: Database
+) -> None:
+    plan(definitions, instance)
+    (first,), (again,) = tick("refresh_chunks"), tick("refresh_chunks")
+    assert first.run_key == again.run_key
+    config = first.run_config["ops"]["refresh_components"]["config"]
+    with lease(database, "run"), database.connect() as connection:
+        assert claim(connection, config["refresh_id"], config["chunk"], "run")
+        assert tick("refresh_chunks") == "no chunk waits for a run"
+    (retry,) = tick("refresh_chunks")  # the lease is gone with its holder
+    assert retry.run_key != first.run_key
+    assert retry.run_config == first.run_config
+
+
+def test_the_requested_run_does_the_chunk(
+    tick: Ticks, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    plan(definitions, instance)
+    (request,) = tick("refresh_chunks")
+    job = definitions.resolve_job_def("refresh_chunk")
+    assert job.execute_in_process(instance=instance, run_config=request.run_config).success
+    assert tick("refresh_chunks") == "no chunk waits for a run"
+    assert tick("cms_changes") == "the CMS has not changed and nothing is due for another try"
+
+
+def test_without_a_cms_the_sensor_says_what_to_set(
+    database: Database, instance: dg.DagsterInstance
+) -> None:
+    import importlib
+
+    import library_pipeline.definitions as module
+
+    tick = Ticks(importlib.reload(module).defs, instance)
+    assert tick("cms_changes") == "no CMS is configured: set cms.base_url in library.yaml"

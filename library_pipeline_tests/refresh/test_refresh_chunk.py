@@ -1,0 +1,236 @@
+"""A refresh over a real CMS, server and encoder: what goes through, what fails, what is not done twice."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+
+import psycopg
+import pytest
+
+from library_pipeline.bundles.store import BundleStore
+from library_pipeline.catalog.refresh import RefreshKind, RefreshResult, RefreshScope
+from library_pipeline.encoders import Encoder, encoder_identity, load_encoder
+from library_pipeline.refresh.chunk import refresh_chunk
+from library_pipeline.refresh.items import ALL_STAGES, ChunkReport, Equipment, Stage
+from library_pipeline.refresh.planning import plan_refresh
+from library_pipeline.sample_cms import Faults, FileFault, SampleCms
+from library_pipeline.settings import load_settings
+from library_pipeline.sources.http_cms import CmsConnection
+from library_pipeline.sources.manifest import ManifestError
+from library_pipeline.store.chunks import claim
+from library_pipeline.store.database import Database
+from library_pipeline.store.embeddings import register_encoder
+from library_pipeline.store.refreshes import finish_if_done, new_refresh_id, recent, result
+from library_pipeline_tests.bundles_on_disk import picture, write_bundle
+
+
+class Refresher:
+    """Runs refreshes of one library and counts what it had to embed."""
+
+    def __init__(self, database: Database, cms: SampleCms) -> None:
+        fingerprint, dim = encoder_identity("demo")
+        with database.connect() as connection:
+            registered = register_encoder(
+                connection, name="clip", model="demo", fingerprint=fingerprint, dim=dim
+            )
+        self.reports: list[ChunkReport] = []
+        self.equipment = Equipment(
+            database=database,
+            bundles=BundleStore(load_settings().bundle_root),
+            cms=CmsConnection(base_url=cms.url, max_attempts=2, backoff_seconds=0.01),
+            registered=registered,
+            load_encoder=cache(lambda: load_encoder("demo")),
+            batch_size=4,
+        )
+
+    def __call__(
+        self,
+        kind: RefreshKind = "incremental",
+        scope: RefreshScope = RefreshScope(),
+        stages: frozenset[Stage] = ALL_STAGES,
+    ) -> RefreshResult:
+        database = self.equipment.database
+        plan = plan_refresh(
+            database,
+            self.equipment.registered,
+            refresh_id=new_refresh_id(datetime.now(UTC)),
+            kind=kind,
+            scope=scope,
+            asked_by="cli",
+            in_process=True,
+            chunk_size=100,
+            max_removed_share=0.5,
+            cms=self.equipment.cms,
+        )
+        with database.connect() as connection:
+            for number in plan.chunks:
+                chunk = claim(connection, plan.refresh_id, number, "test")
+                assert chunk
+                self.reports.append(refresh_chunk(self.equipment, chunk, stages=stages))
+            finish_if_done(connection, plan.refresh_id)
+            return result(connection, plan.refresh_id)
+
+
+@pytest.fixture
+def refresh(database: Database, cms: SampleCms) -> Refresher:
+    return Refresher(database, cms)
+
+
+def counts(done: RefreshResult) -> dict[str, int]:
+    return {name: number for name, number in dataclasses.asdict(done.counts).items() if number}
+
+
+def searchable(connection: psycopg.Connection) -> dict[str, str]:
+    rows = connection.execute("select component_id, revision from library.component").fetchall()
+    return dict(rows)
+
+
+def test_everything_that_the_cms_lists_becomes_searchable(
+    refresh: Refresher, connection: psycopg.Connection
+) -> None:
+    done = refresh()
+    assert counts(done) == {"total": 6, "new": 6}
+    assert done.ok
+    assert set(searchable(connection)) == {f"c-{number}" for number in range(6)}
+
+
+def test_an_unchanged_library_costs_one_conditional_request(
+    refresh: Refresher, cms: SampleCms
+) -> None:
+    refresh()
+    cms.requests.clear()
+    assert counts(refresh()) == {"total": 6, "unchanged": 6}
+    assert dict(cms.requests) == {"/components": 1}
+    assert len(refresh.reports) == 1
+
+
+def test_only_what_changed_is_done(
+    refresh: Refresher, cms: SampleCms, connection: psycopg.Connection
+) -> None:
+    refresh()
+    before = searchable(connection)
+    write_bundle(cms.folder, "c-1", screenshot=picture("a new look"))
+    write_bundle(cms.folder, "c-2", records=["more"])
+    write_bundle(cms.folder, "c-6")
+    shutil.rmtree(write_bundle(cms.folder, "c-0"))
+    done = refresh()
+    assert counts(done) == {"total": 6, "new": 1, "changed": 2, "removed": 1, "unchanged": 3}
+    after = searchable(connection)
+    assert {name for name in after if before.get(name) != after[name]} == {"c-1", "c-2", "c-6"}
+    assert "c-0" not in after
+
+
+def test_a_changed_record_is_indexed_without_embedding_its_screenshot_again(
+    refresh: Refresher, cms: SampleCms
+) -> None:
+    refresh()
+    write_bundle(cms.folder, "c-2", records=["more"])
+    refresh()
+    (report,) = refresh.reports[-1].succeeded
+    assert (report.outcome, report.embedded) == ("changed", False)
+
+
+def test_a_screenshot_shown_by_several_components_is_embedded_once(
+    refresh: Refresher, cms: SampleCms, connection: psycopg.Connection
+) -> None:
+    for number in range(6):
+        write_bundle(cms.folder, f"c-{number}", screenshot=picture("same"))
+    assert counts(refresh()) == {"total": 6, "new": 6}
+    assert sum(report.embedded for report in refresh.reports[-1].succeeded) == 1
+    assert len(searchable(connection)) == 6
+
+
+def test_one_bad_screenshot_is_named_and_its_neighbours_go_through(
+    refresh: Refresher, cms: SampleCms, connection: psycopg.Connection
+) -> None:
+    write_bundle(cms.folder, "c-3", screenshot=b"<html>login</html>")
+    done = refresh()
+    assert counts(done) == {"total": 6, "new": 5, "failed": 1}
+    (failure,) = done.failures
+    assert (failure.component_id, failure.phase) == ("c-3", "decode")
+    assert failure.code == "image.not_an_image"
+    assert "component c-3: screenshot" in failure.message
+    assert "this is HTML" in failure.message
+    assert "c-3" not in searchable(connection)
+
+
+def test_a_component_that_fails_stays_searchable_at_its_last_good_revision(
+    refresh: Refresher, cms: SampleCms, connection: psycopg.Connection
+) -> None:
+    refresh()
+    good = searchable(connection)
+    write_bundle(cms.folder, "c-3", screenshot=b"broken")
+    assert counts(refresh()) == {"total": 6, "unchanged": 5, "failed": 1}
+    assert searchable(connection) == good
+
+
+def test_a_permanent_failure_is_not_tried_again_until_its_revision_changes(
+    refresh: Refresher, cms: SampleCms
+) -> None:
+    write_bundle(cms.folder, "c-3", screenshot=b"broken")
+    refresh()
+    cms.requests.clear()
+    assert counts(refresh()) == {"total": 6, "unchanged": 5, "waiting": 1}
+    assert dict(cms.requests) == {"/components": 1}
+    write_bundle(cms.folder, "c-3")
+    assert counts(refresh()) == {"total": 6, "new": 1, "unchanged": 5}
+
+
+def test_a_retry_takes_the_failed_ones_and_nothing_else(refresh: Refresher, cms: SampleCms) -> None:
+    cms.faults = Faults(files=(FileFault("c-3", do="status", status=404),))
+    assert counts(refresh()) == {"total": 6, "new": 5, "failed": 1}
+    cms.faults = Faults()
+    assert counts(refresh("retry")) == {"total": 6, "new": 1, "unchanged": 5}
+
+
+def test_a_full_refresh_finds_what_the_index_has_lost(
+    refresh: Refresher, connection: psycopg.Connection
+) -> None:
+    refresh()
+    encoder = refresh.equipment.registered.id
+    connection.execute(
+        f"""delete from pipeline.embedding_{encoder} where screenshot_sha256 =
+            (select screenshot_sha256 from pipeline.component where component_id = 'c-1')"""
+    )
+    assert counts(refresh("full")) == {"total": 6, "changed": 1, "unchanged": 5}
+    assert counts(refresh("full")) == {"total": 6, "unchanged": 6}
+
+
+def test_a_manifest_that_cannot_be_read_fails_the_refresh_and_nothing_else(
+    refresh: Refresher, cms: SampleCms, connection: psycopg.Connection
+) -> None:
+    refresh()
+    write_bundle(cms.folder, "c-9")
+    cms.faults = Faults(manifest=frozenset({"not_json"}))
+    with pytest.raises(ManifestError, match="/components"):
+        refresh()
+    assert recent(connection)[0].state == "failed"
+    assert len(searchable(connection)) == 6
+
+
+@pytest.mark.parametrize("stage", ["bundle", "embedding", "index"])
+def test_stages_can_be_done_one_by_one(
+    refresh: Refresher, connection: psycopg.Connection, stage: Stage
+) -> None:
+    order: list[Stage] = ["bundle", "embedding", "index"]
+    for step in order[: order.index(stage) + 1]:
+        done = refresh("full", stages=frozenset({step}))
+        assert done.ok
+    assert len(searchable(connection)) == (6 if stage == "index" else 0)
+
+
+def test_an_unloaded_encoder_stays_unloaded_when_nothing_changed(refresh: Refresher) -> None:
+    refresh()
+    loads: list[Callable[[], Encoder]] = []
+
+    def load() -> Encoder:
+        loads.append(load)
+        return load_encoder("demo")
+
+    refresh.equipment = dataclasses.replace(refresh.equipment, load_encoder=load)
+    refresh("full")
+    assert loads == []
