@@ -16,10 +16,10 @@ def picture(seed: str, *, size: tuple[int, int] = (320, 200)) -> bytes:
     image = Image.new("RGB", size, tuple(noise[:3]))
     draw = ImageDraw.Draw(image)
     for index in range(3, 27, 4):
-        x, y, width, height = (byte * side // 320 for byte, side in zip(noise[index:], size * 2))
-        draw.rectangle(
-            (x, y, x + width + 4, y + height + 4), fill=tuple(noise[index - 1 : index + 2])
-        )
+        x, y = noise[index] * size[0] // 320, noise[index + 1] * size[1] // 320
+        width, height = noise[index + 2] // 2, noise[index + 3] // 2
+        colour = tuple(noise[index - 1 : index + 2])
+        draw.rectangle((x, y, x + width + 4, y + height + 4), fill=colour)
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""What the tests run on: the embedded server, the sample CMS over small bundles, the demo encoder."""
+"""What the tests run on: the embedded server, a CMS of small bundles, the demo encoder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Component ids as Dagster partition keys, reversibly, whatever Unicode the CMS uses for its ids."""
+"""Component ids as Dagster partition keys, reversibly, whatever Unicode an id is made of."""
 
 from __future__ import annotations
 

@@ -93,4 +93,4 @@ def _free_port() -> int:
             except OSError:
                 continue
             return probe.getsockname()[1]
-    fail("no port of 127.0.0.1 is free")
+    raise RuntimeError("no port of 127.0.0.1 is free")

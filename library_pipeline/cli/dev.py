@@ -70,7 +70,9 @@ def _program(name: str) -> str:
 
 
 @contextmanager
-def _child(command: Sequence[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def _child(
+    command: Sequence[str], environment: dict[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program in a process group of its own, and stop all of the group at the end."""
     child = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603
     try:

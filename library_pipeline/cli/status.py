@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from rich.table import Table
-
+from library_pipeline.catalog.refresh import RefreshResult
 from library_pipeline.cli.console import console
 from library_pipeline.settings import load_settings
 from library_pipeline.store.coverage import Coverage, coverage
@@ -33,27 +32,23 @@ def show_status(*, as_json: bool) -> None:
         console.print_json(json.dumps(whole, default=str))
         return
     _show_index(state)
-    table = Table(title="last refreshes", title_justify="left")
-    for name in ("refresh", "kind", "state"):
-        table.add_column(name)
-    for name in ("total", "new", "changed", "removed", "unchanged", "failed", "seconds"):
-        table.add_column(name, justify="right")
     for item in refreshes[:SHOWN_REFRESHES]:
-        counts = dataclasses.astuple(item.counts)[:6]
-        table.add_row(
-            item.refresh_id,
-            item.kind,
-            item.state,
-            *(str(number) for number in counts),
-            f"{item.duration_seconds:.1f}",
-        )
-    if refreshes:
-        console.print(table)
+        _show_refresh(item)
     for failure in failures[:SHOWN_FAILURES]:
         console.print(f"[red]failed[/] [bold]{failure.phase}[/] {failure.code}")
         console.print(f"       {failure.message}", markup=False, soft_wrap=True)
     if not refreshes:
         console.print("Nothing has been refreshed yet: library-pipeline refresh")
+
+
+def _show_refresh(item: RefreshResult) -> None:
+    counts = item.counts
+    console.print(
+        f"refresh {item.refresh_id} {item.kind} {item.state} in {item.duration_seconds:.1f} s: "
+        f"{counts.total} total | {counts.new} new, {counts.changed} changed, "
+        f"{counts.removed} removed, {counts.unchanged} unchanged, {counts.failed} failed",
+        soft_wrap=True,
+    )
 
 
 def _show_index(state: Coverage) -> None:

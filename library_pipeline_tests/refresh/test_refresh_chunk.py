@@ -1,4 +1,4 @@
-"""A refresh over a real CMS, server and encoder: what goes through, what fails, what is not done twice."""
+"""A refresh over a real CMS, server and encoder: what goes through, fails, is not done twice."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ from library_pipeline.store.embeddings import register_encoder
 from library_pipeline.store.refreshes import finish_if_done, new_refresh_id, recent, result
 from library_pipeline_tests.bundles_on_disk import picture, write_bundle
 
+WHOLE = RefreshScope()
+
 
 class Refresher:
     """Runs refreshes of one library and counts what it had to embed."""
@@ -50,7 +52,7 @@ class Refresher:
     def __call__(
         self,
         kind: RefreshKind = "incremental",
-        scope: RefreshScope = RefreshScope(),
+        scope: RefreshScope = WHOLE,
         stages: frozenset[Stage] = ALL_STAGES,
     ) -> RefreshResult:
         database = self.equipment.database

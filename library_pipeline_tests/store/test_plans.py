@@ -18,6 +18,7 @@ from library_pipeline.store.manifest import load_manifest
 from library_pipeline.store.plans import Plan, count_due, make_plan
 from library_pipeline.store.refreshes import create_refresh, result
 
+WHOLE = RefreshScope()
 IDS = ["a", "b", "ü,\"'", "d" * 200, "e/…/1"]
 
 
@@ -100,7 +101,7 @@ def encoder_of(connection: psycopg.Connection) -> RegisteredEncoder:
 def plan(
     connection: psycopg.Connection,
     kind: RefreshKind = "incremental",
-    scope: RefreshScope = RefreshScope(),
+    scope: RefreshScope = WHOLE,
     *,
     chunk_size: int = 2,
     share: float = 1.0,
