@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test dev lint bench format clean
+.PHONY: help demo test dev lint docs bench format clean
 help: ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -33,6 +33,10 @@ lint: $(STAMP) ## formatting, lint, types and the import contract
 format: $(STAMP) ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(STAMP) ## write docs/cli.md from the program
+	$(BIN)/python -m typer library_pipeline.cli.app utils docs --name library-pipeline \
+		--title "The command line" --output docs/cli.md
 
 bench: $(STAMP) ## measure, print, and say where to write it down
 	$(BIN)/python -m tools.bench

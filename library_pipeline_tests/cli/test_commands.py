@@ -1,0 +1,121 @@
+"""The command line: exit codes, exact accounts, and words that help."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from library_pipeline.cli.app import app
+from library_pipeline.sample_cms import SampleCms
+from library_pipeline.settings import Settings
+from library_pipeline_tests.bundles_on_disk import picture, write_bundle
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the program as a person does, in the test's folder and environment."""
+    command = [sys.executable, "-c", "from library_pipeline.cli import main; main()", *arguments]
+    environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def test_from_nothing_to_an_answer(cms: SampleCms, tmp_path: Path) -> None:
+    """The embedded server starts by itself, and is gone when the command is."""
+    first = run("refresh")
+    assert first.returncode == 0, first.stderr
+    assert "│     6 │   6 │" in first.stdout
+
+    write_bundle(cms.folder, "c-1", screenshot=b"<html>")
+    second = run("refresh")
+    assert second.returncode == 1
+    assert "image.not_an_image" in second.stdout
+    assert "component c-1: screenshot" in second.stdout
+    assert "Traceback" not in second.stdout + second.stderr
+
+    (tmp_path / "query.png").write_bytes(picture("c-2"))
+    found = run("search", "query.png", "-k", "3", "--json", "--sheet", "out/sheet.png")
+    assert found.returncode == 0, found.stderr
+    matches = json.loads(found.stdout)
+    assert [match["component_id"] for match in matches][0] == "c-2"
+    assert matches[0]["score"] > 0.999
+    assert (tmp_path / "out" / "sheet.png").read_bytes().startswith(b"\x89PNG")
+
+    status = json.loads(run("status", "--json").stdout)
+    assert status["index"]["components"] == 6
+    assert status["failures"][0]["component_id"] == "c-1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["search"], "ask by exactly one of: PICTURE, --text, --like"),
+        (["search", "x.png", "--text", "x"], "ask by exactly one of"),
+        (["refresh", "--full", "--retry"], "exclude each other"),
+        (["search", "--text", "a card"], "nothing is indexed yet; run `library-pipeline refresh`"),
+    ],
+)
+def test_a_wrong_command_says_what_to_do(
+    database: object, arguments: list[str], words: str
+) -> None:
+    outcome = CliRunner().invoke(app, arguments)
+    assert outcome.exit_code == 2
+    assert words in outcome.stderr
+
+
+def test_a_refresh_without_a_cms_says_what_to_set(database: object) -> None:
+    outcome = run("refresh")
+    assert outcome.returncode == 2
+    assert "cms.base_url is not set; put it into library.yaml" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+def test_an_unreachable_database_is_named_without_its_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LIBRARY_DATABASE_URL", "postgresql://me:hunter2@127.0.0.1:1/library")
+    monkeypatch.setenv("LIBRARY_DAGSTER_DATABASE_URL", "postgresql+psycopg2://127.0.0.1:1/dagster")
+    outcome = run("status")
+    assert outcome.returncode == 2
+    assert "127.0.0.1" in outcome.stderr
+    assert "hunter2" not in outcome.stderr + outcome.stdout
+
+
+def test_the_reference_names_every_command_as_it_is() -> None:
+    """docs/cli.md is made by `make docs`; whoever changes a command has to run that."""
+    command = [sys.executable, "-m", "typer", "library_pipeline.cli.app", "utils", "docs"]
+    made = subprocess.run(
+        [*command, "--name", "library-pipeline", "--title", "The command line"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    assert made.stdout.strip() == (ROOT / "docs" / "cli.md").read_text().strip()
+
+
+def test_every_setting_is_documented() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text()
+    for name, field in Settings.model_fields.items():
+        section = getattr(field.annotation, "model_fields", None)
+        for key in [f"{name}.{inner}" for inner in section] if section else [name]:
+            assert f"| `{key}` |" in text, key
+
+
+def test_loading_the_program_loads_neither_torch_nor_dagster() -> None:
+    """--help, search --like and status answer at once."""
+    code = (
+        "import sys, library_pipeline.cli.app, library_pipeline.cli.search, "
+        "library_pipeline.cli.status; "
+        "print([name for name in ('torch', 'transformers', 'dagster') if name in sys.modules])"
+    )
+    outcome = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert outcome.stdout.strip() == "[]"

@@ -1,0 +1,52 @@
+"""How long an answer takes once everything is loaded, and what an unchanged library costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from library_pipeline.refresh.planning import load_current_manifest
+from library_pipeline.search.finder import Finder
+from library_pipeline.settings import Settings
+from library_pipeline.sources.http_cms import CmsConnection
+from library_pipeline.store.database import open_database
+from library_pipeline.store.embeddings import active_encoder
+from library_pipeline.store.plans import count_due
+
+REPEATS = 40
+
+Answers = dict[str, list[float]]
+
+
+def measure_answers(settings: Settings) -> Answers:
+    """Return milliseconds of each question, asked again and again over the indexed library."""
+    connection = CmsConnection(base_url=str(settings.cms.base_url))
+    with open_database(settings) as database:
+        finder = Finder(database, settings.encoder)
+        with database.connect() as session:
+            component_id, digest = session.execute(
+                "select component_id, screenshot_sha256 from library.component limit 1"
+            ).fetchone() or ("", "")
+            encoder = active_encoder(session, settings.encoder.name)
+            if encoder is None:
+                raise RuntimeError("nothing is indexed")
+            picture = (settings.home / "bundles" / digest[:2] / digest[2:4] / digest).read_bytes()
+            return {
+                "search by picture": _times(lambda: finder.by_picture(picture)),
+                "search by text": _times(lambda: finder.by_text("a dark pricing table")),
+                "search by component": _times(lambda: finder.like_component(component_id)),
+                "sensor: ask an unchanged CMS": _times(
+                    lambda: load_current_manifest(database, connection, conditional=True)
+                ),
+                "sensor: is anything due": _times(lambda: count_due(session, encoder)),
+            }
+
+
+def _times(ask: Callable[[], object]) -> list[float]:
+    ask()
+    times: list[float] = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        ask()
+        times.append((time.perf_counter() - started) * 1000)
+    return times
