@@ -31,11 +31,19 @@ def instance_environment(settings: Settings, database: Database) -> Mapping[str,
 
 @contextmanager
 def open_instance(settings: Settings, database: Database) -> Iterator[dg.DagsterInstance]:
-    """Yield the instance that the UI shows; sets this process's environment to lead to it."""
+    """Yield the instance that the UI shows; until then this process's environment leads to it."""
     variables = instance_environment(settings, database)
+    before = dict(os.environ)
     os.environ.update(variables)
-    with dg.DagsterInstance.from_config(variables["DAGSTER_HOME"]) as instance:
-        yield instance
+    try:
+        with dg.DagsterInstance.from_config(variables["DAGSTER_HOME"]) as instance:
+            yield instance
+    finally:
+        # What stays set would look like a configured database to whoever asks next.
+        for name in variables:
+            os.environ.pop(name)
+            if name in before:
+                os.environ[name] = before[name]
 
 
 def _dagster_home(settings: Settings) -> Path:

@@ -1,0 +1,1 @@
+"""The search page, its JSON twin, and the pictures they show."""

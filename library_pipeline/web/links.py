@@ -1,0 +1,28 @@
+"""Addresses of the pages; whatever Unicode an id is made of, it comes back as it was."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode
+
+
+def component_url(component_id: str) -> str:
+    """Return the address of a component's page."""
+    if component_id in (".", ".."):  # browsers resolve these, even when they are escaped
+        return "/components/?" + urlencode({"id": component_id})
+    return "/components/" + quote(component_id, safe="")
+
+
+def like_url(component_id: str, client: str | None = None) -> str:
+    """Return the address of the search for components like this one."""
+    return search_url(like=component_id, client=client)
+
+
+def search_url(**parameters: str | int | None) -> str:
+    """Return the address of the search page with those `parameters` that are given."""
+    given = {key: value for key, value in parameters.items() if value is not None}
+    return "/?" + urlencode(given) if given else "/"
+
+
+def screenshot_url(sha256: str) -> str:
+    """Return the address of a screenshot's bytes."""
+    return f"/screenshots/{sha256}"

@@ -1,0 +1,82 @@
+"""What can go wrong with a request, in words for a page and for a program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+from library_pipeline.encoders import EncoderError, ImageError
+from library_pipeline.search.finder import SearchError
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a request has no answer: an HTTP status, a heading and the reason."""
+
+    status: int
+    title: str
+    reason: str
+
+
+class QuestionError(Exception):
+    """A question is out of its limits or about something that is not there."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.reason)
+        self.problem = problem
+
+
+EXPECTED: Final = (QuestionError, SearchError, EncoderError)
+
+
+def problem_of(error: Exception) -> Problem:
+    """Return what to tell whoever asked; anything unforeseen stays a secret of the log."""
+    match error:
+        case QuestionError():
+            return error.problem
+        case SearchError():
+            return Problem(409, "The library cannot answer this yet", str(error))
+        case EncoderError():
+            return Problem(503, "The model is not available", error.message)
+        case RequestValidationError() | ValidationError():
+            return Problem(400, "This question cannot be asked", wording(error))
+        case psycopg.OperationalError():
+            return Problem(503, "The database does not answer", "try again in a moment")
+        case _:
+            return Problem(500, "Something went wrong here", "the server's log has the reason")
+
+
+def picture_problem(error: ImageError, name: str, size: int) -> Problem:
+    """Return the problem with an uploaded picture, called by its file name."""
+    reason = error.message.removeprefix(f"the given {size:,} bytes: ")
+    return Problem(400, "This picture cannot be read", f"{name}: {reason}")
+
+
+def no_component(component_id: str) -> Problem:
+    """Return the problem that no searchable component has this id."""
+    return Problem(
+        404,
+        "No such component",
+        f"there is no searchable component with the id {component_id!r}; "
+        "`library-pipeline status` says what is indexed",
+    )
+
+
+def wording(error: ValidationError | RequestValidationError) -> str:
+    """Return each wrong parameter with what was wanted, such as `k: input should be ...`."""
+    return "; ".join(_one(item) for item in _errors(error))
+
+
+def _errors(error: ValidationError | RequestValidationError) -> Sequence[Any]:
+    return error.errors()
+
+
+def _one(item: Any) -> str:
+    name = str(item["loc"][-1]) if item["loc"] else "request"
+    message = str(item["msg"]).removeprefix("Value error, ")
+    return f"{name}: {message[:1].lower()}{message[1:]}"

@@ -1,0 +1,111 @@
+"""Templates: every value is escaped, and a name that is not there is an error, not a gap."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+import jinja2
+import psycopg
+from fastapi import Request
+from fastapi.templating import Jinja2Templates
+from PIL import Image
+from starlette.responses import Response
+
+from library_pipeline import __version__
+from library_pipeline.encoders import thumbnail
+from library_pipeline.store.coverage import Coverage, coverage
+from library_pipeline.web import links
+from library_pipeline.web.browse import Client, clients
+from library_pipeline.web.library import Library
+from library_pipeline.web.problems import Problem
+from library_pipeline.web.questions import DEFAULT_K, MAX_TEXT
+from library_pipeline.web.uploads import MAX_PICTURE_BYTES
+
+FOLDER: Final = Path(__file__).parent
+PREVIEW_WIDTH, PREVIEW_HEIGHT = 480, 360
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What is around every page: the counts in the header, the clients to choose from."""
+
+    counts: Coverage
+    clients: list[Client]
+
+
+def frame(connection: psycopg.Connection) -> Frame:
+    """Read what is around a page."""
+    return Frame(coverage(connection), clients(connection))
+
+
+def page(request: Request, template: str, *, status: int = 200, **values: object) -> Response:
+    """Return `template` rendered with `values`."""
+    return _templates.TemplateResponse(request, template, values, status_code=status)
+
+
+def problem_page(request: Request, problem: Problem) -> Response:
+    """Return the search page with a problem in the place of results."""
+    library: Library = request.app.state.library
+    around = None
+    try:
+        with library.database.connect() as connection:
+            around = frame(connection)
+    except psycopg.Error:
+        pass  # the problem may be this very one; the page works without its counts
+    text = request.query_params.get("text", "")[:MAX_TEXT]
+    return page(
+        request,
+        "problem.html",
+        status=problem.status,
+        problem=problem,
+        frame=around,
+        text=text,
+        client=None,
+    )
+
+
+def preview(picture: Image.Image) -> str:
+    """Return a small version of an uploaded picture as a data: URL."""
+    webp = thumbnail(picture, PREVIEW_WIDTH, PREVIEW_HEIGHT)
+    return "data:image/webp;base64," + base64.b64encode(webp).decode()
+
+
+def phrase(status: int) -> str:
+    """Return the name of an HTTP status, such as `Not Found`."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return f"Error {status}"
+
+
+def _moment(value: datetime | None) -> str:
+    return f"{value:%Y-%m-%d %H:%M}" if value else "unknown"
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["moment"] = _moment
+    environment.globals.update(
+        version=__version__,
+        component_url=links.component_url,
+        like_url=links.like_url,
+        search_url=links.search_url,
+        max_text=MAX_TEXT,
+        max_picture_bytes=MAX_PICTURE_BYTES,
+        default_k=DEFAULT_K,
+    )
+    return environment
+
+
+_templates = Jinja2Templates(env=_environment())

@@ -1,0 +1,60 @@
+"""Receiving a picture: its size is bounded while it streams in, not once it has arrived."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.types import Message, Receive
+
+from library_pipeline.web.problems import Problem, QuestionError
+from library_pipeline.web.questions import Asked, Upload, asked
+
+MAX_PICTURE_BYTES: Final = 20 * 1024 * 1024
+_MAX_BODY_BYTES: Final = MAX_PICTURE_BYTES + 64 * 1024  # the form's other fields and boundaries
+_TOO_LARGE: Final = Problem(
+    413,
+    "This picture is too large",
+    f"a picture may have at most {MAX_PICTURE_BYTES // 2**20} MB; scale it down and try again",
+)
+
+
+async def uploaded(request: Request) -> tuple[Upload, Asked]:
+    """Return the form's `picture` and its other fields (or the query's).
+
+    Raises QuestionError where it has no picture, too large a one, or a field out of its limits.
+    """
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > _MAX_BODY_BYTES:
+        raise QuestionError(_TOO_LARGE)
+    bounded = Request(request.scope, _bounded(request.receive, _MAX_BODY_BYTES))
+    async with bounded.form(max_files=1, max_fields=8, max_part_size=16 * 1024) as form:
+        upload = await _picture(form.get("picture"))
+        fields = {key: value for key, value in form.items() if isinstance(value, str)}
+    return upload, asked({**request.query_params, **fields})
+
+
+async def _picture(part: UploadFile | str | None) -> Upload:
+    if not isinstance(part, UploadFile) or not part.filename:
+        reason = "send a PNG, JPEG, WebP or GIF file as the form field `picture`"
+        raise QuestionError(Problem(400, "There is no picture", reason))
+    data = await part.read()
+    if len(data) > MAX_PICTURE_BYTES:
+        raise QuestionError(_TOO_LARGE)
+    return Upload(part.filename[:200], data)
+
+
+def _bounded(receive: Receive, limit: int) -> Receive:
+    """Return a `receive` that raises QuestionError once more than `limit` bytes have come."""
+    received = 0
+
+    async def bounded() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > limit:
+            raise QuestionError(_TOO_LARGE)
+        return message
+
+    return bounded

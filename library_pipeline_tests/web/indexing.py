@@ -1,0 +1,95 @@
+"""Puts components into a library the way a refresh does, without a CMS to fetch them from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from library_pipeline.bundles.store import BundleStore
+from library_pipeline.catalog.bundle import Bundle
+from library_pipeline.catalog.component import FILE_KINDS, Component, FileRef
+from library_pipeline.encoders import encoder_identity, load_encoder, read_image, thumbnail
+from library_pipeline.settings import Settings
+from library_pipeline.store.database import Database
+from library_pipeline.store.embeddings import register_encoder
+from library_pipeline.store.index import Screenshot, store_batch
+from library_pipeline.store.manifest import load_manifest
+
+FORMATS = ((b"\x89PNG", "png"), (b"\xff\xd8", "jpeg"), (b"GIF8", "gif"), (b"RIFF", "webp"))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One component of a test's library."""
+
+    component_id: str
+    screenshot: bytes
+    name: str = ""
+    client: str = "north"
+    category: str = "card"
+    tags: tuple[str, ...] = ()
+    texts: dict[str, str] = field(default_factory=dict)
+
+
+def index(database: Database, settings: Settings, samples: Sequence[Sample]) -> None:
+    """Make `samples` the whole library, all of it searchable."""
+    store = BundleStore(settings.bundle_root)
+    model = settings.encoder.model
+    encoder = load_encoder(model, device="cpu")
+    fingerprint, dim = encoder_identity(model)
+    bundles = [_bundle(store, sample) for sample in samples]
+    with database.connect() as connection:
+        with load_manifest(connection) as load:
+            load.add(_component(sample) for sample in samples)
+            load.commit(source="test", etag=None)
+        store_batch(
+            connection,
+            refresh_id="test",
+            bundles=bundles,
+            screenshots=[_screenshot(sample) for sample in samples],
+            encoder=register_encoder(
+                connection, name="clip", model=model, fingerprint=fingerprint, dim=dim
+            ),
+            vectors={
+                bundle.screenshot_sha256: encoder.embed_image(sample.screenshot)
+                for bundle, sample in zip(bundles, samples, strict=True)
+            },
+            outcomes={},
+        )
+
+
+def _component(sample: Sample) -> Component:
+    return Component(
+        sample.component_id,
+        "r1",
+        sample.name or f"Component {sample.component_id}",
+        {kind: FileRef(f"http://cms.test/{kind}") for kind in FILE_KINDS},
+        sample.client,
+        sample.category,
+        sample.tags,
+    )
+
+
+def _bundle(store: BundleStore, sample: Sample) -> Bundle:
+    texts = {
+        "config": json.dumps({"width": 320}),
+        "format": "<section>{{ title }}</section>",
+        "records": json.dumps([{"of": sample.component_id}]),
+    } | sample.texts
+    files = {kind: store.put(text.encode()) for kind, text in texts.items()}
+    return Bundle(sample.component_id, "r1", {**files, "screenshot": store.put(sample.screenshot)})
+
+
+def _screenshot(sample: Sample) -> Screenshot:
+    image = read_image(sample.screenshot)
+    format_ = next(name for magic, name in FORMATS if sample.screenshot.startswith(magic))
+    return Screenshot(
+        hashlib.sha256(sample.screenshot).hexdigest(),
+        format_,
+        image.width,
+        image.height,
+        len(sample.screenshot),
+        thumbnail(image),
+    )
