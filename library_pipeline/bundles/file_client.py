@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from dataclasses import dataclass
 from types import TracebackType
@@ -14,7 +13,7 @@ from tenacity import AsyncRetrying
 
 from library_pipeline.sources.body import LimitedBody, TooLarge, Undecodable
 from library_pipeline.sources.connection import CmsConnection
-from library_pipeline.sources.logs import keep_urls_out_of_logs
+from library_pipeline.sources.http_client import keep_urls_out_of_logs, tls_context
 from library_pipeline.sources.origins import UrlRefused, describe_refusal
 from library_pipeline.sources.pace import Pace
 from library_pipeline.sources.retries import (
@@ -55,8 +54,7 @@ class FileClient:
         self._pace = Pace(connection.requests_per_second)
         # A client for each request at once: httpx looks through all of a client's connections for
         # every request, which costs more than the request. The one used last is used next.
-        context = httpx.create_ssl_context()
-        self._clients = [_client(connection, context) for _ in range(connection.concurrency)]
+        self._clients = [_client(connection) for _ in range(connection.concurrency)]
         self._free = asyncio.LifoQueue[httpx.AsyncClient]()
         for client in self._clients:
             self._free.put_nowait(client)
@@ -169,9 +167,9 @@ class FileClient:
         return "the token goes to the CMS's own origin only, this URL has to open without it"
 
 
-def _client(connection: CmsConnection, context: ssl.SSLContext) -> httpx.AsyncClient:
+def _client(connection: CmsConnection) -> httpx.AsyncClient:
     return httpx.AsyncClient(
-        verify=context,
+        verify=tls_context(),
         http2=False,
         follow_redirects=False,
         timeout=connection.timeout_seconds,

@@ -67,7 +67,7 @@ class LocalFolder:
             try:
                 os.replace(aside, target)  # noqa: PTH105 - a hot path
             except FileNotFoundError:
-                Path(target).parent.mkdir(parents=True, exist_ok=True)
+                _make_folder(Path(target).parent)
                 os.replace(aside, target)  # noqa: PTH105
         except BaseException:
             Path(aside).unlink(missing_ok=True)
@@ -86,6 +86,16 @@ class LocalFolder:
                     left.unlink()
             except OSError:  # another process sweeps, too
                 continue
+
+
+def _make_folder(path: Path) -> None:
+    # A new folder is most of the cost of a new file, so no call is made in vain.
+    try:
+        path.mkdir()
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        path.mkdir(parents=True, exist_ok=True)
 
 
 class RemoteFolder:

@@ -146,7 +146,7 @@ def demo(
 def sample_cms(
     folder: Annotated[Path | None, typer.Argument(help="A folder of bundles.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8500,
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8100,
     token: Annotated[
         str | None,
         typer.Option(envvar="SAMPLE_CMS_TOKEN", help="Ask for this bearer token."),

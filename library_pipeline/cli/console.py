@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -57,5 +58,5 @@ def quiet_logs(*, verbose: bool) -> None:
     level = logging.INFO if verbose else logging.CRITICAL
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(errors.file),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )

@@ -15,7 +15,7 @@ from library_pipeline.shipped import shipped
 from library_pipeline.store.embedded import EmbeddedServer
 
 MARK = "# Written by `library-pipeline demo`, which deletes this folder when it runs again."
-CMS_PORT = 8500
+CMS_PORT = 8100
 _CONFIG = """{mark}
 # An own library needs no more than these lines; docs/configuration.md has all there is.
 home: .library

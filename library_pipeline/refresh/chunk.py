@@ -117,7 +117,7 @@ class _ChunkWork:
 
     def _store(self, batch: Sequence[Item], vectors: Mapping[str, np.ndarray]) -> None:
         started = time.perf_counter()
-        outcomes = {item.component_id: _outcome(item) for item in batch}
+        outcomes: dict[str, Outcome] = {item.component_id: _outcome(item) for item in batch}
         store_batch(
             self._writing,
             refresh_id=self._chunk.refresh_id,

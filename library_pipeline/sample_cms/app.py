@@ -109,9 +109,9 @@ def components(request: Request) -> Response:
     base = request.app.state.base_url or str(request.base_url).rstrip("/")
     twice = switchboard.faults.duplicate_ids
     entries = [
-        spoil(manifest_entry(item, base), switchboard)
+        spoil(manifest_entry(item, base), switchboard) | other
         for item in items
-        for _ in range(2 if item.id in twice else 1)
+        for other in ([{}, {"revision": "another"}] if item.id in twice else [{}])
     ]
     return JSONResponse({"components": entries, "next": following}, headers=headers)
 

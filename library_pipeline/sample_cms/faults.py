@@ -15,6 +15,9 @@ from library_pipeline.catalog.component import FileKind
 _STRICT = ConfigDict(extra="forbid")
 
 Answer = Literal["status", "drop", "truncate", "stall"]
+FileAnswer = Literal[
+    "redirect", "garbage", "missing", "relative_url", "foreign_url", "wrong_sha256"
+]
 ManifestFault = Literal["not_json", "no_etag", "no_sha256", "looping_cursor"]
 
 
@@ -40,10 +43,7 @@ class FileFault:
 
     component: str
     kind: FileKind = "screenshot"
-    do: (
-        Answer
-        | Literal["redirect", "garbage", "missing", "relative_url", "foreign_url", "wrong_sha256"]
-    ) = "status"
+    do: Answer | FileAnswer = "status"
     status: int = 404
     seconds: float = 1.0
     times: int = 0

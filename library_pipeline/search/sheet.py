@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -11,6 +13,8 @@ TILE_WIDTH, TILE_HEIGHT = 300, 190
 CAPTION_HEIGHT = 44
 MARGIN = 16
 HEADER_HEIGHT = 46
+# Pillow's own font has few accents; these are found where the system keeps its fonts.
+SYSTEM_FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "Arial.ttf", "LiberationSans-Regular.ttf")
 PAPER, INK, FAINT, LINE = "#f6f7f9", "#16181d", "#667085", "#d5d9e0"
 
 
@@ -80,5 +84,9 @@ def _fitted(text: str, width: int, size: int) -> str:
     return text + "…"
 
 
+@lru_cache(maxsize=8)
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    for name in SYSTEM_FONTS:
+        with suppress(OSError):
+            return ImageFont.truetype(name, size)
     return ImageFont.load_default(size)

@@ -41,22 +41,15 @@ class _Unusable(Exception):
         self.field, self.value, self.code, self.why = field, value, code, why
 
 
-def parse_entry(
-    raw: object, position: int, origins: AllowedOrigins, seen: set[str]
-) -> Component | ManifestProblem:
-    """Return what one entry says; `seen` holds the ids of earlier entries and is added to."""
+def parse_entry(raw: object, position: int, origins: AllowedOrigins) -> Component | ManifestProblem:
+    """Return what one entry says. That an id is listed twice shows only over the whole manifest."""
     component_id: str | None = None
     try:
         if not isinstance(raw, dict):
             raise _Unusable("", raw, "not_an_object", "the entry is not an object")
         entry = cast("dict[str, object]", raw)
         component_id = _component_id(entry)
-        component = _component(component_id, entry, origins)
-        if component_id in seen:
-            why = "this id was listed before; the first entry is used"
-            raise _Unusable("id", component_id, "duplicate_id", why)
-        seen.add(component_id)
-        return component
+        return _component(component_id, entry, origins)
     except _Unusable as unusable:
         value = shorten(unusable.value)
         name = f"component {shorten(component_id)}" if component_id else "component without id"

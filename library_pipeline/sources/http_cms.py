@@ -15,7 +15,7 @@ from tenacity import Retrying
 
 from library_pipeline.sources.body import LimitedBody, TooLarge, Undecodable
 from library_pipeline.sources.connection import CmsConnection
-from library_pipeline.sources.logs import keep_urls_out_of_logs
+from library_pipeline.sources.http_client import keep_urls_out_of_logs, tls_context
 from library_pipeline.sources.manifest import ManifestError, ManifestPage, PageSource, parse_page
 from library_pipeline.sources.origins import UrlRefused, describe_refusal
 from library_pipeline.sources.pace import Pace
@@ -69,7 +69,9 @@ class HttpCms:
         self._connection = connection
         self._sleep = sleep
         self._pace = Pace(connection.requests_per_second)
-        self._client = httpx.Client(timeout=connection.timeout_seconds, follow_redirects=False)
+        self._client = httpx.Client(
+            verify=tls_context(), timeout=connection.timeout_seconds, follow_redirects=False
+        )
         self.etag: str | None = None
         self.last_modified: str | None = None
 
@@ -91,7 +93,6 @@ class HttpCms:
         """
         cursor: str | None = None
         cursors: set[str] = set()
-        seen: set[str] = set()
         position = 0
         for _ in range(self._connection.max_pages):
             first = cursor is None
@@ -102,7 +103,7 @@ class HttpCms:
                 self._take_note(answer, etag)
             source = PageSource(answer.url, answer.status, answer.headers.get("content-type", ""))
             page = parse_page(
-                answer.body, self._connection.origins, source, seen=seen, first_position=position
+                answer.body, self._connection.origins, source, first_position=position
             )
             position += len(page.entries)
             yield page

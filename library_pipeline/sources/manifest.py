@@ -59,12 +59,11 @@ def parse_page(
     origins: AllowedOrigins,
     source: PageSource,
     *,
-    seen: set[str] | None = None,
     first_position: int = 0,
 ) -> ManifestPage:
     """Return the page in `data`; raises ManifestError when it is none.
 
-    `seen` holds the ids of earlier pages and is added to; `first_position` counts their entries.
+    `first_position` counts the entries of earlier pages.
     """
     page = _json_object(data, source)
     listed = page.get("components")
@@ -72,9 +71,8 @@ def parse_page(
         _unusable(source, data, "has no list 'components'")
     if "next" not in page:
         _unusable(source, data, "has no 'next' (the next page's cursor, null on the last page)")
-    seen = set() if seen is None else seen
     entries = tuple(
-        parse_entry(raw, first_position + offset, origins, seen)
+        parse_entry(raw, first_position + offset, origins)
         for offset, raw in enumerate(cast("list[object]", listed))
     )
     return ManifestPage(entries, _cursor(page["next"], source))

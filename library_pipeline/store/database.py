@@ -30,7 +30,7 @@ class Database:
 
     @contextmanager
     def connect(self) -> Iterator[psycopg.Connection]:
-        """Open a connection in autocommit mode; group statements with `connection.transaction()`."""
+        """Open a connection in autocommit mode; group statements with `transaction()`."""
         with psycopg.connect(
             self.url, autocommit=True, application_name="library-pipeline"
         ) as conn:

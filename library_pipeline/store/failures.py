@@ -51,23 +51,21 @@ def record_failures(
 
 def failures_of(connection: psycopg.Connection, refresh_id: str) -> list[Failure]:
     """Return the failures whose last attempt was in `refresh_id`, by component id."""
-    return _failures(connection, "where refresh_id = %s", (refresh_id,))
+    return _read(connection, refresh_id=refresh_id, limit=None)
 
 
 def open_failures(connection: psycopg.Connection, *, limit: int = 100) -> list[Failure]:
     """Return the failures that stand, by component id, at most `limit`."""
-    return _failures(connection, "", (), limit)
+    return _read(connection, refresh_id=None, limit=limit)
 
 
-def _failures(
-    connection: psycopg.Connection,
-    where: str,
-    parameters: tuple[object, ...],
-    limit: int | None = None,
+def _read(
+    connection: psycopg.Connection, *, refresh_id: str | None, limit: int | None
 ) -> list[Failure]:
     rows = connection.execute(
-        f"""select component_id, phase, code, message, transient from pipeline.failure
-            {where} order by component_id limit {limit or "all"}""",  # noqa: S608 - constants
-        parameters,
+        """select component_id, phase, code, message, transient from pipeline.failure
+           where %(refresh)s::text is null or refresh_id = %(refresh)s
+           order by component_id limit %(limit)s""",
+        {"refresh": refresh_id, "limit": limit},
     )
     return [Failure(*row) for row in rows]

@@ -67,7 +67,10 @@ def search(
             "k": k,
         },
     )
-    return [Match(*row[:4], tuple(row[4]), *row[5:]) for row in rows]
+    return [
+        Match(component_id, name, group, kind, tuple(tags), revision, digest, score)
+        for component_id, name, group, kind, tags, revision, digest, score in rows
+    ]
 
 
 def component_vector(

@@ -43,7 +43,7 @@ def test_from_nothing_to_an_answer(cms: SampleCms, tmp_path: Path) -> None:
     found = run("search", "query.png", "-k", "3", "--json", "--sheet", "out/sheet.png")
     assert found.returncode == 0, found.stderr
     matches = json.loads(found.stdout)
-    assert [match["component_id"] for match in matches][0] == "c-2"
+    assert matches[0]["component_id"] == "c-2"
     assert matches[0]["score"] > 0.999
     assert (tmp_path / "out" / "sheet.png").read_bytes().startswith(b"\x89PNG")
 

@@ -76,6 +76,10 @@ def test_what_is_stored_survives_a_kill_and_a_rerun_finishes_the_rest(
     assert {name: now[name] for name in kept} == kept
 
 
+def _dagster() -> str:
+    return str(Path(sys.executable).with_name("dagster"))
+
+
 def _wait_for_some(connection: psycopg.Connection, child: subprocess.Popen[bytes]) -> int:
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline and child.poll() is None:
@@ -88,8 +92,7 @@ def _wait_for_some(connection: psycopg.Connection, child: subprocess.Popen[bytes
 
 def test_dagster_validates_the_definitions_without_a_database(tmp_path: Path) -> None:
     outcome = subprocess.run(
-        [str(Path(sys.executable).with_name("dagster")), "definitions", "validate"]
-        + ["-w", str(ROOT / "workspace.yaml")],
+        [_dagster(), "definitions", "validate", "-w", str(ROOT / "workspace.yaml")],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -160,6 +160,41 @@ def test_one_bad_screenshot_is_named_and_its_neighbours_go_through(
     assert "c-3" not in searchable(connection)
 
 
+def test_every_kind_of_bad_input_is_named_and_loses_nothing(
+    refresh: Refresher, cms: SampleCms, connection: psycopg.Connection
+) -> None:
+    refresh()
+    good = searchable(connection)
+    for number in range(6):
+        write_bundle(cms.folder, f"c-{number}", records=["changed"])
+    cms.faults = Faults(
+        duplicate_ids=frozenset({"c-0"}),
+        files=(
+            FileFault("c-1", "records", do="missing"),
+            FileFault("c-2", "config", do="relative_url"),
+            FileFault("c-3", "format", do="foreign_url"),
+            FileFault("c-4", "screenshot", do="garbage"),
+        ),
+    )
+    done = refresh()
+    assert counts(done) == {"total": 6, "changed": 1, "failed": 5}
+    said = {failure.component_id: (failure.code, failure.message) for failure in done.failures}
+    assert {name: code for name, (code, _) in said.items()} == {
+        "c-0": "manifest.duplicate_id",
+        "c-1": "manifest.missing_file",
+        "c-2": "manifest.relative_url",
+        "c-3": "manifest.foreign_origin",
+        "c-4": "download.digest_mismatch",
+    }
+    for (name, (_, message)), field in zip(
+        sorted(said.items()), ["id", "records", "config", "format", "screenshot"], strict=True
+    ):
+        assert f"component {name}" in message
+        assert field in message
+    now = searchable(connection)
+    assert {name for name in good if now[name] != good[name]} == {"c-5"}
+
+
 def test_a_component_that_fails_stays_searchable_at_its_last_good_revision(
     refresh: Refresher, cms: SampleCms, connection: psycopg.Connection
 ) -> None:

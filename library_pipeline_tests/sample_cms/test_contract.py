@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 
 import library_pipeline
 from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleCms
-from library_pipeline.sample_cms.faults import ManifestFault
+from library_pipeline.sample_cms.faults import Answer, FileAnswer, ManifestFault
 from library_pipeline.sources import CmsConnection, HttpCms
 from library_pipeline.sources.connection import ByteLimits
 from library_pipeline_tests.sample_cms.library import TOKEN
@@ -116,12 +116,11 @@ def test_the_cms_in_the_docs_works_and_is_as_short_as_it_says() -> None:
 
 
 def test_every_fault_is_documented() -> None:
-    answers = get_args(RequestFault.__annotations__["do"]) or ("drop", "truncate", "stall")
-    names = {field.name for field in dataclasses.fields(Faults)} | set(answers)
-    names |= {field.name for field in dataclasses.fields(FileFault)} | set(get_args(ManifestFault))
-    assert {
-        name for name in names if f"`{name}" not in CMS_MD and f'"{name}"' not in CMS_MD
-    } == set()
+    names = {*get_args(Answer), *get_args(FileAnswer), *get_args(ManifestFault)}
+    for switches in (Faults, RequestFault, FileFault):
+        names |= {field.name for field in dataclasses.fields(switches)}
+    shown = {name for name in names if f"`{name}" in CMS_MD or f'"{name}"' in CMS_MD}
+    assert names - shown == set()
 
 
 def test_the_limits_in_the_docs_are_those_of_the_code() -> None:
@@ -129,7 +128,8 @@ def test_the_limits_in_the_docs_are_those_of_the_code() -> None:
     mb = 1024 * 1024
     stated = (
         f"`config` and `format` {limits.config // mb} MiB, `records` {limits.records // mb} MiB, "
-        f"`screenshot` {limits.screenshot // mb} MiB, a manifest page {limits.manifest_page // mb} MiB"
+        f"`screenshot` {limits.screenshot // mb} MiB, "
+        f"a manifest page {limits.manifest_page // mb} MiB"
     )
     assert stated in CMS_MD
     assert f"| `cms.concurrency` | {CmsConnection(base_url='http://x').concurrency} |" in CMS_MD

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from library_pipeline.sample_cms import Faults, RequestFault, SampleCms
+from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleCms
 from library_pipeline.sources import CmsConnection, HttpCms, ManifestError, NotModified
 from library_pipeline_tests.sample_cms.library import TOKEN, connection_to, write_bundle
 
@@ -44,13 +44,11 @@ def test_the_pages_together_are_the_library(cms: SampleCms) -> None:
     assert cms.requests["/components"] == 2
 
 
-def test_positions_count_through_all_pages_and_an_id_is_taken_once(
-    cms: SampleCms,
-) -> None:
-    cms.faults = Faults(duplicate_ids=frozenset({"hero"}))
+def test_positions_count_through_all_pages(cms: SampleCms) -> None:
+    cms.faults = Faults(files=(FileFault("hero", do="missing"),))
     with HttpCms(connection_to(cms, page_size=2)) as http_cms:
         problems = [problem for page in http_cms.pages() for problem in page.problems]
-    assert [(found.position, found.code) for found in problems] == [(3, "manifest.duplicate_id")]
+    assert [(found.position, found.code) for found in problems] == [(2, "manifest.missing_file")]
 
 
 def test_an_unchanged_library_costs_one_request_without_a_body(cms: SampleCms) -> None:

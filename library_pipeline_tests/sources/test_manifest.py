@@ -166,12 +166,6 @@ def test_a_bad_entry_leaves_its_neighbours_alone() -> None:
     assert [found.position for found in page.problems] == [1]
 
 
-def test_a_repeated_id_is_a_problem_and_the_first_entry_counts() -> None:
-    page = parse(entry(name="first"), entry(name="second"))
-    assert [found.name for found in page.components] == ["first"]
-    assert [found.code for found in page.problems] == ["manifest.duplicate_id"]
-
-
 def test_a_number_too_long_for_python_leaves_its_neighbours_alone() -> None:
     data = json.dumps({"components": [entry(id="a"), entry(id="b", tags=[0])], "next": None})
     page = parse_page(data.replace("[0]", f"[{'9' * 5000}]").encode(), ORIGINS, SOURCE)

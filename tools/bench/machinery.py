@@ -90,7 +90,10 @@ def _bare_downloads(settings: Settings) -> float:
     connection = CmsConnection(base_url=str(settings.cms.base_url))
     with HttpCms(connection) as cms:
         urls = [
-            ref.url for page in cms.pages() for item in page.components for ref in item.files.values()
+            ref.url
+            for page in cms.pages()
+            for item in page.components
+            for ref in item.files.values()
         ]
     started = time.perf_counter()
     asyncio.run(_get_all(urls, connection.concurrency))
