@@ -184,7 +184,7 @@ def test_every_kind_of_bad_input_is_named_and_loses_nothing(
         "c-1": "manifest.missing_file",
         "c-2": "manifest.relative_url",
         "c-3": "manifest.foreign_origin",
-        "c-4": "download.digest_mismatch",
+        "c-4": "image.not_an_image",
     }
     for (name, (_, message)), field in zip(
         sorted(said.items()), ["id", "records", "config", "format", "screenshot"], strict=True

@@ -11,7 +11,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, tr
 from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
 IMAGE_SIZE: Final = 112
-PATCH_SIZE: Final = 14
+PATCH_SIZE: Final = 16
 MAX_TOKENS: Final = 32
 VOCABULARY: Final = 1500
 BOS, EOS = "<|startoftext|>", "<|endoftext|>"
@@ -47,7 +47,7 @@ def build_model(vocabulary: int) -> CLIPModel:
         "patch_size": PATCH_SIZE,
         "hidden_size": 192,
         "intermediate_size": 576,
-        "num_hidden_layers": 5,
+        "num_hidden_layers": 4,
         "num_attention_heads": 6,
         "projection_dim": 512,
     }

@@ -15,7 +15,7 @@ import numpy as np
 from library_pipeline.encoders import read_image
 from tools.demo_encoder.views import pixels, training_view
 
-VIEWS = 5  # the clean picture and four changed ones
+VIEWS = 4  # the clean picture and three changed ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,12 @@ class Render:
 
 
 def read_index(folder: Path) -> list[Render]:
-    """Return the renders that `python -m tools.sample_library render` listed in `folder`."""
+    """Return the renders that `python -m tools.sample_library renders` listed in `folder`.
+
+    The sample library itself, which keeps a folder for each component, is read as well.
+    """
+    if (folder / "components").is_dir():
+        return [_component(path) for path in sorted((folder / "components").iterdir())]
     with (folder / "index.jsonl").open(encoding="utf-8") as lines:
         return list(_parse(folder, lines))
 
@@ -39,6 +44,13 @@ def _parse(folder: Path, lines: Iterator[str]) -> Iterator[Render]:
         row = json.loads(line)
         captions = tuple(dict.fromkeys([*row["captions"], *kind_captions(row["kind"])]))
         yield Render(folder / row["path"], row["framework"], row["kind"], captions)
+
+
+def _component(folder: Path) -> Render:
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (screenshot,) = folder.glob("screenshot.*")
+    captions = tuple(config["descriptions"])
+    return Render(screenshot, config["framework"], config["kind"], captions)
 
 
 def kind_captions(kind: str) -> list[str]:
