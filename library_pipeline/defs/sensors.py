@@ -6,7 +6,12 @@ from library_pipeline.defs.assets import REFRESH_TAG
 from library_pipeline.defs.jobs import incremental_refresh, refresh_chunk
 from library_pipeline.defs.resources import CmsResource, DatabaseResource, EncoderResource
 from library_pipeline.sources.http_cms import CmsConnection, HttpCms
-from library_pipeline.store.chunks import pending_chunks, release_lost_chunks
+from library_pipeline.store.chunks import (
+    Chunk,
+    give_up_attempt,
+    pending_chunks,
+    release_lost_chunks,
+)
 from library_pipeline.store.database import Database
 from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.manifest import current_manifest
@@ -98,6 +103,11 @@ def refresh_chunks(
         for lost in release_lost_chunks(connection):
             _report_dead_run(context, lost.run_id)
             finish_if_done(connection, lost.refresh_id)
+        for chunk in pending_chunks(connection):
+            if _ended_without_claim(context.instance, chunk):
+                context.log.warning(f"the run asked for by {_run_key(chunk)} ended before it began")
+                give_up_attempt(connection, chunk)
+                finish_if_done(connection, chunk.refresh_id)
         pending = pending_chunks(connection)
     if not pending:
         return dg.SkipReason("no chunk waits for a run")
@@ -105,7 +115,7 @@ def refresh_chunks(
         run_requests=[
             dg.RunRequest(
                 # Asked for at every tick until it is claimed; Dagster drops the repetitions.
-                run_key=f"{chunk.refresh_id}:{chunk.number}:{chunk.attempt}",
+                run_key=_run_key(chunk),
                 run_config={
                     "ops": {
                         "refresh_components": {
@@ -118,6 +128,16 @@ def refresh_chunks(
             for chunk in pending
         ]
     )
+
+
+def _run_key(chunk: Chunk) -> str:
+    return f"{chunk.refresh_id}:{chunk.number}:{chunk.attempt}"
+
+
+def _ended_without_claim(instance: dg.DagsterInstance, chunk: Chunk) -> bool:
+    """Whether a run was asked for and ended, while the chunk still waits for that very run."""
+    requested = dg.RunsFilter(tags={"dagster/run_key": _run_key(chunk)})
+    return any(run.is_finished for run in instance.get_runs(requested, limit=1))
 
 
 def _report_dead_run(context: dg.SensorEvaluationContext, run_id: str) -> None:

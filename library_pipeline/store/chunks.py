@@ -96,6 +96,19 @@ def release_lost_chunks(connection: psycopg.Connection) -> list[LostChunk]:
     return lost
 
 
+def give_up_attempt(connection: psycopg.Connection, chunk: Chunk) -> None:
+    """Count an attempt whose run ended before it claimed the chunk, and give the chunk up at last.
+
+    Does nothing if the chunk has been claimed meanwhile.
+    """
+    connection.execute(
+        """update pipeline.refresh_chunk set attempt = attempt + 1,
+               state = case when attempt + 1 < %s then 'pending' else 'dead' end
+           where refresh_id = %s and chunk = %s and attempt = %s and state = 'pending'""",
+        (MAX_ATTEMPTS, chunk.refresh_id, chunk.number, chunk.attempt),
+    )
+
+
 def pending_chunks(connection: psycopg.Connection, *, limit: int = 100) -> list[Chunk]:
     """Return chunks that wait for a run of their own, oldest refresh first."""
     return [Chunk(*row) for row in connection.execute(_PENDING, (limit,))]

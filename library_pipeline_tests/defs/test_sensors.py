@@ -81,6 +81,20 @@ def test_a_waiting_chunk_is_asked_for_until_a_run_claims_it(
     assert retry.run_config == first.run_config
 
 
+def test_a_run_that_ended_before_it_claimed_its_chunk_is_asked_for_anew(
+    tick: Ticks, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    """Dagster drops a repeated run_key, so the chunk would wait for good."""
+    plan(definitions, instance)
+    (first,) = tick("refresh_chunks")
+    job = definitions.resolve_job_def("refresh_chunk")
+    run = instance.create_run_for_job(job, tags={"dagster/run_key": str(first.run_key)})
+    instance.report_run_failed(run, "its code could not be loaded")
+    (again,) = tick("refresh_chunks")
+    assert again.run_key != first.run_key
+    assert again.run_config == first.run_config
+
+
 def test_the_requested_run_does_the_chunk(
     tick: Ticks, definitions: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:
