@@ -3,7 +3,6 @@
 import dagster as dg
 
 from library_pipeline.defs.assets import cms_manifest, refresh_components
-from library_pipeline.defs.console_log import console_logger
 from library_pipeline.defs.jobs import full_refresh, incremental_refresh, refresh_chunk
 from library_pipeline.defs.resources import resources
 from library_pipeline.defs.schedules import full_refresh_schedule
@@ -18,7 +17,6 @@ defs = dg.Definitions(
     schedules=[full_refresh_schedule(_settings.refresh.full_schedule)],
     sensors=[cms_sensor(_settings.refresh.poll_seconds), refresh_chunks],
     resources=resources(_settings),
-    loggers={"console": console_logger},
     # A run is one step that shares a model and overlaps its phases; more processes only cost.
     executor=dg.in_process_executor,
 )

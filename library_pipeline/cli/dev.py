@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from library_pipeline.cli.console import console, errors
@@ -19,6 +20,7 @@ from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import load_settings
 from library_pipeline.shipped import shipped
 from library_pipeline.store.database import open_database
+from library_pipeline.store.embedded.linux import die_with_parent
 
 DEMO_FOLDER = Path("demo")
 STOP_SECONDS = 15
@@ -26,6 +28,7 @@ STOP_SECONDS = 15
 
 def run_dev(*, demo: bool, port: int, search_port: int) -> int:
     """Run everything until Ctrl-C or SIGTERM, or until a part of it ends; return the exit code."""
+    told = _told_to_stop()
     with ExitStack() as stack:
         if demo:
             stack.enter_context(_demo_cms())
@@ -43,7 +46,7 @@ def run_dev(*, demo: bool, port: int, search_port: int) -> int:
         console.print(f"Dagster UI   http://127.0.0.1:{port}   (ready in a moment)", markup=False)
         console.print(f"search page  http://127.0.0.1:{search_port}", markup=False)
         console.print("Ctrl-C stops everything.")
-        return _wait(children)
+        return _wait(children, told)
 
 
 @contextmanager
@@ -74,7 +77,13 @@ def _child(
     command: Sequence[str], environment: dict[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program in a process group of its own, and stop all of the group at the end."""
-    child = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603
+    child = subprocess.Popen(  # noqa: S603
+        command,
+        env=environment,
+        start_new_session=True,
+        # kill -9 of this program must not leave a UI behind that has lost its database.
+        preexec_fn=partial(die_with_parent, os.getpid(), signal.SIGTERM),  # noqa: PLW1509
+    )
     try:
         yield child
     finally:
@@ -92,11 +101,20 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
             continue
 
 
-def _wait(children: Sequence[subprocess.Popen[bytes]]) -> int:
-    """Return 0 when told to stop, 1 when a child ended by itself."""
+def _told_to_stop() -> threading.Event:
+    """Return what Ctrl-C and SIGTERM set, from now on.
+
+    Called before any child is started: a shell's background job has SIGINT ignored, which its
+    children would inherit and then not stop.
+    """
     told = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: told.set())
+    return told
+
+
+def _wait(children: Sequence[subprocess.Popen[bytes]], told: threading.Event) -> int:
+    """Return 0 when told to stop, 1 when a child ended by itself."""
     while not told.is_set():
         for child in children:
             if child.poll() is not None:

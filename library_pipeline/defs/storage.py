@@ -1,4 +1,4 @@
-"""Dagster's storage on the library's server, found through the settings; with words if it is not."""
+"""Dagster's storage on the library's server, found through the settings, or a helpful error."""
 
 from __future__ import annotations
 

@@ -67,6 +67,15 @@ def test_texts_equal_the_reference_pipeline(encoder: Encoder, checkpoint_folder:
         assert expected @ encoder.embed_text(text) >= 0.9999
 
 
+def test_the_end_token_of_old_configs_is_understood(encoder: Encoder, own_checkpoint: Path) -> None:
+    """OpenAI's checkpoints say `eos_token_id: 2`, which means: the largest id is the end."""
+    path = own_checkpoint / "config.json"
+    path.write_text(path.read_text().replace('"eos_token_id": 513', '"eos_token_id": 2'))
+    old = load_encoder(str(own_checkpoint), device="cpu")
+    assert old.fingerprint != encoder.fingerprint
+    assert (old.embed_text(TEXTS) * encoder.embed_text(TEXTS)).sum(axis=1).min() >= 0.9999
+
+
 def test_a_picture_gives_the_same_vector_in_any_batch(encoder: Encoder) -> None:
     pixels = np.stack([encoder.preprocess(image) for image in varied(33)])
     alone = np.concatenate([encoder.embed_pixels(one[None]) for one in pixels])

@@ -1,1 +1,1 @@
-"""Trains and measures the small CLIP that ships as `model: demo`."""
+"""Trains and measures the small CLIP that ships as `model: demo`; see docs/demo-encoder.md."""

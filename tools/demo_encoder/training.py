@@ -15,6 +15,7 @@ from torch.nn import functional
 from transformers import CLIPModel, CLIPTokenizer
 
 from tools.demo_encoder import architecture, initial, losses
+from tools.demo_encoder.jitter import moved, tinted
 from tools.demo_encoder.renders import (
     VIEWS,
     Render,
@@ -236,25 +237,7 @@ class _Loop:
         first = torch.from_numpy(self.random.integers(0, VIEWS, len(rows)))
         second = (first + torch.from_numpy(self.random.integers(1, VIEWS, len(rows)))) % VIEWS
         one, other = (self.views[rows, view].float() / 255 for view in (first, second))
-        return (_jitter(torch.cat([one, _move(other)])) - self.mean) / self.std
-
-
-def _move(pixels: torch.Tensor) -> torch.Tensor:
-    """Zoom by up to 6% and move by up to 5%, so that five stored views are never the same twice."""
-    count = len(pixels)
-    theta = torch.zeros(count, 2, 3)
-    theta[:, 0, 0] = 1 + (torch.rand(count) - 0.5) * 0.12
-    theta[:, 1, 1] = 1 + (torch.rand(count) - 0.5) * 0.12
-    theta[:, :, 2] = (torch.rand(count, 2) - 0.5) * 0.2
-    grid = functional.affine_grid(theta, list(pixels.shape), align_corners=False)
-    return functional.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
-
-
-def _jitter(pixels: torch.Tensor) -> torch.Tensor:
-    """Scale and offset each channel a little: another theme's accent, another screen."""
-    gain = 1 + (torch.rand(len(pixels), 3, 1, 1) - 0.5) * 0.16
-    offset = (torch.rand(len(pixels), 3, 1, 1) - 0.5) * 0.08
-    return (pixels * gain + offset).clamp(0, 1)
+        return (tinted(torch.cat([one, moved(other)])) - self.mean) / self.std
 
 
 def _groups(model: CLIPModel, decay: float) -> list[dict[str, object]]:
