@@ -34,6 +34,7 @@ def main() -> None:
         with _cms(demo.cms_folder, demo.cms_port):
             settings = load_settings()
             runs = [measure_machinery(settings) for _ in range(REPEATS)]
+            # Times only: the vectors that the last run left are not real ones.
             answers = measure_answers(settings)
     console.print(_machine())
     console.print(_machinery_table(runs))
