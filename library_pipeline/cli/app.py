@@ -146,7 +146,7 @@ def demo(
 def sample_cms(
     folder: Annotated[Path | None, typer.Argument(help="A folder of bundles.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8100,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8100,
     token: Annotated[
         str | None,
         typer.Option(envvar="SAMPLE_CMS_TOKEN", help="Ask for this bearer token."),
@@ -160,8 +160,11 @@ def sample_cms(
     from library_pipeline.shipped import shipped  # noqa: PLC0415
 
     with expected_errors():
+        bundles = folder or shipped("sample_library") / "components"
+        if not bundles.is_dir():
+            fail(f"{bundles} is not a folder; docs/cms.md says what it should hold")
         run(
-            folder or shipped("sample_library") / "components",
+            bundles,
             host=host,
             port=port,
             token=token,

@@ -13,8 +13,8 @@ import structlog
 import typer
 from rich.console import Console
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+console = Console(highlight=False, emoji=False)
+errors = Console(stderr=True, highlight=False, emoji=False)
 
 
 def fail(message: str, *, code: int = 2) -> NoReturn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from library_pipeline.cli.console import console, errors
+from library_pipeline.cli.console import console, errors, fail
 from library_pipeline.cli.demo_library import DemoLibrary, fresh_demo
 from library_pipeline.defs.instance import instance_environment
 from library_pipeline.sample_cms import SampleCms
@@ -29,6 +30,8 @@ STOP_SECONDS = 15
 def run_dev(*, demo: bool, port: int, search_port: int) -> int:
     """Run everything until Ctrl-C or SIGTERM, or until a part of it ends; return the exit code."""
     told = _told_to_stop()
+    for number, option in ((port, "--port"), (search_port, "--search-port")):
+        _require_free(number, f"choose another with {option}")
     with ExitStack() as stack:
         if demo:
             stack.enter_context(_demo_cms())
@@ -56,9 +59,19 @@ def _demo_cms() -> Iterator[None]:
     if not demo.exists():
         demo = fresh_demo(DEMO_FOLDER)
     demo.use()
+    _require_free(demo.cms_port, f"change cms.base_url in {demo.config}")
     with SampleCms(demo.cms_folder, port=demo.cms_port) as cms:
         console.print(f"sample CMS   {cms.url}/components   over {demo.cms_folder}", markup=False)
         yield
+
+
+def _require_free(port: int, way_out: str) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            fail(f"port {port} is in use, by another `library-pipeline dev` perhaps; {way_out}")
 
 
 def _dagster(port: int) -> list[str]:

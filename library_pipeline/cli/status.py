@@ -49,6 +49,8 @@ def _show_refresh(item: RefreshResult) -> None:
         f"{counts.removed} removed, {counts.unchanged} unchanged, {counts.failed} failed",
         soft_wrap=True,
     )
+    if item.error:
+        console.print(f"        {item.error}", markup=False, soft_wrap=True)
 
 
 def _show_index(state: Coverage) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
+from pydantic import ValidationError
 
 from library_pipeline.bundles.store import BundleStore
 from library_pipeline.encoders import Encoder, encoder_identity, load_encoder
@@ -39,15 +40,19 @@ class CmsResource(dg.ConfigurableResource):
                 "cms.base_url is not set; put it into library.yaml or set LIBRARY_CMS_BASE_URL "
                 "(try `library-pipeline sample-cms` for one to play with)"
             )
-        return CmsConnection(
-            base_url=self.base_url,
-            token=settings.token,
-            allowed_hosts=settings.allowed_hosts,
-            page_size=settings.page_size,
-            timeout_seconds=settings.timeout_seconds,
-            concurrency=self.concurrency,
-            requests_per_second=settings.requests_per_second,
-        )
+        try:
+            return CmsConnection(
+                base_url=self.base_url,
+                token=settings.token,
+                allowed_hosts=settings.allowed_hosts,
+                page_size=settings.page_size,
+                timeout_seconds=settings.timeout_seconds,
+                concurrency=self.concurrency,
+                requests_per_second=settings.requests_per_second,
+            )
+        except ValidationError as error:
+            reasons = "; ".join(f"cms.{item['loc'][0]}: {item['msg']}" for item in error.errors())
+            raise SettingsError(f"the CMS cannot be asked as configured: {reasons}") from None
 
 
 class BundleStoreResource(dg.ConfigurableResource):

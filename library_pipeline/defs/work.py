@@ -25,11 +25,11 @@ from library_pipeline.refresh.chunk import refresh_chunk
 from library_pipeline.refresh.items import ChunkReport, Equipment, Stage
 from library_pipeline.refresh.planning import plan_refresh
 from library_pipeline.settings import load_settings
-from library_pipeline.store.chunks import Chunk, claim
+from library_pipeline.store.chunks import Chunk, claim, lease
 from library_pipeline.store.database import Database
 from library_pipeline.store.index import thumbnails
 from library_pipeline.store.manifest import unknown_components
-from library_pipeline.store.refreshes import new_refresh_id, set_planning_run
+from library_pipeline.store.refreshes import leave_to_sensors, new_refresh_id, set_planning_run
 
 STAGES: dict[dg.AssetKey, Stage] = {BUNDLE: "bundle", EMBEDDING: "embedding", INDEX: "index"}
 
@@ -47,7 +47,8 @@ def chunks_of_partitions(
     """Record a refresh of just these partitions and claim all of it for the run."""
     ids = [component_id(key) for key in partition_keys]
     database, settings = equipment.database, load_settings().refresh
-    with database.connect() as connection:
+    refresh_id = new_refresh_id(datetime.now(UTC))
+    with lease(database, refresh_id), database.connect() as connection:
         if unknown := unknown_components(connection, ids):
             raise dg.Failure(
                 f"the manifest does not list {', '.join(unknown[:5])}"
@@ -57,7 +58,7 @@ def chunks_of_partitions(
         plan = plan_refresh(
             database,
             equipment.registered,
-            refresh_id=new_refresh_id(datetime.now(UTC)),
+            refresh_id=refresh_id,
             kind="selected",
             scope=RefreshScope(only=tuple(ids)),
             asked_by="ui",
@@ -68,6 +69,8 @@ def chunks_of_partitions(
         )
         set_planning_run(connection, plan.refresh_id, run_id)
         claimed = [claim(connection, plan.refresh_id, chunk, run_id) for chunk in plan.chunks]
+        # From here on the run's own lease counts: if it dies, the chunk sensor starts another.
+        leave_to_sensors(connection, plan.refresh_id)
     return [chunk for chunk in claimed if chunk]
 
 

@@ -51,7 +51,10 @@ def refresh_chunk(
         tasks = _tasks(noting, chunk_components(noting, chunk))
         work = _ChunkWork(equipment, chunk, stages, writing, reading, Meter(noting, chunk))
         with _decoders() as pool:
-            asyncio.run(work.run(tasks, pool))
+            try:
+                asyncio.run(work.run(tasks, pool))
+            except ExceptionGroup as group:
+                raise _first(group) from group
         finish_chunk(noting, chunk)
         finish_if_done(noting, chunk.refresh_id)
         return ChunkReport(tuple(work.reports), tuple(work.meter.failures))
@@ -133,6 +136,12 @@ class _ChunkWork:
             item.milliseconds["store"] = share
             self.reports.append(_report(item, outcomes[item.component_id]))
         self.meter.add("stored", len(batch))
+
+
+def _first(group: ExceptionGroup[Exception]) -> Exception:
+    """Return what stopped the phases: one error ends them all, whatever groups it lies in."""
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, ExceptionGroup) else first
 
 
 def _tasks(connection: psycopg.Connection, actions: Mapping[str, str]) -> list[Task]:

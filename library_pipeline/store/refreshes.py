@@ -77,6 +77,13 @@ def set_planning_run(connection: psycopg.Connection, refresh_id: str, run_id: st
     )
 
 
+def leave_to_sensors(connection: psycopg.Connection, refresh_id: str) -> None:
+    """Let sensors start the refresh's chunks from now on, those too whose runs die."""
+    connection.execute(
+        "update pipeline.refresh set in_process = false where id = %s", (refresh_id,)
+    )
+
+
 def finish_if_done(connection: psycopg.Connection, refresh_id: str) -> bool:
     """Close the refresh if no chunk is left; whoever finishes the last one calls this."""
     return connection.execute(_FINISH, {"id": refresh_id}).fetchone() is not None

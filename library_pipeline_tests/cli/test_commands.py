@@ -76,6 +76,15 @@ def test_a_refresh_without_a_cms_says_what_to_set(database: object) -> None:
     assert "Traceback" not in outcome.stderr
 
 
+def test_a_cms_that_is_not_there_is_named(
+    database: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIBRARY_CMS_BASE_URL", "http://127.0.0.1:9")
+    outcome = run("refresh")
+    assert outcome.returncode == 2
+    assert "cannot reach the CMS: is it running at http://127.0.0.1:9?" in outcome.stderr
+
+
 def test_an_unreachable_database_is_named_without_its_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

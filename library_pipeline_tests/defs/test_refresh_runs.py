@@ -17,6 +17,8 @@ from library_pipeline.defs.in_process import RefreshError
 from library_pipeline.defs.materializations import BUNDLE, EMBEDDING, INDEX
 from library_pipeline.defs.partitions import components_partitions
 from library_pipeline.sample_cms import Faults, SampleCms
+from library_pipeline.store.database import Database
+from library_pipeline.store.refreshes import recent, result
 from library_pipeline_tests.bundles_on_disk import picture, write_bundle
 from library_pipeline_tests.defs.conftest import Refresh
 
@@ -160,6 +162,7 @@ def test_a_run_from_the_ui_does_the_partitions_it_was_started_for(
     refresh: Refresh,
     instance: dg.DagsterInstance,
     definitions: dg.Definitions,
+    database: Database,
     tags: dict[str, str],
     expected: dict[str, int],
 ) -> None:
@@ -168,6 +171,10 @@ def test_a_run_from_the_ui_does_the_partitions_it_was_started_for(
     outcome = job.execute_in_process(instance=instance, tags=tags)
     assert outcome.success
     assert {key: n for key, n in materialized(instance, INDEX).items() if n > 1} == expected
+    with database.connect() as connection:
+        done = result(connection, recent(connection)[0].refresh_id)
+    assert (done.kind, done.state) == ("selected", "finished")
+    assert done.counts.unchanged == len(expected)
 
 
 def test_a_run_that_names_no_components_says_what_to_do(
