@@ -81,11 +81,11 @@ def _metadata(
     metadata: dict[str, dg.MetadataValue] = {
         "component_id": dg.MetadataValue.text(report.component_id),
         "revision": dg.MetadataValue.text(report.revision),
+        "screenshot_sha256": dg.MetadataValue.text(digest),
     }
     if asset_key == BUNDLE:
         metadata["bytes"] = dg.MetadataValue.int(report.bundle.size)
         metadata["downloaded_bytes"] = dg.MetadataValue.int(report.downloaded_bytes)
-        metadata["screenshot_sha256"] = dg.MetadataValue.text(digest)
         metadata["download_ms"] = dg.MetadataValue.float(took.get("download", 0.0))
     elif asset_key == EMBEDDING:
         metadata["encoder"] = dg.MetadataValue.text(f"{encoder.name} ({encoder.model})")
@@ -99,7 +99,7 @@ def _metadata(
         if web_url:
             page = f"{web_url}/?like={partition_key(report.component_id)}"
             metadata["look_alikes"] = dg.MetadataValue.url(page)
-    if digest in thumbnails and asset_key != EMBEDDING:
+    if digest in thumbnails:
         metadata["screenshot"] = _picture(report.component_id, thumbnails[digest])
     return metadata
 
