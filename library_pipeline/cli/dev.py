@@ -21,6 +21,7 @@ from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import load_settings
 from library_pipeline.shipped import shipped
 from library_pipeline.store.database import open_database
+from library_pipeline.store.embedded import EmbeddedServer
 from library_pipeline.store.embedded.linux import die_with_parent
 
 DEMO_FOLDER = Path("demo")
@@ -38,6 +39,7 @@ def run_dev(*, demo: bool, port: int, search_port: int) -> int:
         settings = load_settings()
         database = stack.enter_context(open_database(settings))
         environment = {**os.environ, **instance_environment(settings, database)}
+        environment.setdefault("LIBRARY_WEB_URL", f"http://127.0.0.1:{search_port}")
         environment["PYTHONWARNINGS"] = "ignore"  # dagster dev announces its successor each time
         children = [
             stack.enter_context(_child(command, environment))
@@ -47,9 +49,9 @@ def run_dev(*, demo: bool, port: int, search_port: int) -> int:
             )
         ]
         console.print(f"Dagster UI   http://127.0.0.1:{port}   (ready in a moment)", markup=False)
-        console.print(f"search page  http://127.0.0.1:{search_port}", markup=False)
         console.print("Ctrl-C stops everything.")
-        return _wait(children, told)
+        own_server = EmbeddedServer(settings.home) if settings.database_url is None else None
+        return _wait(children, told, own_server)
 
 
 @contextmanager
@@ -93,6 +95,8 @@ def _child(
     child = subprocess.Popen(  # noqa: S603
         command,
         env=environment,
+        # Dagster warns of a dagster.yaml in the working directory that is not the one it uses.
+        cwd=environment["DAGSTER_HOME"],
         start_new_session=True,
         # kill -9 of this program must not leave a UI behind that has lost its database.
         preexec_fn=partial(die_with_parent, os.getpid(), signal.SIGTERM),  # noqa: PLW1509
@@ -126,13 +130,20 @@ def _told_to_stop() -> threading.Event:
     return told
 
 
-def _wait(children: Sequence[subprocess.Popen[bytes]], told: threading.Event) -> int:
-    """Return 0 when told to stop, 1 when a child ended by itself."""
+def _wait(
+    children: Sequence[subprocess.Popen[bytes]],
+    told: threading.Event,
+    server: EmbeddedServer | None,
+) -> int:
+    """Return 0 when told to stop, 1 when a child ended by itself; revive `server` if it dies."""
     while not told.is_set():
         for child in children:
             if child.poll() is not None:
                 errors.print(f"[bold red]{child.args} ended with {child.returncode}[/]")
                 return 1
-        time.sleep(0.2)
+        # Its supervisor restarts postgres; if that was killed too, somebody has to ask for it.
+        if server is not None and not server.is_running():
+            server.acquire()
+        time.sleep(0.5)
     console.print("stopping ...")
     return 0
