@@ -12,6 +12,7 @@ import numpy as np
 import psycopg
 
 from library_pipeline.bundles.download import BundleDownloader
+from library_pipeline.catalog.failures import ComponentError
 from library_pipeline.catalog.refresh import Action, Outcome
 from library_pipeline.refresh.embedding import Batcher, embed_batch
 from library_pipeline.refresh.fetching import Fetcher
@@ -25,7 +26,7 @@ from library_pipeline.refresh.items import (
     Task,
 )
 from library_pipeline.refresh.progress import Meter
-from library_pipeline.store.chunks import Chunk, chunk_components, finish_chunk
+from library_pipeline.store.chunks import Chunk, chunk_components, finish_chunk, skip_components
 from library_pipeline.store.index import indexed_files, known_bundles, store_batch
 from library_pipeline.store.manifest import components
 from library_pipeline.store.refreshes import finish_if_done
@@ -48,7 +49,12 @@ def refresh_chunk(
     connect = equipment.database.connect
     # A connection for each thread: a statement must not slip into another thread's transaction.
     with connect() as writing, connect() as reading, connect() as noting:
-        tasks = _tasks(noting, chunk_components(noting, chunk))
+        actions = chunk_components(noting, chunk)
+        tasks = _tasks(noting, actions)
+        # What has left the manifest meanwhile is the next plan's business.
+        skip_components(
+            noting, chunk, set(actions) - {task.component.component_id for task in tasks}
+        )
         work = _ChunkWork(equipment, chunk, stages, writing, reading, Meter(noting, chunk))
         with _decoders() as pool:
             try:
@@ -96,7 +102,12 @@ class _ChunkWork:
                     download="bundle" in self._stages,
                 )
                 batcher = Batcher(
-                    self._reading, tools.registered, tools.load_encoder, pool, self.meter
+                    self._reading,
+                    tools.registered,
+                    tools.load_encoder,
+                    pool,
+                    self.meter,
+                    self._stages,
                 )
                 async with asyncio.TaskGroup() as group:
                     group.create_task(fetcher.run(tasks, tools.cms.concurrency))
@@ -111,14 +122,31 @@ class _ChunkWork:
         storing: asyncio.Task[None] | None = None
         while batch := await decoded.get():
             vectors = await asyncio.to_thread(embed_batch, self._equipment.load_encoder, batch)
-            self.meter.add("embedded", len(batch))
+            good = self._without_broken(batch)
+            self.meter.add("embedded", len(good))
             if storing:
                 await storing
-            storing = asyncio.create_task(asyncio.to_thread(self._store, batch, vectors))
+            storing = asyncio.create_task(asyncio.to_thread(self._store, good, vectors))
         if storing:
             await storing
 
+    def _without_broken(self, batch: Sequence[Item]) -> list[Item]:
+        """Return the batch less the items whose screenshot got no usable vector."""
+        broken = {
+            item.bundle.screenshot_sha256
+            for item in batch
+            if item.decoded and not item.embedded and "embedding" in self._stages
+        }
+        for item in batch:
+            if item.bundle.screenshot_sha256 in broken:
+                message = f"component {item.component_id}: the encoder gave no finite vector"
+                error = ComponentError("embed", "embed.not_finite", message)
+                self.meter.failed(error.failure(item.component_id))
+        return [item for item in batch if item.bundle.screenshot_sha256 not in broken]
+
     def _store(self, batch: Sequence[Item], vectors: Mapping[str, np.ndarray]) -> None:
+        if not batch:
+            return
         started = time.perf_counter()
         outcomes: dict[str, Outcome] = {item.component_id: _outcome(item) for item in batch}
         store_batch(

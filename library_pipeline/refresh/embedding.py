@@ -14,7 +14,7 @@ from library_pipeline.catalog.failures import ComponentError
 from library_pipeline.encoders import Encoder, ImageError
 from library_pipeline.encoders.image import read_image
 from library_pipeline.encoders.thumbnail import thumbnail
-from library_pipeline.refresh.items import Item
+from library_pipeline.refresh.items import Item, Stage
 from library_pipeline.refresh.progress import Meter
 from library_pipeline.store.embeddings import RegisteredEncoder, embedded_screenshots
 from library_pipeline.store.index import Screenshot
@@ -36,13 +36,17 @@ class Batcher:
         load_encoder: Callable[[], Encoder],
         pool: Executor,
         meter: Meter,
+        stages: frozenset[Stage],
     ) -> None:
         self._connection = connection
         self._registered = registered
         self._load_encoder = load_encoder
         self._pool = pool
         self._meter = meter
-        self._decoded: dict[str, ComponentError | None] = {}
+        self._embeds = "embedding" in stages
+        self._needs_vector = "index" in stages and not self._embeds
+        self._decoded: set[str] = set()
+        self._unreadable: dict[str, ImageError] = {}
 
     async def run(
         self,
@@ -66,18 +70,33 @@ class Batcher:
             digest = item.bundle.screenshot_sha256
             if digest in present or digest in self._decoded:
                 continue
-            self._decoded[digest] = None
+            self._decoded.add(digest)
             pending.append(loop.run_in_executor(self._pool, self._decode, item))
         await asyncio.gather(*pending)
         ready: list[Item] = []
         for item in batch:
-            error = self._decoded.get(item.bundle.screenshot_sha256)
             item.screenshot = b""  # the bytes are in the store; only the pixels go on
-            if error is None:
-                ready.append(item)
-            else:
+            if error := self._error(item, present):
                 self._meter.failed(error.failure(item.component_id))
+            else:
+                ready.append(item)
         return ready
+
+    def _error(self, item: Item, present: set[str]) -> ComponentError | None:
+        """Return why the item goes no further, if so."""
+        digest = item.bundle.screenshot_sha256
+        if unreadable := self._unreadable.get(digest):
+            # The code says what the picture is; the phase says where it showed.
+            message = f"component {item.component_id}: screenshot: {unreadable}"
+            return ComponentError("decode", unreadable.code, message)
+        if self._needs_vector and digest not in present:
+            return ComponentError(
+                "embed",
+                "embed.no_vector",
+                f"component {item.component_id}: screenshot {digest[:12]} has not been embedded; "
+                "materialize component_embedding as well",
+            )
+        return None
 
     async def _present(self, digests: set[str]) -> set[str]:
         return await asyncio.to_thread(
@@ -87,28 +106,31 @@ class Batcher:
     def _decode(self, item: Item) -> None:
         started = time.perf_counter()
         digest = item.bundle.screenshot_sha256
+        encoder = self._load_encoder() if self._embeds else None
         try:
             image = read_image(item.screenshot)
-        except ImageError as error:
-            # The code says what the picture is; the phase says where it showed.
-            self._decoded[digest] = ComponentError(
-                "decode", error.code, f"component {item.component_id}: screenshot: {error}"
+            item.decoded = Screenshot(
+                sha256=digest,
+                format=_format(item.screenshot),
+                width=image.width,
+                height=image.height,
+                size=len(item.screenshot),
+                thumbnail=thumbnail(image),
             )
-            return
-        item.decoded = Screenshot(
-            sha256=digest,
-            format=_format(item.screenshot),
-            width=image.width,
-            height=image.height,
-            size=len(item.screenshot),
-            thumbnail=thumbnail(image),
-        )
-        item.pixels = self._load_encoder().preprocess(image)
+            item.pixels = encoder.preprocess(image) if encoder else None
+        except ImageError as error:
+            self._unreadable[digest] = error
+        except Exception as error:  # whatever one picture does to a decoder, others go on
+            reason = f"it cannot be decoded ({type(error).__name__}: {error})"
+            self._unreadable[digest] = ImageError("image.undecodable", reason)
         item.milliseconds["decode"] = (time.perf_counter() - started) * 1000
 
 
 def embed_batch(encoder: Callable[[], Encoder], batch: Sequence[Item]) -> dict[str, np.ndarray]:
-    """Return (dim,) float32 vectors by screenshot digest, for the items that carry pixels."""
+    """Return (dim,) float32 vectors by screenshot digest, for the items that carry pixels.
+
+    A vector that is not finite is left out; its item stays as not embedded.
+    """
     fresh = [item for item in batch if item.pixels is not None]
     if not fresh:
         return {}
@@ -121,8 +143,9 @@ def embed_batch(encoder: Callable[[], Encoder], batch: Sequence[Item]) -> dict[s
     for item, vector in zip(fresh, vectors, strict=True):
         item.pixels = None
         item.milliseconds["embed"] = share
-        item.embedded = True
-        result[item.bundle.screenshot_sha256] = vector
+        if np.isfinite(vector).all():
+            item.embedded = True
+            result[item.bundle.screenshot_sha256] = vector
     return result
 
 

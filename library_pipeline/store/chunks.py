@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -132,6 +132,15 @@ def chunk_components(connection: psycopg.Connection, chunk: Chunk) -> dict[str, 
         (chunk.refresh_id, chunk.number),
     )
     return dict(rows.fetchall())
+
+
+def skip_components(connection: psycopg.Connection, chunk: Chunk, ids: Iterable[str]) -> None:
+    """Record that nothing was done about `ids`: the manifest has moved on since the plan."""
+    connection.execute(
+        """update pipeline.refresh_component set outcome = 'unchanged'
+           where refresh_id = %s and component_id = any(%s)""",
+        (chunk.refresh_id, list(ids)),
+    )
 
 
 def add_progress(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 
+import numpy as np
 import psycopg
 import pytest
 
@@ -40,6 +41,7 @@ class Refresher:
                 connection, name="clip", model="demo", fingerprint=fingerprint, dim=dim
             )
         self.reports: list[ChunkReport] = []
+        self.after_plan: Callable[[], object] = lambda: None
         self.equipment = Equipment(
             database=database,
             bundles=BundleStore(load_settings().bundle_root),
@@ -68,6 +70,7 @@ class Refresher:
             max_removed_share=0.5,
             cms=self.equipment.cms,
         )
+        self.after_plan()
         with database.connect() as connection:
             for number in plan.chunks:
                 chunk = claim(connection, plan.refresh_id, number, "test")
@@ -249,15 +252,56 @@ def test_a_manifest_that_cannot_be_read_fails_the_refresh_and_nothing_else(
     assert len(searchable(connection)) == 6
 
 
-@pytest.mark.parametrize("stage", ["bundle", "embedding", "index"])
-def test_stages_can_be_done_one_by_one(
-    refresh: Refresher, connection: psycopg.Connection, stage: Stage
+def test_each_stage_does_just_its_part(refresh: Refresher, connection: psycopg.Connection) -> None:
+    def vectors() -> int:
+        encoder = refresh.equipment.registered.id
+        row = connection.execute(f"select count(*) from pipeline.embedding_{encoder}").fetchone()
+        return row[0] if row else 0
+
+    assert refresh("full", stages=frozenset({"bundle"})).ok
+    assert (vectors(), len(searchable(connection))) == (0, 0)
+    early = refresh("full", stages=frozenset({"index"}))
+    assert {failure.code for failure in early.failures} == {"embed.no_vector"}
+    assert refresh("full", stages=frozenset({"embedding"})).ok
+    assert (vectors(), len(searchable(connection))) == (6, 0)
+    assert refresh("full", stages=frozenset({"index"})).ok
+    assert len(searchable(connection)) == 6
+
+
+def test_a_component_that_left_the_manifest_after_the_plan_is_no_failure(
+    refresh: Refresher, connection: psycopg.Connection
 ) -> None:
-    order: list[Stage] = ["bundle", "embedding", "index"]
-    for step in order[: order.index(stage) + 1]:
-        done = refresh("full", stages=frozenset({step}))
-        assert done.ok
-    assert len(searchable(connection)) == (6 if stage == "index" else 0)
+    refresh.after_plan = lambda: connection.execute(
+        "delete from pipeline.manifest_entry where component_id = 'c-1'"
+    )
+    assert counts(refresh()) == {"total": 6, "new": 5, "unchanged": 1}
+
+
+def test_a_vector_that_is_not_finite_fails_its_component_alone(
+    refresh: Refresher, connection: psycopg.Connection
+) -> None:
+    encoder = load_encoder("demo")
+
+    class FakeBrokenEncoder:
+        """The demo encoder on a device that breaks the first picture of every batch."""
+
+        preprocess = staticmethod(encoder.preprocess)
+
+        @staticmethod
+        def embed_pixels(pixels: np.ndarray) -> np.ndarray:
+            vectors = encoder.embed_pixels(pixels)
+            vectors[0] = np.nan
+            return vectors
+
+    refresh.equipment = dataclasses.replace(
+        refresh.equipment,
+        load_encoder=FakeBrokenEncoder,
+        batch_size=6,  # type: ignore[arg-type]
+    )
+    done = refresh()
+    assert done.counts.failed >= 1
+    assert {failure.code for failure in done.failures} == {"embed.not_finite"}
+    assert len(searchable(connection)) == 6 - done.counts.failed > 0
 
 
 def test_an_unloaded_encoder_stays_unloaded_when_nothing_changed(refresh: Refresher) -> None:
