@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal
 
 from library_pipeline.catalog.failures import Failure
 
@@ -14,8 +14,6 @@ RefreshState = Literal["planning", "running", "finished", "failed", "cancelled"]
 AskedBy = Literal["cli", "python", "sensor", "schedule", "ui"]
 Action = Literal["new", "changed", "check"]
 Outcome = Literal["new", "changed", "unchanged", "failed"]
-
-REFRESH_KINDS: tuple[RefreshKind, ...] = get_args(RefreshKind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,7 +166,8 @@ def _asked_by(run: dg.DagsterRun) -> AskedBy:
         return "schedule"
     if "dagster/sensor_name" in run.tags:
         return "sensor"
-    return "cli" if run.tags.get(ASKED_BY_TAG) == "cli" else "ui"
+    in_process: dict[str, AskedBy] = {"cli": "cli", "python": "python"}
+    return in_process.get(run.tags.get(ASKED_BY_TAG, ""), "ui")
 
 
 def _tell(context: dg.AssetExecutionContext, plan: Plan) -> None:

@@ -1,4 +1,4 @@
-"""The only place that touches Dagster's private API; its tests fail when Dagster changes it.
+"""The only place that writes events past Dagster's public API; tests fail when that changes.
 
 A materialization logged by itself costs 38 ms on Postgres, in a batch under 1 ms. A batch must
 hold events of one asset: Dagster updates the asset's own record for a batch's last event only.

@@ -15,7 +15,6 @@ incremental_refresh = dg.define_asset_job(
     "incremental_refresh",
     selection=dg.AssetSelection.assets(cms_manifest),
     config=_planning("incremental"),
-    executor_def=dg.in_process_executor,
     description="Find out what is new, changed or gone in the CMS. The chunk sensor then starts "
     "the runs that do it.",
 )
@@ -23,12 +22,10 @@ full_refresh = dg.define_asset_job(
     "full_refresh",
     selection=dg.AssetSelection.assets(cms_manifest),
     config=_planning("full"),
-    executor_def=dg.in_process_executor,
     description="Check every component against the CMS and repair what differs, in chunk runs.",
 )
 refresh_chunk = dg.define_asset_job(
     "refresh_chunk",
     selection=dg.AssetSelection.assets(refresh_components),
-    executor_def=dg.in_process_executor,
     description="Bring one chunk of a refresh up to date. Started by the chunk sensor.",
 )

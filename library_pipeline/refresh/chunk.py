@@ -26,7 +26,7 @@ from library_pipeline.refresh.items import (
     Task,
 )
 from library_pipeline.refresh.progress import Meter
-from library_pipeline.store.chunks import Chunk, chunk_components, finish_chunk, skip_components
+from library_pipeline.store.chunks import Chunk, chunk_components, finish_chunk, set_outcomes
 from library_pipeline.store.index import indexed_files, known_bundles, store_batch
 from library_pipeline.store.manifest import components
 from library_pipeline.store.refreshes import finish_if_done
@@ -52,9 +52,8 @@ def refresh_chunk(
         actions = chunk_components(noting, chunk)
         tasks = _tasks(noting, actions)
         # What has left the manifest meanwhile is the next plan's business.
-        skip_components(
-            noting, chunk, set(actions) - {task.component.component_id for task in tasks}
-        )
+        left = set(actions) - {task.component.component_id for task in tasks}
+        set_outcomes(noting, chunk.refresh_id, dict.fromkeys(left, "unchanged"))
         work = _ChunkWork(equipment, chunk, stages, writing, reading, Meter(noting, chunk))
         with _decoders() as pool:
             try:
@@ -172,22 +171,18 @@ def _first(group: ExceptionGroup[Exception]) -> Exception:
     return _first(first) if isinstance(first, ExceptionGroup) else first
 
 
-def _tasks(connection: psycopg.Connection, actions: Mapping[str, str]) -> list[Task]:
+def _tasks(connection: psycopg.Connection, actions: Mapping[str, Action]) -> list[Task]:
     ids = list(actions)
     indexed, known = indexed_files(connection, ids), known_bundles(connection, ids)
     return [
         Task(
             component,
-            _action(actions[component.component_id]),
+            actions[component.component_id],
             indexed.get(component.component_id),
             known.get(component.component_id),
         )
         for component in components(connection, ids)
     ]
-
-
-def _action(word: str) -> Action:
-    return "new" if word == "new" else "changed" if word == "changed" else "check"
 
 
 def _outcome(item: Item) -> Outcome:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
 
+from library_pipeline.catalog.refresh import Action, Outcome
 from library_pipeline.store.database import Database
 
 MAX_ATTEMPTS = 3
@@ -124,7 +125,7 @@ def pending_numbers(connection: psycopg.Connection, refresh_id: str) -> list[int
     return [row[0] for row in rows]
 
 
-def chunk_components(connection: psycopg.Connection, chunk: Chunk) -> dict[str, str]:
+def chunk_components(connection: psycopg.Connection, chunk: Chunk) -> dict[str, Action]:
     """Return the chunk's components that have no outcome yet: action by component id."""
     rows = connection.execute(
         """select component_id, action from pipeline.refresh_component
@@ -134,12 +135,15 @@ def chunk_components(connection: psycopg.Connection, chunk: Chunk) -> dict[str, 
     return dict(rows.fetchall())
 
 
-def skip_components(connection: psycopg.Connection, chunk: Chunk, ids: Iterable[str]) -> None:
-    """Record that nothing was done about `ids`: the manifest has moved on since the plan."""
+def set_outcomes(
+    connection: psycopg.Connection, refresh_id: str, outcomes: Mapping[str, Outcome]
+) -> None:
+    """Record what became of components of a refresh, by component id."""
     connection.execute(
-        """update pipeline.refresh_component set outcome = 'unchanged'
-           where refresh_id = %s and component_id = any(%s)""",
-        (chunk.refresh_id, list(ids)),
+        """update pipeline.refresh_component set outcome = done.outcome
+           from unnest(%s::text[], %s::text[]) as done (component_id, outcome)
+           where refresh_id = %s and refresh_component.component_id = done.component_id""",
+        (list(outcomes), list(outcomes.values()), refresh_id),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import psycopg
 
 from library_pipeline.catalog.failures import Failure
+from library_pipeline.store.chunks import set_outcomes
 
 # A transient failure is due again after 1, 2, 4, ... minutes, at most a day; a permanent one
 # waits for a new revision, a full refresh or a retry.
@@ -22,10 +23,6 @@ on conflict (component_id) do update set revision = excluded.revision,
     attempts = case when f.revision = excluded.revision then f.attempts + 1 else 1 end,
     next_due_at = case when excluded.transient then
         now() + least(interval '1 minute' * 2 ^ least(f.attempts, 20), interval '1 day') end
-"""
-_OUTCOME = """
-update pipeline.refresh_component set outcome = 'failed'
-where refresh_id = %(refresh)s and component_id = %(id)s
 """
 
 
@@ -46,7 +43,7 @@ def record_failures(
     ]
     with connection.transaction(), connection.cursor() as cursor:
         cursor.executemany(_RECORD, rows)
-        cursor.executemany(_OUTCOME, rows)
+        set_outcomes(connection, refresh_id, {item.component_id: "failed" for item in failures})
 
 
 def failures_of(connection: psycopg.Connection, refresh_id: str) -> list[Failure]:

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from library_pipeline.catalog.bundle import Bundle, StoredFile
 from library_pipeline.catalog.refresh import Outcome
+from library_pipeline.store.chunks import set_outcomes
 from library_pipeline.store.embeddings import RegisteredEncoder, store_embeddings
 
 _BUNDLE = """
@@ -38,11 +39,6 @@ on conflict (component_id) do update set revision = excluded.revision, name = ex
     screenshot_sha256 = excluded.screenshot_sha256, indexed_at = now(), removed_at = null
 """
 _CLEAR_FAILURE = "delete from pipeline.failure where component_id = any(%s)"
-_OUTCOMES = """
-update pipeline.refresh_component set outcome = done.outcome
-from unnest(%s::text[], %s::text[]) as done (component_id, outcome)
-where refresh_id = %s and refresh_component.component_id = done.component_id
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +104,7 @@ def store_batch(
             with connection.cursor() as cursor:
                 cursor.executemany(_COMPONENT, [_component_row(bundle) for bundle in ordered])
             connection.execute(_CLEAR_FAILURE, ([bundle.component_id for bundle in ordered],))
-        connection.execute(_OUTCOMES, (list(outcomes), list(outcomes.values()), refresh_id))
+        set_outcomes(connection, refresh_id, outcomes)
 
 
 def indexed_files(connection: psycopg.Connection, ids: Sequence[str]) -> dict[str, IndexedFiles]:

@@ -13,7 +13,6 @@ from library_pipeline.store.embeddings import RegisteredEncoder, embedding_table
 # One row for every manifest entry in scope, with what the index, the vectors and the
 # failures say of it. `due` is the whole rule of which components a refresh takes up.
 _COMPARE = """
-create temp table plan_row on commit drop as
 select m.component_id, m.problem_code is not null as broken,
        case when c.component_id is null or c.removed_at is not null then 'new'
             when c.revision <> m.revision then 'changed' else 'check' end as action,
@@ -54,9 +53,10 @@ on conflict (component_id) do update set revision = excluded.revision,
     message = excluded.message, transient = false, attempts = f.attempts + 1,
     last_failed_at = now(), next_due_at = null
 """
-_ABSENT = """
-from pipeline.component c where c.removed_at is null
+_REMOVE_ABSENT = """
+update pipeline.component c set removed_at = now() where c.removed_at is null
   and not exists (select from pipeline.manifest_entry m where m.component_id = c.component_id)
+returning partition_key
 """
 _COUNTS = """
 update pipeline.refresh r set state = 'running', removed = %(removed)s, held_removals = %(held)s,
@@ -104,9 +104,9 @@ def make_plan(
         "limit": scope.limit,
         "size": chunk_size,
     }
-    compare = sql.SQL(_COMPARE).format(embedding=embedding_table(encoder.id))
+    compare = sql.SQL("create temp table plan_row on commit drop as {}")
     with connection.transaction():
-        connection.execute(compare, parameters)
+        connection.execute(compare.format(_comparison(encoder)), parameters)
         connection.execute(_CHUNK_COMPONENTS, parameters)
         connection.execute(_CHUNKS, parameters)
         connection.execute(_MANIFEST_FAILURES, parameters)
@@ -118,15 +118,14 @@ def make_plan(
 
 def count_due(connection: psycopg.Connection, encoder: RegisteredEncoder) -> int:
     """Return how many components an incremental refresh would take up, the manifest as it is."""
-    compare = sql.SQL(_COMPARE).format(embedding=embedding_table(encoder.id))
+    count = sql.SQL("select count(*) from ({}) compared where due and not broken")
     everything = {"kind": "incremental", "client": None, "only": None}
-    with connection.transaction():
-        connection.execute(compare, everything)
-        row = connection.execute(
-            "select count(*) from plan_row where due and not broken"
-        ).fetchone()
-        connection.execute("drop table plan_row")
+    row = connection.execute(count.format(_comparison(encoder)), everything).fetchone()
     return row[0] if row else 0
+
+
+def _comparison(encoder: RegisteredEncoder) -> sql.Composed:
+    return sql.SQL(_COMPARE).format(embedding=embedding_table(encoder.id))
 
 
 def _remove_absent(
@@ -144,11 +143,7 @@ def _remove_absent(
     absent, indexed = row or (0, 0)
     if absent > max_removed_share * indexed:
         return (), absent
-    rows = connection.execute(
-        f"""update pipeline.component set removed_at = now()
-            where component_id in (select c.component_id {_ABSENT}) returning partition_key"""  # noqa: S608
-    )
-    keys = tuple(row[0] for row in rows)
+    keys = tuple(row[0] for row in connection.execute(_REMOVE_ABSENT))
     connection.execute(
         """delete from pipeline.failure f where not exists
            (select from pipeline.manifest_entry m where m.component_id = f.component_id)"""

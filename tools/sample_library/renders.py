@@ -27,7 +27,6 @@ class Job:
     views: int
     image_format: str
     max_width: int | None
-    max_aspect: float | None = None
 
 
 def chosen_frameworks(names: str) -> tuple[str, ...]:

@@ -23,9 +23,6 @@ FEATURES = (
     "Phone support", "Gift vouchers", "Export to CSV", "Single sign-on", "Named contact",
     "Extra storage", "Weekend hours", "Mobile app",
 )
-BUTTONS = ("Save", "Edit", "Copy", "Delete", "Share", "Export", "Print", "Archive", "Preview",
-           "Duplicate", "Upload", "Filter", "Day", "Week", "Month", "Left", "Centre", "Right",
-           "List", "Grid", "Map", "Undo", "Redo")
 BUTTON_SETS = (
     ("Day", "Week", "Month"), ("List", "Grid", "Map"), ("Left", "Centre", "Right"),
     ("Save", "Cancel"), ("Edit", "Copy", "Delete"), ("Share", "Export", "Print", "Archive"),
