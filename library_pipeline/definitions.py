@@ -3,20 +3,35 @@
 import dagster as dg
 
 from library_pipeline.defs.assets import cms_manifest, refresh_components
-from library_pipeline.defs.jobs import full_refresh, incremental_refresh, refresh_chunk
-from library_pipeline.defs.resources import resources
-from library_pipeline.defs.schedules import full_refresh_schedule
-from library_pipeline.defs.sensors import cms_sensor, refresh_chunks
-from library_pipeline.settings import load_settings
-
-_settings = load_settings()
-
-defs = dg.Definitions(
-    assets=[cms_manifest, refresh_components],
-    jobs=[incremental_refresh, full_refresh, refresh_chunk],
-    schedules=[full_refresh_schedule(_settings.refresh.full_schedule)],
-    sensors=[cms_sensor(_settings.refresh.poll_seconds), refresh_chunks],
-    resources=resources(_settings),
-    # A run is one step that shares a model and overlaps its phases; more processes only cost.
-    executor=dg.in_process_executor,
+from library_pipeline.defs.checks import index_checks, vector_index
+from library_pipeline.defs.jobs import (
+    close_refresh,
+    collect_garbage,
+    full_refresh,
+    incremental_refresh,
+    refresh_chunk,
 )
+from library_pipeline.defs.resources import resources
+from library_pipeline.defs.schedules import full_refresh_schedule, garbage_schedule
+from library_pipeline.defs.sensors import cms_sensor, refresh_chunks
+from library_pipeline.settings import Settings, load_settings
+
+
+def library_definitions(settings: Settings) -> dg.Definitions:
+    """Return everything that Dagster runs, as `settings` have it."""
+    return dg.Definitions(
+        assets=[cms_manifest, refresh_components, vector_index],
+        asset_checks=[index_checks],
+        jobs=[incremental_refresh, full_refresh, refresh_chunk, close_refresh, collect_garbage],
+        schedules=[
+            full_refresh_schedule(settings.refresh.full_schedule),
+            garbage_schedule(settings.refresh.garbage_schedule),
+        ],
+        sensors=[cms_sensor(settings.refresh.poll_seconds), refresh_chunks],
+        resources=resources(settings),
+        # A run is one step that shares a model and overlaps its phases; more processes only cost.
+        executor=dg.in_process_executor,
+    )
+
+
+defs = library_definitions(load_settings())

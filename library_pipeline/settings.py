@@ -57,6 +57,10 @@ class RefreshSettings(_Section):
     poll_seconds: int = Field(default=30, ge=1)
     full_schedule: str = "0 3 * * 0"
     max_removed_share: float = Field(default=0.2, ge=0, le=1)
+    partition_buckets: int | None = Field(default=None, ge=1, le=50_000)
+    keep_removed_days: float = Field(default=30, ge=0)
+    keep_log_days: float = Field(default=180, ge=1)
+    garbage_schedule: str = "0 4 * * *"
 
 
 class Settings(BaseSettings):

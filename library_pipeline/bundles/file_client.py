@@ -8,12 +8,18 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+import httpcore
 import httpx
 from tenacity import AsyncRetrying
 
+from library_pipeline.bundles.connections import (
+    TRANSPORT_ERRORS,
+    Slot,
+    as_httpx,
+    environment_proxies,
+)
 from library_pipeline.sources.body import LimitedBody, TooLarge, Undecodable
 from library_pipeline.sources.connection import CmsConnection
-from library_pipeline.sources.http_client import keep_urls_out_of_logs, tls_context
 from library_pipeline.sources.origins import UrlRefused, describe_refusal
 from library_pipeline.sources.pace import Pace
 from library_pipeline.sources.retries import (
@@ -25,6 +31,7 @@ from library_pipeline.sources.retries import (
 )
 
 MAX_REDIRECTS = 3
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class FileError(Exception):
@@ -49,15 +56,16 @@ class FileClient:
     """Asks for files with at most `concurrency` requests at once. One event loop's own."""
 
     def __init__(self, connection: CmsConnection) -> None:
-        keep_urls_out_of_logs()
         self._connection = connection
         self._pace = Pace(connection.requests_per_second)
-        # A client for each request at once: httpx looks through all of a client's connections for
-        # every request, which costs more than the request. The one used last is used next.
-        self._clients = [_client(connection) for _ in range(connection.concurrency)]
-        self._free = asyncio.LifoQueue[httpx.AsyncClient]()
-        for client in self._clients:
-            self._free.put_nowait(client)
+        proxies = environment_proxies()
+        self._slots = [
+            Slot(connection.timeout_seconds, proxies) for _ in range(connection.concurrency)
+        ]
+        # The slot used last is used next, so that a slow CMS sees few connections.
+        self._free = asyncio.LifoQueue[Slot]()
+        for slot in self._slots:
+            self._free.put_nowait(slot)
 
     async def __aenter__(self) -> Self:
         return self
@@ -68,29 +76,41 @@ class FileClient:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for client in self._clients:
-            await client.aclose()
+        for slot in self._slots:
+            await slot.aclose()
 
     async def get(self, url: str, limit: int) -> Download:
         """Return the file at `url`, of at most `limit` bytes, after retries; raises FileError."""
         try:
             self._connection.origins.check(url)
-            async for attempt in AsyncRetrying(**retry_options(self._connection)):
-                with attempt:
-                    return await self._attempt(url, limit)
+            try:
+                return await self._attempt(url, limit)
+            except TransientError as error:
+                return await self._try_again(url, limit, error)
         except TransientError as error:
             raise FileError(error.code, _advise(error), transient=True) from error
         except UrlRefused as refused:
             raise FileError(refused.code, str(refused)) from refused
+
+    async def _try_again(self, url: str, limit: int, first: TransientError) -> Download:
+        """Ask anew for as long as it may help, the attempt that ended with `first` included.
+
+        Apart, as setting this up takes a tenth of a request's time, and few files need it.
+        """
+        async for attempt in AsyncRetrying(**retry_options(self._connection)):
+            with attempt:
+                if attempt.retry_state.attempt_number == 1:
+                    raise first
+                return await self._attempt(url, limit)
         raise AssertionError("unreachable")  # tenacity either returns or raises
 
     async def _attempt(self, url: str, limit: int) -> Download:
-        client = await self._free.get()
+        slot = await self._free.get()
         try:
             turn_taken_at = await self._turn()
             try:
                 async with asyncio.timeout(self._connection.answer_timeout_seconds):
-                    download = await self._follow(client, url, limit)
+                    download = await self._follow(slot, url, limit)
             except TimeoutError:
                 raise TransientError("timeout", "the answer took too long") from None
             except TransientError as error:
@@ -99,7 +119,7 @@ class FileClient:
                     self._pace.slow_down(min(error.retry_after or 0.0, most), turn_taken_at)
                 raise
         finally:
-            self._free.put_nowait(client)
+            self._free.put_nowait(slot)
         self._pace.went_well()
         return download
 
@@ -113,10 +133,10 @@ class FileClient:
             if wait <= 0 or not self._pace.paused():
                 return taken_at
 
-    async def _follow(self, client: httpx.AsyncClient, url: str, limit: int) -> Download:
+    async def _follow(self, slot: Slot, url: str, limit: int) -> Download:
         """Ask for `url` and for where it redirects to, checking each hop."""
         for _ in range(MAX_REDIRECTS + 1):
-            answer = await self._ask(client, url, limit)
+            answer = await self._ask(slot, url, limit)
             if isinstance(answer, Download):
                 return answer
             try:
@@ -126,30 +146,32 @@ class FileClient:
                 raise FileError("bad_redirect", message) from refused
         raise FileError("bad_redirect", f"it redirects more than {MAX_REDIRECTS} times")
 
-    async def _ask(self, client: httpx.AsyncClient, url: str, limit: int) -> Download | str:
+    async def _ask(self, slot: Slot, url: str, limit: int) -> Download | str:
         """Return the file, or the location that the answer redirects to."""
         in_body = False
         try:
-            headers = self._connection.headers_for(url)
-            async with client.stream("GET", url, headers=headers) as response:
-                if response.has_redirect_location:
-                    return response.headers["location"]
-                self._check_status(url, response)
+            answer = await slot.ask(httpx.URL(url), self._connection.headers_for(url))
+            try:
+                if answer.status != httpx.codes.OK:
+                    return self._location(url, answer)
                 in_body = True
-                return await _read(response, limit)
-        except httpx.TransportError as error:
-            failure = transport_failure(error, in_body=in_body)
+                return await _read(answer, limit)
+            finally:
+                await answer.aclose()
+        except TRANSPORT_ERRORS as error:
+            failure = transport_failure(as_httpx(error), in_body=in_body)
             if failure is None:
                 raise FileError("bad_request", f"it cannot be asked for: {error}") from error
             raise failure from error
         except httpx.InvalidURL as error:
             raise FileError("bad_url", f"it cannot be asked for: {error}") from error
 
-    def _check_status(self, url: str, response: httpx.Response) -> None:
-        status = response.status_code
-        if status == httpx.codes.OK:
-            return
-        failure = status_failure(status, response.headers)
+    def _location(self, url: str, answer: httpcore.Response) -> str:
+        """Return where an answer redirects to; raises what any other one without a file means."""
+        status, headers = answer.status, httpx.Headers(answer.headers)
+        if status in _REDIRECTS and "location" in headers:
+            return headers["location"]
+        failure = status_failure(status, headers)
         if failure:
             raise failure
         if status in {401, 403}:
@@ -167,24 +189,13 @@ class FileClient:
         return "the token goes to the CMS's own origin only, this URL has to open without it"
 
 
-def _client(connection: CmsConnection) -> httpx.AsyncClient:
-    return httpx.AsyncClient(
-        verify=tls_context(),
-        http2=False,
-        follow_redirects=False,
-        timeout=connection.timeout_seconds,
-        # One request at a time, but kept-alive connections to the CMS and to a listed host or two.
-        limits=httpx.Limits(max_connections=3, max_keepalive_connections=3),
-    )
-
-
-async def _read(response: httpx.Response, limit: int) -> Download:
+async def _read(answer: httpcore.Response, limit: int) -> Download:
     try:
-        stated = response.headers.get("content-length", "")
+        stated = _header(answer, b"content-length")
         if stated.isdigit() and int(stated[:18]) > limit:
             raise TooLarge
-        body = LimitedBody(limit, response.headers.get("content-encoding", ""))
-        async for piece in response.aiter_raw():
+        body = LimitedBody(limit, _header(answer, b"content-encoding"))
+        async for piece in answer.aiter_stream():
             body.add(piece)
         return Download(body.bytes(), body.received)
     except TooLarge:
@@ -192,6 +203,13 @@ async def _read(response: httpx.Response, limit: int) -> Download:
         raise FileError("too_large", message) from None
     except Undecodable as error:
         raise FileError("undecodable", f"it cannot be unpacked: {error}") from None
+
+
+def _header(answer: httpcore.Response, name: bytes) -> str:
+    """Return a header's value, "" without it; several are one list (RFC 9110)."""
+    return ", ".join(
+        value.decode("latin-1") for key, value in answer.headers if key.lower() == name
+    )
 
 
 def _advise(error: TransientError) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 import os
+import secrets
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from upath import UPath
 
-_DAY_SECONDS = 24 * 3600.0
+DAY_SECONDS = 24 * 3600.0
 
 
 class Place(Protocol):
@@ -30,22 +33,39 @@ class Place(Protocol):
         """Create or replace the file."""
         ...
 
+    def delete(self, name: str) -> None:
+        """Remove the file, if there is one."""
+        ...
+
+    def names(self) -> Iterator[tuple[str, int]]:
+        """Yield name and size of each file, also of foreign ones."""
+        ...
+
+    def sweep(self, older_than_seconds: float) -> int:
+        """Remove half-written files that have not been touched for so long; return how many."""
+        ...
+
     def location(self, name: str) -> str:
         """Return the file's path or URL."""
         ...
 
 
 class LocalFolder:
-    """Files under a local folder, written aside and then renamed into place."""
+    """Files under a local folder, written to `incoming/` and then renamed into place.
+
+    A file in `incoming/` is called `<process id>-<random to each store>-<number of the file>`.
+    """
 
     local = True
 
     def __init__(self, root: Path) -> None:
         self._root = str(root.absolute())
         self._aside = f"{self._root}/incoming"
+        # Random, as processes in containers that share the folder have the same ids.
+        self._mark = secrets.token_hex(6)
         self._numbers = itertools.count()
         Path(self._aside).mkdir(parents=True, exist_ok=True)
-        self._sweep()
+        self.sweep(DAY_SECONDS)
 
     def size(self, name: str) -> int | None:
         """Return the file's size in bytes, None where there is no such file."""
@@ -60,10 +80,10 @@ class LocalFolder:
 
     def write(self, name: str, data: bytes) -> None:
         """Create or replace the file; nobody ever sees half of it."""
-        aside = f"{self._aside}/{os.getpid()}-{id(self):x}-{next(self._numbers)}"
+        aside = f"{self._aside}/{os.getpid()}-{self._mark}-{next(self._numbers)}"
         target = f"{self._root}/{name}"
         try:
-            Path(aside).write_bytes(data)
+            _write_new(aside, data)
             try:
                 os.replace(aside, target)  # noqa: PTH105 - a hot path
             except FileNotFoundError:
@@ -73,19 +93,47 @@ class LocalFolder:
             Path(aside).unlink(missing_ok=True)
             raise
 
-    def location(self, name: str) -> str:
-        """Return the file's path."""
-        return f"{self._root}/{name}"
+    def delete(self, name: str) -> None:
+        """Remove the file, if there is one; its folder stays, somebody may be about to use it."""
+        Path(self._root, name).unlink(missing_ok=True)
 
-    def _sweep(self) -> None:
-        """Remove what processes that were killed left behind a day ago or earlier."""
-        oldest = time.time() - _DAY_SECONDS
+    def names(self) -> Iterator[tuple[str, int]]:
+        """Yield name and size of each file two folders deep."""
+        for outer in _folders(self._root):
+            for inner in _folders(outer.path):
+                for name, size in _files(inner.path):
+                    yield f"{outer.name}/{inner.name}/{name}", size
+
+    def sweep(self, older_than_seconds: float) -> int:
+        """Remove what killed processes left in `incoming/`; return how many files."""
+        oldest = time.time() - older_than_seconds
+        removed = 0
         for left in Path(self._aside).iterdir():
             try:
                 if left.stat().st_mtime < oldest:
                     left.unlink()
-            except OSError:  # another process sweeps, too
+                    removed += 1
+            except OSError:  # another process sweeps, too, or has just finished the file
                 continue
+        return removed
+
+    def location(self, name: str) -> str:
+        """Return the file's path."""
+        return f"{self._root}/{name}"
+
+
+def _write_new(path: str, data: bytes) -> None:
+    # Python's own file object asks the system three things about a file before it writes.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    finally:
+        os.close(descriptor)
+
+
+_BINARY: int = getattr(os, "O_BINARY", 0)  # Windows only
 
 
 def _make_folder(path: Path) -> None:
@@ -96,6 +144,21 @@ def _make_folder(path: Path) -> None:
         pass
     except FileNotFoundError:
         path.mkdir(parents=True, exist_ok=True)
+
+
+def _folders(path: str) -> list[os.DirEntry[str]]:
+    with os.scandir(path) as entries:
+        return [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
+
+
+def _files(path: str) -> Iterator[tuple[str, int]]:
+    with os.scandir(path) as entries:
+        for entry in entries:
+            try:
+                if entry.is_file(follow_symlinks=False):
+                    yield entry.name, entry.stat(follow_symlinks=False).st_size
+            except FileNotFoundError:  # deleted since it was listed
+                continue
 
 
 class RemoteFolder:
@@ -123,9 +186,40 @@ class RemoteFolder:
         path.fs.makedirs(path.parent.path, exist_ok=True)
         path.fs.pipe_file(path.path, data)
 
+    def delete(self, name: str) -> None:
+        """Remove the file, if there is one."""
+        path = self._root.joinpath(name)
+        with suppress(FileNotFoundError):
+            path.fs.rm_file(path.path)
+
+    def names(self) -> Iterator[tuple[str, int]]:
+        """Yield name and size of each file, listed by first folder: two requests or so for each."""
+        fs: Any = self._root.fs
+        root = self._root.path.rstrip("/")
+        for folder in _listed(fs, root):
+            if folder["type"] != "directory":
+                continue
+            path = folder["name"].rstrip("/")
+            found: dict[str, dict[str, Any]] = fs.find(path, detail=True)
+            for file, details in found.items():
+                yield "/".join(file.split("/")[-3:]), int(details["size"] or 0)
+            fs.invalidate_cache(path)  # a listing that is kept would grow with the store
+
+    def sweep(self, older_than_seconds: float) -> int:
+        """Do nothing: a write that is broken off leaves no file."""
+        return 0
+
     def location(self, name: str) -> str:
         """Return the file's URL."""
         return str(self._root.joinpath(name))
+
+
+def _listed(fs: Any, path: str) -> list[dict[str, Any]]:
+    fs.invalidate_cache(path)
+    try:
+        return fs.ls(path, detail=True)
+    except FileNotFoundError:
+        return []
 
 
 def place_at(root: str | os.PathLike[str] | UPath) -> Place:

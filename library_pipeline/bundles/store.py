@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Iterator
 from typing import Literal
 
 from upath import UPath
 
-from library_pipeline.bundles.places import Place, place_at
+from library_pipeline.bundles.places import DAY_SECONDS, Place, place_at
 from library_pipeline.catalog.bundle import StoredFile
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_DIGEST_LENGTH = 64
 
 Code = Literal["bundle.missing", "bundle.corrupt", "bundle.bad_digest", "bundle.inaccessible"]
 
@@ -45,9 +47,12 @@ class BundleStore:
         """Whether files are on a local path, so that reading one takes no network."""
         return self._place.local
 
-    def put(self, data: bytes, *, replace: bool = False) -> StoredFile:
-        """Keep `data`; does nothing where it is kept already, unless told to `replace` it."""
-        file = StoredFile(hashlib.sha256(data).hexdigest(), len(data))
+    def put(self, data: bytes, *, sha256: str | None = None, replace: bool = False) -> StoredFile:
+        """Keep `data`; does nothing where it is kept already, unless told to `replace` it.
+
+        `sha256` spares computing it where the caller has just done so.
+        """
+        file = StoredFile(sha256 or hashlib.sha256(data).hexdigest(), len(data))
         name = name_of(file.sha256)
         try:
             # The size tells a torn file from a whole one without reading it.
@@ -90,17 +95,42 @@ class BundleStore:
         """Return whether a file is kept."""
         return self.find(sha256) is not None
 
+    def delete(self, sha256: str) -> None:
+        """Remove a file, if it is kept; raises BundleError."""
+        try:
+            self._place.delete(name_of(sha256))
+        except OSError as error:
+            raise self._inaccessible(sha256, error) from error
+
+    def digests(self) -> Iterator[StoredFile]:
+        """Yield every file that is kept, a folder at a time, in no order; raises BundleError.
+
+        Files that are put or deleted meanwhile may be among them or not. What is not the store's
+        own, and what is being written, is passed over.
+        """
+        try:
+            for name, size in self._place.names():
+                sha256 = name[-_DIGEST_LENGTH:]
+                if _SHA256.fullmatch(sha256) and name_of(sha256) == name:
+                    yield StoredFile(sha256, size)
+        except OSError as error:
+            raise self._inaccessible("", error) from error
+
+    def sweep(self, older_than_seconds: float = DAY_SECONDS) -> int:
+        """Remove what killed writers left half-written, and return how many files that were."""
+        return self._place.sweep(older_than_seconds)
+
     def url(self, sha256: str) -> str:
         """Return the path or URL under which a file is kept, or would be."""
         return self._place.location(name_of(sha256))
 
     def _inaccessible(self, sha256: str, error: OSError) -> BundleError:
         reason = error.strerror or type(error).__name__
+        where = self.url(sha256) if sha256 else self._place.location("")
         return BundleError(
             "bundle.inaccessible",
             sha256,
-            f"{self.url(sha256)}: {reason}; see that the bundle store can be read and written, "
-            "and has room",
+            f"{where}: {reason}; see that the bundle store can be read and written, and has room",
         )
 
 

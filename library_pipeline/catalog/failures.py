@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 Phase = Literal["manifest", "download", "decode", "embed", "store"]
@@ -13,7 +14,8 @@ class Failure:
     """One component that one refresh could not bring up to date, and why.
 
     `code` is stable and dotted (`download.not_found`), for programs; `message` names the thing,
-    its value and the way out, for people. `transient` failures may heal without a new revision.
+    its value and the way out, for people. `transient` failures may heal without a new revision
+    and are tried again from `next_due_at` on; `attempts` counts the tries at this revision.
     """
 
     component_id: str
@@ -21,6 +23,8 @@ class Failure:
     code: str
     message: str
     transient: bool = False
+    attempts: int = 1
+    next_due_at: datetime | None = None
 
 
 class ComponentError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from urllib.parse import unquote
 
@@ -28,6 +29,15 @@ def partition_key(component_id: str) -> str:
 def component_id(key: str) -> str:
     """Return the component id that `partition_key` made `key` of."""
     return unquote(key, errors="strict")
+
+
+def bucket_key(component_id: str, buckets: int) -> str:
+    """Return the key of the hash bucket that `component_id` shares with others.
+
+    The number of buckets is in it: keys of another number never mean other components.
+    """
+    digest = hashlib.md5(component_id.encode(), usedforsecurity=False).hexdigest()
+    return f"bucket-{int(digest[:8], 16) % buckets:05d}-of-{buckets}"
 
 
 def _escape(char: str) -> str:

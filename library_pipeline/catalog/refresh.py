@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -11,28 +11,55 @@ from library_pipeline.catalog.failures import Failure
 
 RefreshKind = Literal["full", "incremental", "retry", "selected"]
 RefreshState = Literal["planning", "running", "finished", "failed", "cancelled"]
+RefreshPhase = Literal[
+    "planning", "queued", "downloading", "embedding", "storing", "second try", "closing"
+]
 AskedBy = Literal["cli", "python", "sensor", "schedule", "ui"]
-Action = Literal["new", "changed", "check"]
+Action = Literal["new", "changed", "check", "report"]
 Outcome = Literal["new", "changed", "unchanged", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class RefreshScope:
-    """What narrows a refresh. A narrowed refresh never removes anything."""
+    """What narrows a refresh. A narrowed refresh never removes anything.
+
+    `due_only` narrows a retry to failures whose next try is due.
+    """
 
     client: str | None = None
+    category: str | None = None
     limit: int | None = None
     only: tuple[str, ...] = ()
+    due_only: bool = False
 
     @property
     def whole(self) -> bool:
         """Whether the refresh covers the whole library."""
-        return self.client is None and self.limit is None and not self.only
+        return self == RefreshScope(due_only=self.due_only)
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshRequest:
+    """What somebody asks for. `force` downloads and embeds again whatever is there already.
+
+    A request `in_process` has its chunks done by its asker, others by whoever the sensors start.
+    """
+
+    refresh_id: str
+    kind: RefreshKind
+    asked_by: AskedBy
+    scope: RefreshScope = RefreshScope()
+    force: bool = False
+    in_process: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Components by what a refresh did to them; `waiting` ones failed earlier and are not due."""
+    """Components by what a refresh did to them.
+
+    `waiting` ones failed earlier and are not due, `elsewhere` ones are another unfinished
+    refresh's work, `unreached` ones were planned before it was stopped.
+    """
 
     total: int = 0
     new: int = 0
@@ -41,38 +68,79 @@ class Counts:
     unchanged: int = 0
     failed: int = 0
     waiting: int = 0
+    elsewhere: int = 0
+    unreached: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a running refresh is: components planned, and how many have passed each phase."""
+    """Where a refresh is: components planned, and how many have passed each phase."""
 
     refresh_id: str
     kind: RefreshKind
     state: RefreshState
+    phase: RefreshPhase | None
     planned: int
     downloaded: int
     embedded: int
     stored: int
     failed: int
+    components_per_second: float | None
     started_at: datetime
+    expected_at: datetime | None
     finished_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class RefreshResult:
-    """What a refresh did; `duration_seconds` is wall-clock."""
+    """What a refresh did; `duration_seconds` is wall-clock, `held_removals` wait for approval."""
 
     refresh_id: str
     kind: RefreshKind
     state: RefreshState
     counts: Counts
     duration_seconds: float
+    run_ids: tuple[str, ...] = ()
     failures: Sequence[Failure] = field(default=())
     held_removals: int = 0
     error: str | None = None
 
     @property
     def ok(self) -> bool:
-        """Whether the refresh finished and nothing failed."""
-        return self.state == "finished" and not self.counts.failed
+        """Whether the refresh finished, nothing failed and nothing waits for a person."""
+        return self.state == "finished" and not (self.counts.failed or self.held_removals)
+
+    @property
+    def total(self) -> int:
+        """Components that the CMS lists, within the refresh's scope."""
+        return self.counts.total
+
+    @property
+    def new(self) -> int:
+        """Components that were not indexed before."""
+        return self.counts.new
+
+    @property
+    def updated(self) -> int:
+        """Components that were indexed at another revision, or repaired."""
+        return self.counts.changed
+
+    @property
+    def removed(self) -> int:
+        """Components that left the index because they had left the CMS."""
+        return self.counts.removed
+
+    @property
+    def unchanged(self) -> int:
+        """Components that were right already."""
+        return self.counts.unchanged
+
+    @property
+    def failed(self) -> int:
+        """Components that could not be brought up to date."""
+        return self.counts.failed
+
+    @property
+    def failed_components(self) -> Mapping[str, str]:
+        """Why each failed component failed, by component id."""
+        return {item.component_id: f"{item.code}: {item.message}" for item in self.failures}

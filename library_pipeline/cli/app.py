@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from library_pipeline import __version__
-from library_pipeline.cli.console import console, expected_errors, fail
+from library_pipeline.catalog.refresh import RefreshScope
+from library_pipeline.cli.console import confirm, console, expected_errors, fail
 
 app = typer.Typer(
     help="Keep a visual index of a CMS's component library, and search it by picture.",
@@ -18,7 +19,11 @@ app = typer.Typer(
 )
 
 Client = Annotated[str | None, typer.Option(help="Only components of this client.")]
+Category = Annotated[str | None, typer.Option(help="Only components of this category.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="At most this many components.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what happens as it does.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, do it.")]
 
 
 def main() -> None:
@@ -37,37 +42,102 @@ def _about(
 
 @app.command()
 def refresh(
+    *,
     full: Annotated[
         bool, typer.Option("--full", help="Check every component, not just what changed.")
     ] = False,
-    retry: Annotated[
-        bool, typer.Option("--retry", help="Try the failed components again, now.")
-    ] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most this many components.")] = None,
-    client: Client = None,
-    allow_removals: Annotated[
+    force: Annotated[
         bool,
-        typer.Option("--allow-removals", help="Remove what left the CMS, however much it is."),
+        typer.Option("--force", help="Download and embed again what is there (implies --full)."),
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only the component with this id; may be repeated.")
+    ] = None,
+    client: Client = None,
+    category: Category = None,
+    limit: Limit = None,
+    yes: Yes = False,
+    json: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Bring the index up to date with the CMS. Ends with 1 if a component failed."""
     from library_pipeline.cli.refresh import refresh_library  # noqa: PLC0415 - loads Dagster
 
-    if full and retry:
-        fail("--full and --retry exclude each other")
-    kind = "full" if full else "retry" if retry else "incremental"
+    scope = RefreshScope(client=client, category=category, limit=limit, only=tuple(only or ()))
+    if force:
+        confirm("Download and embed everything in scope again?", yes=yes)
     with expected_errors():
         result = refresh_library(
-            kind=kind,
-            client=client,
-            limit=limit,
-            allow_removals=allow_removals,
+            "full" if full or force else "incremental",
+            scope,
+            force=force,
             as_json=json,
             verbose=verbose,
         )
     raise typer.Exit(0 if result.ok else 1)
+
+
+@app.command()
+def retry(
+    *,
+    now: Annotated[
+        bool, typer.Option("--now", help="All of them, whenever they are due, permanent ones too.")
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only the component with this id; may be repeated.")
+    ] = None,
+    client: Client = None,
+    category: Category = None,
+    limit: Limit = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Try failed components again: those that are due, or all of them --now."""
+    from library_pipeline.cli.refresh import refresh_library  # noqa: PLC0415 - loads Dagster
+
+    scope = RefreshScope(
+        client=client, category=category, limit=limit, only=tuple(only or ()), due_only=not now
+    )
+    with expected_errors():
+        result = refresh_library("retry", scope, as_json=json, verbose=verbose)
+    raise typer.Exit(0 if result.ok else 1)
+
+
+@app.command()
+def cancel(
+    refresh_id: Annotated[
+        str | None, typer.Argument(help="As status shows it; without one, all that run.")
+    ] = None,
+) -> None:
+    """Stop a refresh, wherever it runs, after what is under way; what is done stays done."""
+    from library_pipeline.cli.cancel import cancel_refreshes  # noqa: PLC0415
+
+    with expected_errors():
+        cancel_refreshes(refresh_id)
+
+
+@app.command()
+def approve(yes: Yes = False, json: Json = False, verbose: Verbose = False) -> None:
+    """Let components leave the index that left the CMS, too many at once to go unasked."""
+    from library_pipeline.cli.approve import approve_held  # noqa: PLC0415 - loads Dagster
+
+    with expected_errors():
+        result = approve_held(yes=yes, as_json=json, verbose=verbose)
+    raise typer.Exit(0 if result is None or result.ok else 1)
+
+
+@app.command()
+def gc(
+    yes: Yes = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be deleted.")
+    ] = False,
+) -> None:
+    """Delete bundles, vectors and records that nothing refers to any more."""
+    from library_pipeline.cli.garbage import delete_garbage  # noqa: PLC0415
+
+    with expected_errors():
+        delete_garbage(yes=yes, dry_run=dry_run)
 
 
 @app.command()
@@ -95,13 +165,22 @@ def search(
 
 @app.command()
 def status(
-    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    json: Json = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Follow what runs, until Ctrl-C.")
+    ] = False,
 ) -> None:
     """Show what is indexed, the last refreshes and the components that failed."""
     from library_pipeline.cli.status import show_status  # noqa: PLC0415
+    from library_pipeline.cli.watch import watch_refreshes  # noqa: PLC0415
 
+    if json and watch:
+        fail("--json and --watch exclude each other")
     with expected_errors():
-        show_status(as_json=json)
+        if watch:
+            watch_refreshes()
+        else:
+            show_status(as_json=json)
 
 
 @app.command()

@@ -24,22 +24,36 @@ def fail(message: str, *, code: int = 2) -> NoReturn:
     raise typer.Exit(code)
 
 
+def confirm(question: str, *, yes: bool) -> None:
+    """Go on if a person says yes, or has said so by --yes; else end with 2."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        fail(f"{question} There is nobody to ask here; --yes answers.")
+    if not typer.confirm(question):
+        fail("nothing was done")
+
+
 @contextmanager
 def expected_errors() -> Iterator[None]:
     """End with a message instead of a traceback for errors that a person can do something about."""
     from library_pipeline.bundles.store import BundleError  # noqa: PLC0415 - --help stays fast
     from library_pipeline.encoders import EncoderError, ImageError  # noqa: PLC0415
+    from library_pipeline.refresh.garbage import GarbageError  # noqa: PLC0415
     from library_pipeline.search.finder import SearchError  # noqa: PLC0415
     from library_pipeline.settings import SettingsError  # noqa: PLC0415
     from library_pipeline.store.embedded import EmbeddedServerError  # noqa: PLC0415
     from library_pipeline.store.migrate import MigrationError  # noqa: PLC0415
+    from library_pipeline.store.refreshes import RefreshExistsError  # noqa: PLC0415
 
     known = (
         BundleError,
         EmbeddedServerError,
         EncoderError,
+        GarbageError,
         ImageError,
         MigrationError,
+        RefreshExistsError,
         SearchError,
         SettingsError,
     )

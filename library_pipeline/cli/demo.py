@@ -34,10 +34,10 @@ def run_demo(folder: Path) -> int:
     with SampleCms(demo.cms_folder, port=demo.cms_port) as cms:
         total = sum(1 for _ in demo.cms_folder.iterdir())
         _say(f"The CMS is at {cms.url}/components and lists {total} components. A full refresh:")
-        full = refresh_library(kind="full")
+        full = refresh_library("full")
         edit = _edit(demo)
         _say("An incremental refresh now has to find just that:")
-        incremental = refresh_library(kind="incremental")
+        incremental = refresh_library("incremental")
     expected = Counts(
         total=total, new=1, changed=len(edit["changed"]), removed=1, unchanged=total - 1 - 3
     )

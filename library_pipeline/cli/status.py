@@ -7,11 +7,13 @@ import json
 
 from library_pipeline.catalog.refresh import RefreshResult
 from library_pipeline.cli.console import console
+from library_pipeline.cli.results import show_failure
 from library_pipeline.settings import load_settings
 from library_pipeline.store.coverage import Coverage, coverage
 from library_pipeline.store.database import open_database
 from library_pipeline.store.failures import open_failures
 from library_pipeline.store.refreshes import recent, result
+from library_pipeline.store.removals import HeldRemovals, held_removals
 
 SHOWN_REFRESHES = 5
 SHOWN_FAILURES = 20
@@ -23,20 +25,22 @@ def show_status(*, as_json: bool) -> None:
         state = coverage(connection)
         refreshes = [result(connection, item.refresh_id) for item in recent(connection)]
         failures = open_failures(connection)
+        held = held_removals(connection)
     if as_json:
         whole = {
             "index": dataclasses.asdict(state),
             "refreshes": [dataclasses.asdict(item) for item in refreshes],
             "failures": [dataclasses.asdict(item) for item in failures],
+            "held_removals": dataclasses.asdict(held),
         }
         console.print_json(json.dumps(whole, default=str))
         return
     _show_index(state)
+    _show_held(held)
     for item in refreshes[:SHOWN_REFRESHES]:
         _show_refresh(item)
     for failure in failures[:SHOWN_FAILURES]:
-        console.print(f"[red]failed[/] [bold]{failure.phase}[/] {failure.code}")
-        console.print(f"       {failure.message}", markup=False, soft_wrap=True)
+        show_failure(failure)
     if not refreshes:
         console.print("Nothing has been refreshed yet: library-pipeline refresh")
 
@@ -51,6 +55,16 @@ def _show_refresh(item: RefreshResult) -> None:
     )
     if item.error:
         console.print(f"        {item.error}", markup=False, soft_wrap=True)
+
+
+def _show_held(held: HeldRemovals) -> None:
+    if not held.count:
+        return
+    console.print(
+        f"[bold yellow]{held.count} of {held.indexed} components have left the CMS, too many to "
+        f"go unasked ({', '.join(held.examples[:3])}, ...). If that is right: "
+        "library-pipeline approve[/]"
+    )
 
 
 def _show_index(state: Coverage) -> None:

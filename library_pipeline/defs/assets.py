@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from library_pipeline.catalog.refresh import AskedBy, RefreshScope
+from library_pipeline.catalog.refresh import AskedBy
 from library_pipeline.defs.config import ChunkConfig, ManifestConfig, Planned
 from library_pipeline.defs.materializations import (
     BUNDLE,
@@ -22,22 +22,27 @@ from library_pipeline.defs.partitions import (
     forget_partitions,
     register_partitions,
 )
+from library_pipeline.defs.recovery import recover
 from library_pipeline.defs.resources import (
     BundleStoreResource,
     CmsResource,
     DatabaseResource,
     EncoderResource,
 )
-from library_pipeline.defs.work import chunk_of_refresh, chunks_of_partitions, do_chunk
+from library_pipeline.defs.stopping import stopping
+from library_pipeline.defs.work import do_chunk_of_refresh, do_partitions
+from library_pipeline.refresh.garbage import BUNDLES_IN_USE
 from library_pipeline.refresh.items import Equipment
-from library_pipeline.refresh.planning import load_current_manifest, plan_refresh
+from library_pipeline.refresh.manifest import load_current_manifest
+from library_pipeline.refresh.planning import plan_refresh
 from library_pipeline.settings import load_settings
-from library_pipeline.store.chunks import lease
+from library_pipeline.store.closing import finish_if_done
+from library_pipeline.store.leases import lease
 from library_pipeline.store.plans import Plan
-from library_pipeline.store.refreshes import finish_if_done, new_refresh_id, set_planning_run
+from library_pipeline.store.refreshes import new_refresh_id
+from library_pipeline.store.removals import approve_removals
 
 ASKED_BY_TAG = "library/asked_by"
-REFRESH_TAG = "library/refresh"
 
 
 @dg.asset(group_name="cms", kinds={"http", "postgres"})
@@ -55,23 +60,25 @@ def cms_manifest(
         if config.refresh is Planned.none:
             entries = load_current_manifest(db, source, conditional=False)
             return dg.MaterializeResult(metadata={"entries": entries or 0}, data_version=version)
+        with db.connect() as connection:
+            recover(context.instance, connection)
+            if config.approve_removals:
+                context.log.info(f"{approve_removals(connection)} removals approved")
         settings = load_settings().refresh
         plan = plan_refresh(
             db,
             encoder.register(db),
-            refresh_id=config.refresh_id or new_refresh_id(datetime.now(UTC)),
-            kind=config.refresh.value,
-            scope=RefreshScope(client=config.client, limit=config.limit),
-            asked_by=_asked_by(context.run),
-            in_process=config.in_process,
+            config.request(new_refresh_id(datetime.now(UTC)), _asked_by(context.run)),
+            run_id=context.run.run_id,
             chunk_size=settings.chunk_size,
-            max_removed_share=1.0 if config.allow_removals else settings.max_removed_share,
+            max_removed_share=settings.max_removed_share,
+            buckets=settings.partition_buckets,
             cms=source,
         )
-        register_partitions(context.instance, plan.new)
-        forget_partitions(context.instance, plan.removed)
+        if not settings.partition_buckets:
+            register_partitions(context.instance, plan.new)
+        forget_partitions(context.instance, plan.removed, settings.partition_buckets)
         with db.connect() as connection:
-            set_planning_run(connection, plan.refresh_id, context.run.run_id)
             finish_if_done(connection, plan.refresh_id)
     _tell(context, plan)
     return dg.MaterializeResult(metadata=_plan_metadata(plan), data_version=version)
@@ -129,7 +136,8 @@ def refresh_components(
     # Dagster asks a multi-asset for outputs. This one reports its components itself, in batches:
     # an output would mark every key of the run as materialized, the failed ones too.
     yield from ()
-    with database.open() as db, lease(db, context.run.run_id):
+    run_id = context.run.run_id
+    with database.open() as db, lease(db, run_id, BUNDLES_IN_USE):
         equipment = Equipment(
             database=db,
             bundles=bundle_store.store(),
@@ -138,17 +146,20 @@ def refresh_components(
             load_encoder=cache(encoder.load),
             batch_size=encoder.batch_size,
         )
-        if config.refresh_id:
-            chunks = chunk_of_refresh(db, config.refresh_id, config.chunk, context.run.run_id)
-        elif context.has_partition_key or context.has_partition_key_range:
-            chunks = chunks_of_partitions(equipment, context.partition_keys, context.run.run_id)
-        else:
-            raise dg.Failure(
-                "This run names no components: choose partitions, or start one of the jobs "
-                "incremental_refresh and full_refresh, which find out themselves what to do.",
-                allow_retries=False,
-            )
-        failures = [failure for chunk in chunks for failure in do_chunk(context, equipment, chunk)]
+        with stopping(equipment.stop):
+            if config.refresh_id:
+                failures = do_chunk_of_refresh(context, equipment, config.refresh_id, config.chunk)
+            elif context.has_partition_key or context.has_partition_key_range:
+                failures = do_partitions(context, equipment, context.partition_keys)
+            else:
+                raise dg.Failure(
+                    "This run names no components: choose partitions, or start one of the jobs "
+                    "incremental_refresh and full_refresh, which find out what to do themselves.",
+                    allow_retries=False,
+                )
+        if equipment.stop.is_set():
+            # Dagster then shows the run as cancelled if it was terminated in the UI.
+            raise dg.DagsterExecutionInterruptedError
     if failures:
         raise dg.Failure(
             f"{len(failures)} of this run's components failed; the others are done",
@@ -178,8 +189,8 @@ def _tell(context: dg.AssetExecutionContext, plan: Plan) -> None:
     if plan.held_removals:
         context.log.warning(
             f"{plan.held_removals} components are gone from the manifest, more than the share "
-            "that may go unasked (refresh.max_removed_share); they stay searchable until a "
-            "refresh is run with allow_removals"
+            "that may go unasked (refresh.max_removed_share); they stay searchable until they "
+            "are approved: library-pipeline approve, or approve_removals in a run's configuration"
         )
 
 

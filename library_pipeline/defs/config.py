@@ -5,6 +5,8 @@ from enum import Enum
 import dagster as dg
 from pydantic import Field
 
+from library_pipeline.catalog.refresh import AskedBy, RefreshRequest, RefreshScope
+
 
 class Planned(Enum):
     """What a manifest run plans; Dagster's configuration takes an Enum, not a Literal."""
@@ -22,12 +24,52 @@ class ManifestConfig(dg.Config):
         default=Planned.none, description="Which refresh to plan over the manifest."
     )
     client: str | None = Field(default=None, description="Only components of this client.")
+    category: str | None = Field(default=None, description="Only components of this category.")
+    only: list[str] = Field(default=[], description="Only the components with these ids.")
     limit: int | None = Field(default=None, description="At most this many components.")
-    allow_removals: bool = Field(
-        default=False, description="Remove what left the CMS, however much it is."
+    due_only: bool = Field(default=False, description="Retry only failures that are due.")
+    force: bool = Field(
+        default=False, description="Download and embed again whatever is there already."
+    )
+    approve_removals: bool = Field(
+        default=False, description="Approve the removals that are held back now."
     )
     refresh_id: str | None = Field(default=None, description="Set by the command line.")
     in_process: bool = Field(default=False, description="Set by the command line.")
+
+    @classmethod
+    def of(cls, request: RefreshRequest) -> "ManifestConfig":
+        """Return the configuration of a run that plans `request`."""
+        return cls(
+            refresh=Planned(request.kind),
+            client=request.scope.client,
+            category=request.scope.category,
+            only=list(request.scope.only),
+            limit=request.scope.limit,
+            due_only=request.scope.due_only,
+            force=request.force,
+            refresh_id=request.refresh_id,
+            in_process=request.in_process,
+        )
+
+    def request(self, refresh_id: str, asked_by: AskedBy) -> RefreshRequest:
+        """Return what this configuration asks for. Raises ValueError if it plans nothing."""
+        if self.refresh is Planned.none:
+            raise ValueError("this run was not asked to plan a refresh")
+        return RefreshRequest(
+            refresh_id=self.refresh_id or refresh_id,
+            kind=self.refresh.value,
+            asked_by=asked_by,
+            scope=RefreshScope(
+                client=self.client,
+                category=self.category,
+                limit=self.limit,
+                only=tuple(self.only),
+                due_only=self.due_only,
+            ),
+            force=self.force,
+            in_process=self.in_process,
+        )
 
 
 class ChunkConfig(dg.Config):

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
-from library_pipeline.catalog.refresh import AskedBy, RefreshKind, RefreshResult, RefreshScope
-from library_pipeline.defs.assets import ASKED_BY_TAG, REFRESH_TAG
-from library_pipeline.store.chunks import lease, pending_numbers
+from library_pipeline.catalog.refresh import RefreshRequest, RefreshResult
+from library_pipeline.defs.assets import ASKED_BY_TAG
+from library_pipeline.defs.config import ManifestConfig
+from library_pipeline.defs.dagster_storage import sensors_run
+from library_pipeline.defs.requests import REFRESH_TAG, chunk_config
+from library_pipeline.store.chunks import next_chunk, pending_chunks
+from library_pipeline.store.closing import stop_refresh, unchecked_refreshes
 from library_pipeline.store.database import Database
-from library_pipeline.store.refreshes import fail_refresh, result
+from library_pipeline.store.leases import lease
+from library_pipeline.store.refreshes import RefreshExistsError, progress, result
 
 # A person watches counts and reads the table at the end; the runs' own logs are in the UI.
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
+_QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
 
 _INTERRUPTIONS = ("KeyboardInterrupt", "CancelledError", "DagsterExecutionInterruptedError")
 
@@ -26,80 +29,124 @@ class RefreshError(Exception):
     """The refresh could not be planned, or was stopped by something larger than a component."""
 
 
+class RefreshInterrupted(RefreshError):
+    """A person or the system told the refresh to stop; what it has stored stays."""
+
+    def __init__(self) -> None:
+        super().__init__("it was interrupted; the next refresh does what it had not reached")
+
+
 def run_refresh(
     definitions: dg.Definitions,
     instance: dg.DagsterInstance,
     database: Database,
+    request: RefreshRequest,
     *,
-    refresh_id: str,
-    kind: RefreshKind,
-    scope: RefreshScope,
-    asked_by: AskedBy,
-    allow_removals: bool = False,
+    approve_removals: bool = False,
 ) -> RefreshResult:
     """Plan the refresh and do its chunks; every step is a Dagster run that the UI shows.
 
-    Raises RefreshError, with the reason, where the refresh ended before its components did.
+    Where no daemon is alive to do them, a refresh of the whole library also does the chunks that
+    sensors were meant to start. Raises RefreshError, with the reason, where the refresh ended
+    before its components did, RefreshInterrupted, and RefreshExistsError for an id used before.
     """
-    tags = {ASKED_BY_TAG: asked_by, REFRESH_TAG: refresh_id}
-    terms = {
-        "refresh": kind,
-        "client": scope.client,
-        "limit": scope.limit,
-        "allow_removals": allow_removals,
-        "refresh_id": refresh_id,
-        "in_process": True,
-    }
-    plan_job = "full_refresh" if kind == "full" else "incremental_refresh"
-    with lease(database, refresh_id), _closed_on_error(database, refresh_id):
-        _execute(definitions, instance, plan_job, "cms_manifest", terms, tags)
-        with database.connect() as connection:
-            chunks = pending_numbers(connection, refresh_id)
-        for chunk in chunks:
-            config = {"refresh_id": refresh_id, "chunk": chunk}
-            _execute(definitions, instance, "refresh_chunk", "refresh_components", config, tags)
+    jobs = _Jobs(definitions, instance, request)
+    _check_new(database, request.refresh_id)
+    with lease(database, request.refresh_id), _closed_on_error(database, request.refresh_id):
+        jobs.plan(approve_removals=approve_removals)
+        while (chunk := _next_chunk(database, request.refresh_id)) is not None:
+            jobs.do_chunk(request.refresh_id, chunk)
+    if request.scope.whole and not sensors_run(instance):
+        _do_what_sensors_left(jobs, database)
     with database.connect() as connection:
-        return result(connection, refresh_id)
+        unchecked = unchecked_refreshes(connection)
+    if unchecked:
+        jobs.execute("close_refresh", dg.RunConfig())
+    with database.connect() as connection:
+        return result(connection, request.refresh_id)
+
+
+def _check_new(database: Database, refresh_id: str) -> None:
+    with database.connect() as connection:
+        if progress(connection, refresh_id):
+            raise RefreshExistsError(refresh_id)
+
+
+class _Jobs:
+    """Runs the jobs of one refresh in this process."""
+
+    def __init__(
+        self, definitions: dg.Definitions, instance: dg.DagsterInstance, request: RefreshRequest
+    ) -> None:
+        self._definitions = definitions
+        self._instance = instance
+        self._request = request
+
+    def plan(self, *, approve_removals: bool) -> None:
+        """Plan the refresh."""
+        config = ManifestConfig.of(self._request).model_copy(
+            update={"approve_removals": approve_removals}
+        )
+        job = "full_refresh" if self._request.kind == "full" else "incremental_refresh"
+        self.execute(job, dg.RunConfig(ops={"cms_manifest": config}))
+
+    def do_chunk(self, refresh_id: str, chunk: int) -> None:
+        """Do one chunk, of this refresh or of one that was left over."""
+        self.execute("refresh_chunk", chunk_config(refresh_id, chunk), refresh_id)
+
+    def execute(self, job: str, config: dg.RunConfig, refresh_id: str | None = None) -> None:
+        """Run a job; one that failed because components did is no error, they are on record."""
+        outcome = self._definitions.resolve_job_def(job).execute_in_process(
+            instance=self._instance,
+            run_config={**config.to_config_dict(), "loggers": _QUIET},
+            tags=self._tags(refresh_id or self._request.refresh_id),
+            raise_on_error=False,
+        )
+        for event in outcome.all_events:
+            failure = event.step_failure_data if event.is_step_failure else None
+            if failure is None or failure.user_failure_data is not None:
+                continue  # dg.Failure: components failed, which is recorded one by one
+            _raise(failure.error, job)
+
+    def _tags(self, refresh_id: str) -> Mapping[str, str]:
+        return {ASKED_BY_TAG: self._request.asked_by, REFRESH_TAG: refresh_id}
+
+
+def _next_chunk(database: Database, refresh_id: str) -> int | None:
+    with database.connect() as connection:
+        return next_chunk(connection, refresh_id)
+
+
+def _do_what_sensors_left(jobs: _Jobs, database: Database) -> None:
+    while True:
+        with database.connect() as connection:
+            waiting = pending_chunks(connection, limit=1)
+        if not waiting:
+            return
+        jobs.do_chunk(waiting[0].refresh_id, waiting[0].number)
 
 
 @contextmanager
 def _closed_on_error(database: Database, refresh_id: str) -> Iterator[None]:
-    """Have a refresh that stops on record as failed, with its reason."""
+    """Have a refresh that stops on record with its reason."""
     try:
         yield
-    except RefreshError as error:
+    except (RefreshError, KeyboardInterrupt) as error:
+        stopped = error if isinstance(error, RefreshError) else RefreshInterrupted()
+        by_hand = isinstance(stopped, RefreshInterrupted)
         with database.connect() as connection:
-            fail_refresh(connection, refresh_id, str(error))
-        raise
+            stop_refresh(
+                connection, refresh_id, str(stopped), state="cancelled" if by_hand else "failed"
+            )
+        raise stopped from error
 
 
-def _execute(
-    definitions: dg.Definitions,
-    instance: dg.DagsterInstance,
-    job: str,
-    op: str,
-    config: Mapping[str, Any],
-    tags: Mapping[str, str],
-) -> None:
-    """Run a job; a run that failed because components did is no error here, they are on record."""
-    outcome = definitions.resolve_job_def(job).execute_in_process(
-        instance=instance,
-        run_config={"ops": {op: {"config": dict(config)}}, **_QUIET},
-        tags=dict(tags),
-        raise_on_error=False,
-    )
-    for event in outcome.all_events:
-        failure = event.step_failure_data if event.is_step_failure else None
-        if failure is None or failure.user_failure_data is not None:
-            continue  # dg.Failure: components failed, which is recorded one by one
-        raise RefreshError(_reason(failure.error) or f"job {job} failed; its run has the reason")
-
-
-def _reason(error: SerializableErrorInfo | None) -> str:
-    """Return the words of the error that our code raised; Dagster wraps it in one of its own."""
+def _raise(error: SerializableErrorInfo | None, job: str) -> None:
+    """Raise in the words of the error that our code raised; Dagster wraps it in one of its own."""
     if error is None:
-        return ""
+        raise RefreshError(f"job {job} failed; its run has the reason")
     ours = error.cause or error
-    if ours.cls_name in _INTERRUPTIONS:
-        return "it was interrupted; what is stored stays, and the next refresh does the rest"
-    return ours.message.removeprefix(f"{ours.cls_name}: ").partition(": ")[2].strip()
+    if ours.cls_name in _INTERRUPTIONS or error.cls_name in _INTERRUPTIONS:
+        raise RefreshInterrupted
+    reason = ours.message.removeprefix(f"{ours.cls_name}: ").partition(": ")[2].strip()
+    raise RefreshError(reason or f"job {job} failed; its run has the reason")

@@ -1,10 +1,12 @@
-"""The jobs: two that plan a refresh over the manifest, and the one that does a chunk of it."""
+"""The jobs: two plan a refresh, one does a chunk of it, one closes it, one clears away."""
 
 from typing import Any
 
 import dagster as dg
 
 from library_pipeline.defs.assets import cms_manifest, refresh_components
+from library_pipeline.defs.checks import index_checks, vector_index
+from library_pipeline.defs.garbage import collect
 
 
 def _planning(refresh: str) -> dict[str, Any]:
@@ -26,6 +28,21 @@ full_refresh = dg.define_asset_job(
 )
 refresh_chunk = dg.define_asset_job(
     "refresh_chunk",
-    selection=dg.AssetSelection.assets(refresh_components),
+    selection=dg.AssetSelection.assets(refresh_components).without_checks(),
     description="Bring one chunk of a refresh up to date. Started by the chunk sensor.",
 )
+close_refresh = dg.define_asset_job(
+    "close_refresh",
+    selection=dg.AssetSelection.assets(vector_index) | dg.AssetSelection.checks(index_checks),
+    description="Build the vector index where it is due and check what the refresh has left. "
+    "Started by the chunk sensor when a refresh that changed something is done.",
+)
+
+
+@dg.job(
+    description="Delete bundles, vectors and records that nothing refers to any more, as "
+    "`library-pipeline gc` does."
+)
+def collect_garbage() -> None:
+    """Delete what nothing refers to any more."""
+    collect()

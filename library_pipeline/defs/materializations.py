@@ -43,30 +43,35 @@ def materializations(
     ]
 
 
-def data_version(asset_key: dg.AssetKey, report: Report, encoder: RegisteredEncoder) -> str:
-    """Return the data version: the CMS's revision, and for vectors what they are made of."""
-    if asset_key == MANIFEST:
-        return MANIFEST_VERSION
-    if asset_key == EMBEDDING:
-        return f"{report.bundle.screenshot_sha256[:16]}-{encoder.fingerprint}"
-    return report.revision
+def version_tags(
+    asset_key: dg.AssetKey,
+    revision: str,
+    embedding_version: str,
+    upstream_pointer: str,
+) -> dict[str, str]:
+    """Return the tags that let Dagster tell stale from fresh.
+
+    All of them are needed: with the data version alone Dagster compares timestamps, and shows
+    every component as out of date after each refresh. Data versions are the CMS's revision, and
+    for vectors what they are made of.
+    """
+    versions = {MANIFEST: MANIFEST_VERSION, EMBEDDING: embedding_version}
+    upstream = UPSTREAM[asset_key]
+    name = upstream.to_user_string()
+    return {
+        "dagster/data_version": versions.get(asset_key, revision),
+        "dagster/data_version_is_user_provided": "true",
+        "dagster/code_version": CODE_VERSION,
+        f"dagster/input_data_version/{name}": versions.get(upstream, revision),
+        f"dagster/input_event_pointer/{name}": upstream_pointer,
+    }
 
 
 def _version_tags(
     asset_key: dg.AssetKey, report: Report, encoder: RegisteredEncoder, pointer: str
 ) -> dict[str, str]:
-    # All of these are needed: with the data version alone Dagster compares timestamps, and
-    # shows every component as out of date after each refresh.
-    upstream = UPSTREAM[asset_key].to_user_string()
-    return {
-        "dagster/data_version": data_version(asset_key, report, encoder),
-        "dagster/data_version_is_user_provided": "true",
-        "dagster/code_version": CODE_VERSION,
-        f"dagster/input_data_version/{upstream}": data_version(
-            UPSTREAM[asset_key], report, encoder
-        ),
-        f"dagster/input_event_pointer/{upstream}": pointer,
-    }
+    embedding = f"{report.bundle.screenshot_sha256[:16]}-{encoder.fingerprint}"
+    return version_tags(asset_key, report.revision, embedding, pointer)
 
 
 def _metadata(

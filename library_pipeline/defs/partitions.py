@@ -1,18 +1,42 @@
-"""One partition for each component of the library."""
+"""Components as Dagster partitions: one each, or in a large library hash buckets of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
 
 import dagster as dg
+
+from library_pipeline.catalog.partition_keys import bucket_key, component_id, partition_key
+from library_pipeline.defs.dagster_storage import delete_partitions
+from library_pipeline.store.buckets import components_in_buckets
+from library_pipeline.store.database import Database
 
 NAME = "components"
 components_partitions = dg.DynamicPartitionsDefinition(name=NAME)
 
 
-def register_partitions(instance: dg.DagsterInstance, new: tuple[str, ...]) -> None:
-    """Make the partition keys `new` known; idempotent and set-based, so 100,000 take seconds."""
-    if new:
-        instance.add_dynamic_partitions(NAME, list(new))
+def partition_of(component: str, buckets: int | None) -> str:
+    """Return the partition in which a component is shown; with `buckets` it shares one."""
+    return bucket_key(component, buckets) if buckets else partition_key(component)
 
 
-def forget_partitions(instance: dg.DagsterInstance, removed: tuple[str, ...]) -> None:
-    """Drop the partitions of components that have left the CMS."""
-    for key in removed:
-        instance.delete_dynamic_partition(NAME, key)
+def components_of(database: Database, keys: Sequence[str], buckets: int | None) -> list[str]:
+    """Return the ids of the components that the partitions `keys` stand for."""
+    if not buckets:
+        return [component_id(key) for key in keys]
+    with database.connect() as connection:
+        return components_in_buckets(connection, keys, buckets)
+
+
+def register_partitions(instance: dg.DagsterInstance, keys: Sequence[str]) -> None:
+    """Make partition keys known; idempotent and set-based, so 100,000 take seconds."""
+    if keys:
+        instance.add_dynamic_partitions(NAME, list(keys))
+
+
+def forget_partitions(
+    instance: dg.DagsterInstance, removed: Sequence[str], buckets: int | None
+) -> None:
+    """Drop the partitions of components that have left the CMS; a bucket outlives them."""
+    if removed and not buckets:
+        delete_partitions(instance, NAME, removed)

@@ -1,210 +1,100 @@
-"""One chunk of a refresh, end to end: the phases overlap, memory is bounded by the batch."""
+"""One chunk of a refresh, end to end: what is left of it is done, told of, and acknowledged."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 
-import numpy as np
 import psycopg
 
-from library_pipeline.bundles.download import BundleDownloader
-from library_pipeline.catalog.failures import ComponentError
-from library_pipeline.catalog.refresh import Action, Outcome
-from library_pipeline.refresh.embedding import Batcher, embed_batch
-from library_pipeline.refresh.fetching import Fetcher
-from library_pipeline.refresh.items import (
-    ALL_STAGES,
-    ChunkReport,
-    Equipment,
-    Item,
-    Report,
-    Stage,
-    Task,
-)
+from library_pipeline.refresh.items import ALL_STAGES, ChunkReport, Equipment, Report, Stage, Task
 from library_pipeline.refresh.progress import Meter
-from library_pipeline.store.chunks import Chunk, chunk_components, finish_chunk, set_outcomes
-from library_pipeline.store.index import indexed_files, known_bundles, store_batch
+from library_pipeline.refresh.stream import ChunkStream
+from library_pipeline.store.chunks import (
+    Chunk,
+    cancel_chunk,
+    chunk_components,
+    finish_chunk,
+    put_back,
+)
+from library_pipeline.store.closing import cancellation_asked, finish_if_done
+from library_pipeline.store.index import indexed_files, known_bundles
 from library_pipeline.store.manifest import components
-from library_pipeline.store.refreshes import finish_if_done
-
-BATCHES_AHEAD = 2
+from library_pipeline.store.outcomes import set_outcomes, set_reported, unreported
+from library_pipeline.store.refreshes import is_forced
 
 
 def refresh_chunk(
     equipment: Equipment,
     chunk: Chunk,
     *,
+    tell: Callable[[Sequence[Report]], None],
     stages: frozenset[Stage] = ALL_STAGES,
 ) -> ChunkReport:
     """Bring a claimed chunk's components up to date and return what became of each.
 
     Every batch is acknowledged by its own transaction, so whatever happens afterwards, what was
-    stored stays. Raises what stops the whole chunk, such as a lost database; one component's
-    failure is recorded and reported instead.
+    stored stays. `tell` is given each success, those too that an earlier run of the chunk stored
+    and died before it told of them. Raises what stops the whole chunk, such as a lost database;
+    one component's failure is recorded and reported instead.
     """
     connect = equipment.database.connect
-    # A connection for each thread: a statement must not slip into another thread's transaction.
     with connect() as writing, connect() as reading, connect() as noting:
-        actions = chunk_components(noting, chunk)
-        tasks = _tasks(noting, actions)
-        # What has left the manifest meanwhile is the next plan's business.
-        left = set(actions) - {task.component.component_id for task in tasks}
-        set_outcomes(noting, chunk.refresh_id, dict.fromkeys(left, "unchanged"))
-        work = _ChunkWork(equipment, chunk, stages, writing, reading, Meter(noting, chunk))
-        with _decoders() as pool:
-            try:
-                asyncio.run(work.run(tasks, pool))
-            except ExceptionGroup as group:
-                raise _first(group) from group
-        finish_chunk(noting, chunk)
-        finish_if_done(noting, chunk.refresh_id)
-        return ChunkReport(tuple(work.reports), tuple(work.meter.failures))
+        tasks = _tasks(noting, chunk)
+        meter = Meter(noting, chunk, equipment.stop)
+        stream = ChunkStream(equipment, chunk, stages, writing, reading, meter)
+        stream.run(tasks)
+        _tell_all(noting, chunk, stream.reports, tell)
+        stopped = meter.halt.is_set() and bool(chunk_components(noting, chunk))
+        _leave(noting, chunk, stopped=stopped)
+        return ChunkReport(tuple(stream.reports), tuple(meter.failures), stopped)
 
 
-class _ChunkWork:
-    """The state of one chunk under way."""
-
-    def __init__(
-        self,
-        equipment: Equipment,
-        chunk: Chunk,
-        stages: frozenset[Stage],
-        writing: psycopg.Connection,
-        reading: psycopg.Connection,
-        meter: Meter,
-    ) -> None:
-        self._equipment = equipment
-        self._chunk = chunk
-        self._stages = stages
-        self._writing = writing
-        self._reading = reading
-        self.meter = meter
-        self.reports: list[Report] = []
-
-    async def run(self, tasks: Sequence[Task], pool: ThreadPoolExecutor) -> None:
-        """Run fetching, decoding, embedding and storing side by side until `tasks` are through."""
-        tools = self._equipment
-        fetched: asyncio.Queue[Item | None] = asyncio.Queue(BATCHES_AHEAD * tools.batch_size)
-        decoded: asyncio.Queue[list[Item] | None] = asyncio.Queue(BATCHES_AHEAD)
-        metering = asyncio.create_task(self.meter.run())
-        try:
-            async with BundleDownloader(tools.cms, tools.bundles) as downloader:
-                fetcher = Fetcher(
-                    downloader,
-                    tools.bundles,
-                    fetched,
-                    self.meter,
-                    download="bundle" in self._stages,
-                )
-                batcher = Batcher(
-                    self._reading,
-                    tools.registered,
-                    tools.load_encoder,
-                    pool,
-                    self.meter,
-                    self._stages,
-                )
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(fetcher.run(tasks, tools.cms.concurrency))
-                    group.create_task(batcher.run(fetched, decoded, tools.batch_size))
-                    group.create_task(self._embed_and_store(decoded))
-        finally:
-            metering.cancel()
-            self.meter.flush()
-
-    async def _embed_and_store(self, decoded: asyncio.Queue[list[Item] | None]) -> None:
-        """Embed a batch while the one before it is being stored."""
-        storing: asyncio.Task[None] | None = None
-        while batch := await decoded.get():
-            vectors = await asyncio.to_thread(embed_batch, self._equipment.load_encoder, batch)
-            good = self._without_broken(batch)
-            self.meter.add("embedded", len(good))
-            if storing:
-                await storing
-            storing = asyncio.create_task(asyncio.to_thread(self._store, good, vectors))
-        if storing:
-            await storing
-
-    def _without_broken(self, batch: Sequence[Item]) -> list[Item]:
-        """Return the batch less the items whose screenshot got no usable vector."""
-        broken = {
-            item.bundle.screenshot_sha256
-            for item in batch
-            if item.decoded and not item.embedded and "embedding" in self._stages
-        }
-        for item in batch:
-            if item.bundle.screenshot_sha256 in broken:
-                message = f"component {item.component_id}: the encoder gave no finite vector"
-                error = ComponentError("embed", "embed.not_finite", message)
-                self.meter.failed(error.failure(item.component_id))
-        return [item for item in batch if item.bundle.screenshot_sha256 not in broken]
-
-    def _store(self, batch: Sequence[Item], vectors: Mapping[str, np.ndarray]) -> None:
-        if not batch:
-            return
-        started = time.perf_counter()
-        outcomes: dict[str, Outcome] = {item.component_id: _outcome(item) for item in batch}
-        store_batch(
-            self._writing,
-            refresh_id=self._chunk.refresh_id,
-            bundles=[item.bundle for item in batch],
-            screenshots=[item.decoded for item in batch if item.decoded],
-            encoder=self._equipment.registered,
-            vectors=vectors,
-            outcomes=outcomes,
-            index="index" in self._stages,
-        )
-        share = (time.perf_counter() - started) * 1000 / len(batch)
-        for item in batch:
-            item.milliseconds["store"] = share
-            self.reports.append(_report(item, outcomes[item.component_id]))
-        self.meter.add("stored", len(batch))
+def _tell_all(
+    connection: psycopg.Connection,
+    chunk: Chunk,
+    reports: Sequence[Report],
+    tell: Callable[[Sequence[Report]], None],
+) -> None:
+    told = {report.component_id for report in reports}
+    earlier = [
+        Report(component_id, bundle.revision, outcome, bundle)
+        for component_id, (outcome, bundle) in unreported(connection, chunk).items()
+        if component_id not in told
+    ]
+    everything = [*reports, *earlier]
+    if everything:
+        tell(everything)
+        set_reported(connection, chunk.refresh_id, [item.component_id for item in everything])
 
 
-def _first(group: ExceptionGroup[Exception]) -> Exception:
-    """Return what stopped the phases: one error ends them all, whatever groups it lies in."""
-    first = group.exceptions[0]
-    return _first(first) if isinstance(first, ExceptionGroup) else first
+def _leave(connection: psycopg.Connection, chunk: Chunk, *, stopped: bool) -> None:
+    """Close the chunk; one that was stopped goes back, unless its refresh is cancelled."""
+    if not stopped:
+        finish_chunk(connection, chunk)
+    elif cancellation_asked(connection, chunk.refresh_id):
+        cancel_chunk(connection, chunk.refresh_id, chunk.number)
+    else:
+        put_back(connection, chunk)
+    finish_if_done(connection, chunk.refresh_id)
 
 
-def _tasks(connection: psycopg.Connection, actions: Mapping[str, Action]) -> list[Task]:
+def _tasks(connection: psycopg.Connection, chunk: Chunk) -> list[Task]:
+    """Return what is left to do in the chunk."""
+    actions = chunk_components(connection, chunk)
     ids = list(actions)
     indexed, known = indexed_files(connection, ids), known_bundles(connection, ids)
-    return [
+    force = is_forced(connection, chunk.refresh_id)
+    tasks = [
         Task(
             component,
             actions[component.component_id],
             indexed.get(component.component_id),
             known.get(component.component_id),
+            force,
         )
         for component in components(connection, ids)
     ]
-
-
-def _outcome(item: Item) -> Outcome:
-    """Say what the refresh did: a check that found nothing to repair leaves it unchanged."""
-    if item.task.action != "check":
-        return item.task.action
-    digests = {kind: file.sha256 for kind, file in item.bundle.files.items()}
-    same = item.task.indexed is not None and item.task.indexed.files == digests
-    return "unchanged" if same and not item.embedded else "changed"
-
-
-def _report(item: Item, outcome: Outcome) -> Report:
-    return Report(
-        item.component_id,
-        item.bundle.revision,
-        outcome,
-        item.bundle,
-        item.downloaded_bytes,
-        item.embedded,
-        item.milliseconds,
-    )
-
-
-def _decoders() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="decode")
+    # What has left the manifest meanwhile is the next plan's business.
+    left = set(actions) - {task.component.component_id for task in tasks}
+    set_outcomes(connection, chunk.refresh_id, dict.fromkeys(left, "unchanged"))
+    return tasks

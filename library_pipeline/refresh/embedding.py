@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 
 import numpy as np
@@ -20,6 +21,9 @@ from library_pipeline.store.embeddings import RegisteredEncoder, embedded_screen
 from library_pipeline.store.index import Screenshot
 
 LINGER_SECONDS = 0.02
+# A thread more costs the time of many small pictures: all threads take turns for each.
+_BYTES_A_THREAD = 128 * 1024
+_MOST_THREADS = min(8, os.cpu_count() or 1)
 
 
 class Batcher:
@@ -62,17 +66,16 @@ class Batcher:
         await outgoing.put(None)
 
     async def _decode_batch(self, batch: Sequence[Item]) -> list[Item]:
-        digests = {item.bundle.screenshot_sha256 for item in batch}
-        present = await self._present(digests)
-        pending: list[asyncio.Future[None]] = []
-        loop = asyncio.get_running_loop()
+        present = await self._present({item.bundle.screenshot_sha256 for item in batch})
+        fresh: list[Item] = []
         for item in batch:
             digest = item.bundle.screenshot_sha256
-            if digest in present or digest in self._decoded:
+            again = item.task.force and self._embeds
+            if digest in self._decoded or (digest in present and not again):
                 continue
             self._decoded.add(digest)
-            pending.append(loop.run_in_executor(self._pool, self._decode, item))
-        await asyncio.gather(*pending)
+            fresh.append(item)
+        await self._decode_all(fresh)
         ready: list[Item] = []
         for item in batch:
             item.screenshot = b""  # the bytes are in the store; only the pixels go on
@@ -102,6 +105,20 @@ class Batcher:
         return await asyncio.to_thread(
             embedded_screenshots, self._connection, self._registered.id, digests
         )
+
+    async def _decode_all(self, fresh: Sequence[Item]) -> None:
+        """Decode in as few threads as will do; each of them takes the next item when it is free."""
+        waiting = iter(fresh)
+        size = sum(len(item.screenshot) for item in fresh)
+        threads = min(len(fresh), 1 + size // _BYTES_A_THREAD, _MOST_THREADS)
+        loop = asyncio.get_running_loop()
+        await asyncio.gather(
+            *(loop.run_in_executor(self._pool, self._decode_from, waiting) for _ in range(threads))
+        )
+
+    def _decode_from(self, waiting: Iterator[Item]) -> None:
+        for item in waiting:
+            self._decode(item)
 
     def _decode(self, item: Item) -> None:
         started = time.perf_counter()
@@ -140,10 +157,11 @@ def embed_batch(encoder: Callable[[], Encoder], batch: Sequence[Item]) -> dict[s
     )
     share = (time.perf_counter() - started) * 1000 / len(fresh)
     result: dict[str, np.ndarray] = {}
-    for item, vector in zip(fresh, vectors, strict=True):
+    finite: list[bool] = np.all(np.isfinite(vectors), axis=1).tolist()
+    for item, vector, good in zip(fresh, vectors, finite, strict=True):
         item.pixels = None
         item.milliseconds["embed"] = share
-        if np.isfinite(vector).all():
+        if good:
             item.embedded = True
             result[item.bundle.screenshot_sha256] = vector
     return result
@@ -152,17 +170,16 @@ def embed_batch(encoder: Callable[[], Encoder], batch: Sequence[Item]) -> dict[s
 async def _gather(incoming: asyncio.Queue[Item | None], size: int) -> list[Item]:
     """Wait for an item, then take what follows within a moment, at most `size`; [] at the end."""
     batch: list[Item] = []
-    timeout: float | None = None
     while len(batch) < size:
         try:
-            item = await asyncio.wait_for(incoming.get(), timeout)
+            async with asyncio.timeout(LINGER_SECONDS if batch else None):
+                item = await incoming.get()
         except TimeoutError:
             break
         if item is None:
             incoming.put_nowait(None)  # seen again by the next call, which then returns []
             break
         batch.append(item)
-        timeout = LINGER_SECONDS
     return batch
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterable, Iterator
 
 from library_pipeline.bundles.download import BundleDownloader
@@ -10,6 +11,8 @@ from library_pipeline.bundles.store import BundleError, BundleStore
 from library_pipeline.catalog.failures import ComponentError
 from library_pipeline.refresh.items import Item, Task
 from library_pipeline.refresh.progress import Meter
+
+GRACE_SECONDS = 5.0
 
 
 class Fetcher:
@@ -30,16 +33,22 @@ class Fetcher:
         self._meter = meter
         self._download = download
 
-    async def run(self, tasks: Iterable[Task], concurrency: int) -> None:
-        """Fetch all `tasks`, at most `concurrency` at a time, then close the queue."""
+    async def run(self, tasks: Iterable[Task], concurrency: int, stop: threading.Event) -> None:
+        """Fetch all `tasks`, at most `concurrency` at a time, then close the queue.
+
+        Once `stop` is set no further task is begun; those under way are finished.
+        """
         waiting = iter(tasks)
         async with asyncio.TaskGroup() as group:
             for _ in range(concurrency):
-                group.create_task(self._work(waiting))
+                group.create_task(self._work(waiting, stop))
         await self._queue.put(None)
 
-    async def _work(self, waiting: Iterator[Task]) -> None:
-        for task in waiting:
+    async def _work(self, waiting: Iterator[Task], stop: threading.Event) -> None:
+        while not stop.is_set():
+            task = next(waiting, None)
+            if task is None:
+                return
             try:
                 item = await self._fetch(task)
             except ComponentError as error:
@@ -49,9 +58,9 @@ class Fetcher:
                 await self._queue.put(item)
 
     async def _fetch(self, task: Task) -> Item:
-        if task.known is not None and (not self._download or self._may_reuse(task)):
+        if task.known is not None and (not self._download or _may_reuse(task)):
             try:
-                screenshot = self._store.get(task.known.screenshot_sha256)
+                screenshot = await asyncio.to_thread(self._store.get, task.known.screenshot_sha256)
             except BundleError as error:
                 if not self._download:
                     raise ComponentError("download", "download.no_bundle", str(error)) from error
@@ -64,11 +73,12 @@ class Fetcher:
                 f"component {task.component.component_id}: revision {task.component.revision} has "
                 "not been downloaded; materialize component_bundle as well",
             )
-        fetched = await self._downloader.fetch(task.component)
+        fetched = await self._downloader.fetch(task.component, force=task.force)
         phases = {"download": fetched.milliseconds}
         return Item(task, fetched.bundle, fetched.screenshot, fetched.downloaded_bytes, phases)
 
-    def _may_reuse(self, task: Task) -> bool:
-        # An earlier run downloaded this revision and died before it was indexed; a check is
-        # there to compare with the CMS and takes nothing for granted.
-        return task.action != "check"
+
+def _may_reuse(task: Task) -> bool:
+    # An earlier run downloaded this revision and died before it was indexed; a check is there to
+    # compare with the CMS, and force to start anew: both take nothing for granted.
+    return task.action != "check" and not task.force

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -26,7 +27,10 @@ ALL_STAGES: frozenset[Stage] = frozenset({"bundle", "embedding", "index"})
 
 @dataclass(frozen=True, slots=True)
 class Equipment:
-    """What a refresh works with. `load_encoder` is called once something must be embedded."""
+    """What a refresh works with. `load_encoder` is called once something must be embedded.
+
+    Setting `stop` ends a chunk early: what is under way is finished, nothing more is begun.
+    """
 
     database: Database
     bundles: BundleStore
@@ -34,16 +38,21 @@ class Equipment:
     registered: RegisteredEncoder
     load_encoder: Callable[[], Encoder]
     batch_size: int = 32
+    stop: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One component to refresh: its manifest entry, and what is known of it already."""
+    """One component to refresh: its manifest entry, and what is known of it already.
+
+    With `force`, what is known does not count.
+    """
 
     component: Component
     action: Action
     indexed: IndexedFiles | None = None
     known: Bundle | None = None
+    force: bool = False
 
 
 @dataclass(slots=True)
@@ -67,20 +76,24 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of one component that succeeded, for whoever tells people about it."""
+    """What became of one component that succeeded, for whoever tells people about it.
+
+    What an earlier run has done and not told of comes without its bytes and times.
+    """
 
     component_id: str
     revision: str
     outcome: Outcome
     bundle: Bundle
-    downloaded_bytes: int
-    embedded: bool
-    milliseconds: Mapping[str, float]
+    downloaded_bytes: int = 0
+    embedded: bool = False
+    milliseconds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkReport:
-    """What became of a chunk's components."""
+    """What became of a chunk's components; `stopped` if some of them were not begun."""
 
     succeeded: tuple[Report, ...]
     failures: tuple[Failure, ...]
+    stopped: bool = False

@@ -1,8 +1,9 @@
-"""Counts of a chunk under way, written to Postgres a few times a second, and its failures."""
+"""Counts of a chunk under way, exchanged with Postgres a few times a second, and its failures."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from typing import Literal
 
@@ -11,6 +12,7 @@ import structlog
 
 from library_pipeline.catalog.failures import Failure
 from library_pipeline.store.chunks import Chunk, add_progress
+from library_pipeline.store.closing import cancellation_asked
 from library_pipeline.store.failures import record_failures
 
 FLUSH_SECONDS = 0.3
@@ -19,11 +21,17 @@ log = structlog.get_logger(__name__)
 
 
 class Meter:
-    """Collects what happens in the event loop and writes it down from time to time."""
+    """Collects what happens in the event loop and writes it down from time to time.
 
-    def __init__(self, connection: psycopg.Connection, chunk: Chunk) -> None:
+    `halt` is set once the chunk is to begin nothing more: `stop` was set, or somebody has
+    cancelled the refresh.
+    """
+
+    def __init__(self, connection: psycopg.Connection, chunk: Chunk, stop: threading.Event) -> None:
         self._connection = connection
         self._chunk = chunk
+        self._stop = stop
+        self.halt = threading.Event()
         self._counts: Counter[str] = Counter()
         self._unwritten: list[Failure] = []
         self.failures: list[Failure] = []
@@ -47,10 +55,15 @@ class Meter:
         self.failures.append(failure)
 
     async def run(self) -> None:
-        """Write every `FLUSH_SECONDS` until cancelled."""
+        """Write, and see whether to go on, every `FLUSH_SECONDS` until cancelled."""
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
-            await asyncio.to_thread(self.flush)
+            await asyncio.to_thread(self._exchange)
+
+    def _exchange(self) -> None:
+        self.flush()
+        if self._stop.is_set() or cancellation_asked(self._connection, self._chunk.refresh_id):
+            self.halt.set()
 
     def flush(self) -> None:
         """Write what has not been written yet."""

@@ -7,7 +7,8 @@ import math
 import mimetypes
 import os
 from collections import Counter
-from datetime import UTC
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -103,17 +104,23 @@ def components(request: Request) -> Response:
         return Response(status_code=304, headers=headers)
     if "not_json" in switchboard.faults.manifest:
         return PlainTextResponse("<html>we are busy, come back later</html>")
-    items, following = page_of(listing, query)
-    if "looping_cursor" in switchboard.faults.manifest:
-        following = "bG9vcA=="
+    # Entries that differ without an edit are not among those updated since, so all are listed.
+    dated = not switchboard.faults.change_entries
+    page = page_of(listing, query if dated else replace(query, updated_since=None))
     base = request.app.state.base_url or str(request.base_url).rstrip("/")
     twice = switchboard.faults.duplicate_ids
     entries = [
         spoil(manifest_entry(item, base), switchboard) | other
-        for item in items
+        for item in page.items
         for other in ([{}, {"revision": "another"}] if item.id in twice else [{}])
     ]
-    return JSONResponse({"components": entries, "next": following}, headers=headers)
+    looping = "looping_cursor" in switchboard.faults.manifest
+    body = {"components": entries, "next": "bG9vcA==" if looping else page.next}
+    if dated:
+        body["total"] = len(listing.items)
+    if page.since:
+        body["since"] = iso_time(page.since)
+    return JSONResponse(body, headers=headers)
 
 
 def manifest_entry(item: Item, base: str) -> dict[str, Any]:
@@ -125,12 +132,17 @@ def manifest_entry(item: Item, base: str) -> dict[str, Any]:
         "client": item.client,
         "category": item.category,
         "tags": list(item.tags),
-        "updated_at": item.updated_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "updated_at": iso_time(item.updated_at),
         "files": {
             kind: {"url": base + file_path(quote(item.id, safe=""), kind), "sha256": file.sha256}
             for kind, file in item.files.items()
         },
     }
+
+
+def iso_time(time: datetime) -> str:
+    """Return a time as the manifest has it, in UTC."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def file(request: Request) -> Response:

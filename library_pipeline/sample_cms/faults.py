@@ -61,6 +61,11 @@ class Faults:
     manifest: frozenset[ManifestFault] = frozenset()
     duplicate_ids: frozenset[str] = frozenset()
 
+    @property
+    def change_entries(self) -> bool:
+        """Whether entries may be others than before although nobody edited them."""
+        return bool(self.files or self.duplicate_ids or "no_sha256" in self.manifest)
+
 
 FAULTS = TypeAdapter(Faults)
 

@@ -8,8 +8,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,11 +55,15 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The whole library at one moment, by id; `etag` differs whenever any of it does."""
+    """The whole library at one moment, by id; `etag` differs whenever any of it does.
+
+    From `began` on, the time of the first look, `updated_at` is when an item changed or came back.
+    """
 
     items: tuple[Item, ...]
     by_id: Mapping[str, Item]
     etag: str
+    began: datetime
 
 
 class LibraryFolder:
@@ -67,20 +71,20 @@ class LibraryFolder:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.path = Path(folder)
-        self._opened_at = datetime.now(UTC)
         self._known: dict[str, tuple[Stamp, Item | None]] = {}
-        self._listing = _listing(())
+        self._listing: Listing | None = None
         self._looked_at = float("-inf")
         self._lock = threading.Lock()
 
     def listing(self, max_age: float = 0.0) -> Listing:
         """Return the library as it is now, or as it was up to `max_age` seconds ago."""
         with self._lock:
-            if time.monotonic() - self._looked_at > max_age:
-                self._look()
+            if self._listing is None or time.monotonic() - self._looked_at > max_age:
+                self._listing = self._look(self._listing)
             return self._listing
 
-    def _look(self) -> None:
+    def _look(self, before: Listing | None) -> Listing:
+        now = datetime.now(UTC)
         found = {entry.name: _stamp(entry.path) for entry in _folders(self.path)}
         changed = [name for name, stamp in found.items() if self._stamp_of(name) != stamp]
         gone = self._known.keys() - found.keys()
@@ -88,9 +92,10 @@ class LibraryFolder:
             self._known[name] = (found[name], self._read(name, found[name]))
         for name in gone:
             del self._known[name]
-        if changed or gone:
-            self._listing = _listing(tuple(item for _, item in self._known.values() if item))
         self._looked_at = time.monotonic()
+        if before and not changed and not gone:
+            return before
+        return _listing([item for _, item in self._known.values() if item], before, now)
 
     def _stamp_of(self, name: str) -> Stamp | None:
         known = self._known.get(name)
@@ -98,7 +103,7 @@ class LibraryFolder:
 
     def _read(self, name: str, stamp: Stamp) -> Item | None:
         try:
-            return read_item(self.path / name, stamp, self._opened_at)
+            return read_item(self.path / name, stamp)
         except (OSError, ValueError) as error:
             log.warning("bundle %s is left as it was: %s", self.path / name, error)
             # Probably half-way through an edit; dropping it would delete the component.
@@ -106,7 +111,7 @@ class LibraryFolder:
             return known[1] if known else None
 
 
-def read_item(folder: Path, stamp: Stamp, opened_at: datetime) -> Item | None:
+def read_item(folder: Path, stamp: Stamp) -> Item | None:
     """Return the component in `folder`, or None where there are no attributes.
 
     Raises ValueError when the attributes are not what they should be.
@@ -131,7 +136,7 @@ def read_item(folder: Path, stamp: Stamp, opened_at: datetime) -> Item | None:
         client=str(attributes.get("client", "")),
         category=str(attributes.get("category", "")),
         tags=tuple(str(tag) for tag in attributes.get("tags", ())),
-        updated_at=_updated_at(attributes, max(times.values()), opened_at),
+        updated_at=_updated_at(attributes, max(times.values())),
         files=files,
     )
 
@@ -141,26 +146,42 @@ def _revision(attributes: Mapping[str, object], files: Mapping[str, File]) -> st
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _updated_at(attributes: Mapping[str, object], newest_ns: int, opened_at: datetime) -> datetime:
-    """Return the stated time, or that of an edit made while the CMS ran, if that is later."""
-    modified = datetime.fromtimestamp(newest_ns / 1e9, UTC)
+def _updated_at(attributes: Mapping[str, object], newest_ns: int) -> datetime:
+    """Return the stated time, or that of the newest file."""
     if not attributes.get("updated_at"):
-        return modified
+        return datetime.fromtimestamp(newest_ns / 1e9, UTC)
     stated = datetime.fromisoformat(str(attributes["updated_at"]))
-    stated = stated.replace(tzinfo=stated.tzinfo or UTC)
-    return max(stated, modified) if modified > opened_at else stated
+    return stated.replace(tzinfo=stated.tzinfo or UTC)
 
 
-def _listing(items: tuple[Item, ...]) -> Listing:
+def _listing(items: Sequence[Item], before: Listing | None, now: datetime) -> Listing:
     by_id: dict[str, Item] = {}
     for item in items:
         if by_id.setdefault(item.id, item) is not item:
             log.warning("component %r is in two folders; one is left out", item.id)
-    ordered = tuple(by_id[key] for key in sorted(by_id))
+    ordered = tuple(_dated(by_id[key], before, now) for key in sorted(by_id))
     digest = hashlib.sha256()
     for item in ordered:
         digest.update(json.dumps([item.id, item.revision]).encode())
-    return Listing(ordered, by_id, f'"{digest.hexdigest()[:32]}"')
+    return Listing(
+        ordered,
+        {item.id: item for item in ordered},
+        f'"{digest.hexdigest()[:32]}"',
+        before.began if before else now,
+    )
+
+
+def _dated(item: Item, before: Listing | None, now: datetime) -> Item:
+    """Return `item` as updated now if it is not as it was before, whatever its files' times are.
+
+    Files that are moved here or unpacked keep the times that they had elsewhere.
+    """
+    if before is None:
+        return item
+    old = before.by_id.get(item.id)
+    if old and old.revision == item.revision:
+        return replace(item, updated_at=old.updated_at)
+    return replace(item, updated_at=max(item.updated_at, now))
 
 
 def _folders(root: Path) -> list[os.DirEntry[str]]:

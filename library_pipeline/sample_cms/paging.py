@@ -28,6 +28,15 @@ class Query:
     updated_since: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Items, the cursor of the next page, None after the last, and the `updated_since` honoured."""
+
+    items: tuple[Item, ...]
+    next: str | None
+    since: datetime | None
+
+
 def read_query(parameters: Mapping[str, str]) -> Query:
     """Return the query in a URL's parameters; raises BadQuery."""
     return Query(
@@ -37,18 +46,22 @@ def read_query(parameters: Mapping[str, str]) -> Query:
     )
 
 
-def page_of(listing: Listing, query: Query) -> tuple[tuple[Item, ...], str | None]:
-    """Return a page of the listing and the cursor of the next, None after the last.
+def page_of(listing: Listing, query: Query) -> Page:
+    """Return a page of the listing.
 
-    A page starts after an id, not at an offset, so no edit elsewhere ever shifts it.
+    A page starts after an id, not at an offset, so no edit elsewhere ever shifts it. What changed
+    before the CMS was started it does not know; asked for that, it lists everything.
     """
+    since = query.updated_since
+    if since and since < listing.began:
+        since = None
     items = listing.items
-    if query.updated_since:
-        items = tuple(item for item in items if item.updated_at >= query.updated_since)
+    if since:
+        items = tuple(item for item in items if item.updated_at >= since)
     start = bisect_right(items, query.after, key=_id) if query.after is not None else 0
     page = items[start : start + query.limit]
     more = start + query.limit < len(items)
-    return page, cursor_after(page[-1].id) if more else None
+    return Page(page, cursor_after(page[-1].id) if more else None, since)
 
 
 def cursor_after(component_id: str) -> str:

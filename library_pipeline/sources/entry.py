@@ -31,6 +31,8 @@ class ManifestProblem:
     value: str
     code: str
     message: str
+    updated_at: datetime | None = None
+    """When the entry last changed, where that much of it can be read."""
 
 
 class _Unusable(Exception):
@@ -61,6 +63,7 @@ def parse_entry(raw: object, position: int, origins: AllowedOrigins) -> Componen
             value,
             f"manifest.{unusable.code}",
             f"{name} (entry {position}): {at}: {unusable.why}",
+            _updated_at_of(raw),
         )
 
 
@@ -148,16 +151,26 @@ def _tag(value: object) -> str:
 
 
 def _updated_at(value: object) -> datetime | None:
-    if value is None:
-        return None
+    time = utc_time(value)
+    if time is None and value is not None:
+        why = "it is not an ISO 8601 time like 2026-01-31T12:00:00Z"
+        raise _Unusable("updated_at", value, "bad_updated_at", why)
+    return time
+
+
+def _updated_at_of(raw: object) -> datetime | None:
+    """Return the time in an entry that cannot be used otherwise."""
+    entry = cast("dict[str, object]", raw) if isinstance(raw, dict) else {}
+    return utc_time(entry.get("updated_at"))
+
+
+def utc_time(value: object) -> datetime | None:
+    """Return an ISO 8601 time, in UTC where it names no zone; None for anything else."""
     try:
         time = datetime.fromisoformat(value) if isinstance(value, str) else None
-        if time is not None:
-            return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+        return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC) if time else None
     except (ValueError, OverflowError):
-        pass
-    why = "it is not an ISO 8601 time like 2026-01-31T12:00:00Z"
-    raise _Unusable("updated_at", value, "bad_updated_at", why)
+        return None
 
 
 def _files(value: object, origins: AllowedOrigins) -> Mapping[FileKind, FileRef]:

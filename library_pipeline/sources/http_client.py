@@ -1,10 +1,12 @@
-"""What all HTTP clients here share: certificates, and what may be logged."""
+"""What all HTTP clients here share: certificates, dates, and what may be logged."""
 
 from __future__ import annotations
 
 import functools
 import logging
 import ssl
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import httpx
 
@@ -20,3 +22,12 @@ def keep_urls_out_of_logs() -> None:
     logger = logging.getLogger("httpx")
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.WARNING)
+
+
+def http_date(value: str | None) -> datetime | None:
+    """Return the time in a header such as Date (RFC 9110), in UTC; None if there is none."""
+    try:
+        time = parsedate_to_datetime(value or "")
+        return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError, TypeError):
+        return None

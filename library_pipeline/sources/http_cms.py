@@ -15,7 +15,7 @@ from tenacity import Retrying
 
 from library_pipeline.sources.body import LimitedBody, TooLarge, Undecodable
 from library_pipeline.sources.connection import CmsConnection
-from library_pipeline.sources.http_client import keep_urls_out_of_logs, tls_context
+from library_pipeline.sources.http_client import http_date, keep_urls_out_of_logs, tls_context
 from library_pipeline.sources.manifest import ManifestError, ManifestPage, PageSource, parse_page
 from library_pipeline.sources.origins import UrlRefused, describe_refusal
 from library_pipeline.sources.pace import Pace
@@ -58,8 +58,10 @@ class _Answer:
 
 
 class HttpCms:
-    """Reads one CMS's manifest. Not thread-safe; `etag` and `last_modified` are those of the first
-    page read last.
+    """Reads one CMS's manifest. Not thread-safe.
+
+    `etag` and `read_at` are those of the first page read last; `read_at` is when it was answered
+    by the CMS's own clock, None where it tells no time.
     """
 
     def __init__(
@@ -73,7 +75,7 @@ class HttpCms:
             verify=tls_context(), timeout=connection.timeout_seconds, follow_redirects=False
         )
         self.etag: str | None = None
-        self.last_modified: str | None = None
+        self.read_at: datetime | None = None
 
     def __repr__(self) -> str:
         return f"HttpCms({self._connection.base_url})"
@@ -89,7 +91,9 @@ class HttpCms:
     ) -> Iterator[ManifestPage]:
         """Yield the manifest's pages; raises NotModified before the first, or ManifestError.
 
-        What was yielded before an error must not be taken for the whole.
+        With `updated_since`, pages whose `since` is not None list only what was updated at or
+        after that; `etag` still stands for the whole listing, and NotModified means that nothing
+        of it has changed. What was yielded before an error must not be taken for the whole.
         """
         cursor: str | None = None
         cursors: set[str] = set()
@@ -143,7 +147,7 @@ class HttpCms:
         if answer.status == httpx.codes.NOT_MODIFIED or _same(etag, answer.headers.get("etag")):
             raise NotModified
         self.etag = answer.headers.get("etag")
-        self.last_modified = answer.headers.get("last-modified")
+        self.read_at = http_date(answer.headers.get("date"))
 
     def _endless(self, what: str) -> ManifestError:
         where = f"{self._connection.base_url}/components"

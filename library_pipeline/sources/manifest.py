@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NoReturn, cast
 
 from library_pipeline.catalog.component import Component
-from library_pipeline.sources.entry import UNSTORABLE, ManifestProblem, parse_entry
+from library_pipeline.sources.entry import UNSTORABLE, ManifestProblem, parse_entry, utc_time
 from library_pipeline.sources.origins import AllowedOrigins
 from library_pipeline.sources.wording import redacted, shorten
 
@@ -29,10 +30,16 @@ class ManifestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ManifestPage:
-    """One page: its entries in order, and the cursor of the next page, None on the last."""
+    """One page: its entries in order, and the cursor of the next page, None on the last.
+
+    `total` is how many components the whole listing has, and `since` the time from which on the
+    page lists updates only; None where the CMS does not say, or lists everything.
+    """
 
     entries: tuple[Component | ManifestProblem, ...]
     next: str | None
+    total: int | None = None
+    since: datetime | None = None
 
     @property
     def components(self) -> tuple[Component, ...]:
@@ -75,7 +82,12 @@ def parse_page(
         parse_entry(raw, first_position + offset, origins)
         for offset, raw in enumerate(cast("list[object]", listed))
     )
-    return ManifestPage(entries, _cursor(page["next"], source))
+    return ManifestPage(
+        entries,
+        _cursor(page["next"], source),
+        _total(page.get("total"), source),
+        _since(page.get("since"), source),
+    )
 
 
 def _json_object(data: bytes, source: PageSource) -> dict[str, Any]:
@@ -112,3 +124,19 @@ def _cursor(value: object, source: PageSource) -> str | None:
     if UNSTORABLE.search(value):
         _unusable(source, b"", f"has the cursor {shorten(value)} as 'next', which no URL can hold")
     return value
+
+
+def _total(value: object, source: PageSource) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        _unusable(source, b"", f"has the 'total' {shorten(value)}, not a number of components")
+    return value
+
+
+def _since(value: object, source: PageSource) -> datetime | None:
+    time = utc_time(value)
+    if time is None and value is not None:
+        what = f"has the 'since' {shorten(value)}, not a time like 2026-01-31T12:00:00Z"
+        _unusable(source, b"", what)
+    return time

@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TypedDict
 
 import httpx
 from tenacity import RetryCallState, retry_if_exception_type
 
 from library_pipeline.sources.connection import CmsConnection
+from library_pipeline.sources.http_client import http_date
 
 RATE_LIMITED = 429
 _TRANSIENT_STATUS = frozenset({408, 425, RATE_LIMITED})
@@ -62,13 +62,8 @@ def retry_after_seconds(value: str | None, now: datetime) -> float | None:
         # `min` also turns away "nan" and keeps "1e400" finite.
         return min(max(0.0, float(value)), 1e9)
     except ValueError:
-        pass
-    try:
-        then = parsedate_to_datetime(value)
-        then = then.replace(tzinfo=then.tzinfo or UTC)
-        return max(0.0, (then - now).total_seconds())
-    except (ValueError, OverflowError, TypeError):
-        return None
+        then = http_date(value)
+        return max(0.0, (then - now).total_seconds()) if then else None
 
 
 class RetryOptions(TypedDict):

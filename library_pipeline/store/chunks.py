@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
 
-from library_pipeline.catalog.refresh import Action, Outcome
-from library_pipeline.store.database import Database
+from library_pipeline.catalog.refresh import Action
+from library_pipeline.store.leases import lease_is_free
 
 MAX_ATTEMPTS = 3
 
+# What an earlier attempt has done already is not done again, and counts.
 _CLAIM = """
-update pipeline.refresh_chunk set state = 'running', run_id = %(run)s, attempt = attempt + 1,
-    downloaded = 0, embedded = 0, stored = 0, failed = 0
-where refresh_id = %(refresh)s and chunk = %(chunk)s and state = 'pending'
-returning attempt
+update pipeline.refresh_chunk k set state = 'running', run_id = %(run)s, attempt = attempt + 1,
+    started_at = coalesce(started_at, now()), downloaded = o.good, embedded = o.good,
+    stored = o.good, failed = o.failed
+from (select count(*) filter (where outcome <> 'failed') as good,
+             count(*) filter (where outcome = 'failed') as failed
+      from pipeline.refresh_component where refresh_id = %(refresh)s and chunk = %(chunk)s) o
+where k.refresh_id = %(refresh)s and k.chunk = %(chunk)s and k.state = 'pending'
+  and (select r.state from pipeline.refresh r where r.id = k.refresh_id) = 'running'
+returning k.attempt, k.size, k.second_try
+"""
+_KEEP_RUN = """
+insert into pipeline.refresh_run (refresh_id, run_id) values (%s, %s) on conflict do nothing
 """
 # A chunk whose run holds no lease any more goes back, or is given up after MAX_ATTEMPTS.
 _RELEASE = """
@@ -27,74 +34,90 @@ where refresh_id = %(refresh)s and chunk = %(chunk)s and run_id = %(run)s and st
 returning state
 """
 _PENDING = """
-select c.refresh_id, c.chunk, c.attempt from pipeline.refresh_chunk c
-join pipeline.refresh r on r.id = c.refresh_id
-where c.state = 'pending' and r.state = 'running' and not r.in_process
-order by r.started_at, c.chunk limit %s
+select k.refresh_id, k.chunk, k.attempt, k.size, k.second_try from pipeline.refresh_chunk k
+join pipeline.refresh r on r.id = k.refresh_id
+where k.state = 'pending' and r.state = 'running' and not r.in_process
+order by r.started_at, k.chunk limit %s
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A part of a refresh that one run does; `attempt` counts the runs that have claimed it."""
+    """A part of a refresh that one run does; `attempt` counts the runs that have claimed it.
+
+    A `second_try` chunk holds the components whose transient failures ended a first one.
+    """
 
     refresh_id: str
     number: int
     attempt: int
+    size: int
+    second_try: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LostChunk:
-    """A chunk whose run is gone; `given_up` when it will not be tried again."""
+    """A chunk that a run claimed and can do no more: its process is gone."""
 
     refresh_id: str
     number: int
     run_id: str
-    given_up: bool
-
-
-@contextmanager
-def lease(database: Database, name: str) -> Iterator[None]:
-    """Hold the lease called `name` on a connection of its own; the server frees it if we die."""
-    with database.connect() as connection:
-        connection.execute("select pg_advisory_lock_shared(hashtextextended(%s, 0))", (name,))
-        yield
-
-
-def lease_is_free(connection: psycopg.Connection, name: str) -> bool:
-    """Whether nobody holds the lease called `name`."""
-    row = connection.execute(
-        "select pg_try_advisory_lock(hashtextextended(%s, 0))", (name,)
-    ).fetchone()
-    if not (row and row[0]):
-        return False
-    connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", (name,))
-    return True
 
 
 def claim(connection: psycopg.Connection, refresh_id: str, chunk: int, run_id: str) -> Chunk | None:
     """Take a pending chunk for `run_id`, which must hold its lease; None if it is not pending."""
-    row = connection.execute(
-        _CLAIM, {"refresh": refresh_id, "chunk": chunk, "run": run_id}
-    ).fetchone()
-    return Chunk(refresh_id, chunk, row[0]) if row else None
-
-
-def release_lost_chunks(connection: psycopg.Connection) -> list[LostChunk]:
-    """Put chunks back whose run's lease is free: its process is gone."""
-    running = connection.execute(
-        "select refresh_id, chunk, run_id from pipeline.refresh_chunk where state = 'running'"
-    ).fetchall()
-    lost: list[LostChunk] = []
-    for refresh_id, chunk, run_id in running:
-        if not lease_is_free(connection, run_id):
-            continue
+    with connection.transaction():
         row = connection.execute(
-            _RELEASE, {"refresh": refresh_id, "chunk": chunk, "run": run_id, "max": MAX_ATTEMPTS}
+            _CLAIM, {"refresh": refresh_id, "chunk": chunk, "run": run_id}
         ).fetchone()
-        if row:
-            lost.append(LostChunk(refresh_id, chunk, run_id, row[0] == "dead"))
-    return lost
+        if row is None:
+            return None
+        connection.execute(_KEEP_RUN, (refresh_id, run_id))
+    return Chunk(refresh_id, chunk, *row)
+
+
+def lost_chunks(connection: psycopg.Connection) -> list[LostChunk]:
+    """Return the chunks whose run's lease is free."""
+    running = connection.execute(
+        """select k.refresh_id, k.chunk, k.run_id from pipeline.refresh_chunk k
+           join pipeline.refresh r on r.id = k.refresh_id
+           where k.state = 'running' and r.state = 'running' order by k.refresh_id, k.chunk"""
+    ).fetchall()
+    free = {run: lease_is_free(connection, run) for run in {run for _, _, run in running}}
+    return [LostChunk(*row) for row in running if free[row[2]]]
+
+
+def release_chunk(connection: psycopg.Connection, lost: LostChunk) -> bool:
+    """Put a lost chunk back, or give it up; whether it will be tried again."""
+    row = connection.execute(
+        _RELEASE,
+        {
+            "refresh": lost.refresh_id,
+            "chunk": lost.number,
+            "run": lost.run_id,
+            "max": MAX_ATTEMPTS,
+        },
+    ).fetchone()
+    return bool(row and row[0] == "pending")
+
+
+def cancel_chunk(connection: psycopg.Connection, refresh_id: str, chunk: int) -> None:
+    """Close a chunk that a person has stopped; what it has stored stays."""
+    connection.execute(
+        """update pipeline.refresh_chunk set state = 'cancelled'
+           where refresh_id = %s and chunk = %s and state in ('pending', 'running')""",
+        (refresh_id, chunk),
+    )
+
+
+def put_back(connection: psycopg.Connection, chunk: Chunk) -> None:
+    """Leave a claimed chunk to another run, at no attempt's cost: this one was told to stop."""
+    connection.execute(
+        """update pipeline.refresh_chunk set state = 'pending', run_id = null,
+               attempt = attempt - 1
+           where refresh_id = %s and chunk = %s and attempt = %s and state = 'running'""",
+        (chunk.refresh_id, chunk.number, chunk.attempt),
+    )
 
 
 def give_up_attempt(connection: psycopg.Connection, chunk: Chunk) -> None:
@@ -115,14 +138,14 @@ def pending_chunks(connection: psycopg.Connection, *, limit: int = 100) -> list[
     return [Chunk(*row) for row in connection.execute(_PENDING, (limit,))]
 
 
-def pending_numbers(connection: psycopg.Connection, refresh_id: str) -> list[int]:
-    """Return the numbers of the refresh's chunks that nobody has claimed."""
-    rows = connection.execute(
-        """select chunk from pipeline.refresh_chunk
-           where refresh_id = %s and state = 'pending' order by chunk""",
+def next_chunk(connection: psycopg.Connection, refresh_id: str) -> int | None:
+    """Return the refresh's first chunk that nobody has claimed."""
+    row = connection.execute(
+        """select min(chunk) from pipeline.refresh_chunk
+           where refresh_id = %s and state = 'pending'""",
         (refresh_id,),
-    )
-    return [row[0] for row in rows]
+    ).fetchone()
+    return row[0] if row else None
 
 
 def chunk_components(connection: psycopg.Connection, chunk: Chunk) -> dict[str, Action]:
@@ -133,18 +156,6 @@ def chunk_components(connection: psycopg.Connection, chunk: Chunk) -> dict[str, 
         (chunk.refresh_id, chunk.number),
     )
     return dict(rows.fetchall())
-
-
-def set_outcomes(
-    connection: psycopg.Connection, refresh_id: str, outcomes: Mapping[str, Outcome]
-) -> None:
-    """Record what became of components of a refresh, by component id."""
-    connection.execute(
-        """update pipeline.refresh_component set outcome = done.outcome
-           from unnest(%s::text[], %s::text[]) as done (component_id, outcome)
-           where refresh_id = %s and refresh_component.component_id = done.component_id""",
-        (list(outcomes), list(outcomes.values()), refresh_id),
-    )
 
 
 def add_progress(
@@ -163,13 +174,12 @@ def add_progress(
            where refresh_id = %s and chunk = %s""",
         (downloaded, embedded, stored, failed, chunk.refresh_id, chunk.number),
     )
-    connection.execute("select pg_notify('library_refresh', %s)", (chunk.refresh_id,))
 
 
 def finish_chunk(connection: psycopg.Connection, chunk: Chunk) -> None:
     """Mark the chunk as done, whatever became of its components."""
     connection.execute(
         """update pipeline.refresh_chunk set state = 'done'
-           where refresh_id = %s and chunk = %s""",
+           where refresh_id = %s and chunk = %s and state = 'running'""",
         (chunk.refresh_id, chunk.number),
     )

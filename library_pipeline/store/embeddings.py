@@ -65,10 +65,16 @@ def register_encoder(
         connection.execute(
             sql.SQL(_CREATE_TABLE).format(table=embedding_table(known.id), dim=sql.Literal(dim))
         )
+        # Two statements: the rule of one active encoder is checked row by row.
         connection.execute(
-            """update pipeline.encoder set active = (fingerprint = %(fp)s)
-               where name = %(name)s and active <> (fingerprint = %(fp)s)""",
-            {"name": name, "fp": fingerprint},
+            """update pipeline.encoder set active = false
+               where name = %s and fingerprint <> %s and active""",
+            (name, fingerprint),
+        )
+        connection.execute(
+            """update pipeline.encoder set active = true
+               where name = %s and fingerprint = %s and not active""",
+            (name, fingerprint),
         )
     return known
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import psycopg
 
 from library_pipeline.catalog.failures import Failure
-from library_pipeline.store.chunks import set_outcomes
+from library_pipeline.store.outcomes import set_outcomes
 
 # A transient failure is due again after 1, 2, 4, ... minutes, at most a day; a permanent one
 # waits for a new revision, a full refresh or a retry.
@@ -60,7 +60,8 @@ def _read(
     connection: psycopg.Connection, *, refresh_id: str | None, limit: int | None
 ) -> list[Failure]:
     rows = connection.execute(
-        """select component_id, phase, code, message, transient from pipeline.failure
+        """select component_id, phase, code, message, transient, attempts, next_due_at
+           from pipeline.failure
            where %(refresh)s::text is null or refresh_id = %(refresh)s
            order by component_id limit %(limit)s""",
         {"refresh": refresh_id, "limit": limit},

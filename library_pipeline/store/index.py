@@ -2,41 +2,52 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
-from psycopg.types.json import Jsonb
 
 from library_pipeline.catalog.bundle import Bundle, StoredFile
+from library_pipeline.catalog.component import FILE_KINDS
 from library_pipeline.catalog.refresh import Outcome
-from library_pipeline.store.chunks import set_outcomes
 from library_pipeline.store.embeddings import RegisteredEncoder, store_embeddings
+from library_pipeline.store.outcomes import set_outcomes
 
-_BUNDLE = """
-insert into pipeline.bundle (component_id, revision, files) values (%s, %s, %s)
+# One statement for a whole batch; sorted, so that two writers lock rows in the same order.
+_SCREENSHOTS = """
+insert into pipeline.screenshot (sha256, format, width, height, size, thumbnail)
+select * from unnest(%b::text[], %b::text[], %b::integer[], %b::integer[], %b::bigint[],
+                     %b::bytea[]) as s (sha256, format, width, height, size, thumbnail)
+order by sha256 on conflict (sha256) do nothing
+"""
+_BUNDLES = """
+insert into pipeline.bundle (component_id, revision, files)
+select component_id, revision, files::jsonb
+from unnest(%b::text[], %b::text[], %b::text[]) as b (component_id, revision, files)
+order by component_id
 on conflict (component_id, revision) do update set files = excluded.files, fetched_at = now()
 where pipeline.bundle.files <> excluded.files
 """
-_SCREENSHOT = """
-insert into pipeline.screenshot (sha256, format, width, height, size, thumbnail)
-values (%s, %s, %s, %s, %s, %s) on conflict (sha256) do nothing
-"""
 # The manifest may have moved on while this revision was being worked on. Only the revision that
 # is current gets in, so a slow worker never takes a component back in time.
-_COMPONENT = """
+_COMPONENTS = """
 insert into pipeline.component as c (component_id, partition_key, revision, name, client,
     category, tags, updated_at, config_sha256, format_sha256, records_sha256, screenshot_sha256)
 select m.component_id, m.partition_key, m.revision, m.name, m.client, m.category, m.tags,
-       m.updated_at, %(config)s, %(format)s, %(records)s, %(screenshot)s
-from pipeline.manifest_entry m where m.component_id = %(id)s and m.revision = %(revision)s
+       m.updated_at, b.config, b.format, b.records, b.screenshot
+from unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[])
+         as b (component_id, revision, config, format, records, screenshot)
+join pipeline.manifest_entry m using (component_id, revision)
+order by m.component_id
 on conflict (component_id) do update set revision = excluded.revision, name = excluded.name,
     client = excluded.client, category = excluded.category, tags = excluded.tags,
     updated_at = excluded.updated_at, config_sha256 = excluded.config_sha256,
     format_sha256 = excluded.format_sha256, records_sha256 = excluded.records_sha256,
     screenshot_sha256 = excluded.screenshot_sha256, indexed_at = now(), removed_at = null
+returning c.component_id
 """
 _CLEAR_FAILURE = "delete from pipeline.failure where component_id = any(%s)"
 
@@ -67,17 +78,21 @@ def store_bundles(
     screenshots: Sequence[Screenshot],
 ) -> None:
     """Record downloaded bundles and the screenshots that were decoded."""
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            _SCREENSHOT,
-            [
+    if screenshots:
+        connection.execute(
+            _SCREENSHOTS,
+            _columns(
                 (shot.sha256, shot.format, shot.width, shot.height, shot.size, shot.thumbnail)
-                for shot in sorted(screenshots, key=lambda shot: shot.sha256)
-            ],
+                for shot in screenshots
+            ),
         )
-        cursor.executemany(
-            _BUNDLE,
-            [(bundle.component_id, bundle.revision, Jsonb(_files(bundle))) for bundle in bundles],
+    if bundles:
+        connection.execute(
+            _BUNDLES,
+            _columns(
+                (bundle.component_id, bundle.revision, json.dumps(_files(bundle)))
+                for bundle in bundles
+            ),
         )
 
 
@@ -91,20 +106,24 @@ def store_batch(
     vectors: Mapping[str, NDArray[np.float32]],
     outcomes: Mapping[str, Outcome],
     index: bool = True,
-) -> None:
+) -> set[str]:
     """Store one batch in one transaction; with `index` false its components are not searchable yet.
 
-    `vectors` holds (dim,) float32 by screenshot digest, for those that were embedded now.
+    `vectors` holds (dim,) float32 by screenshot digest, for those that were embedded now. Returns
+    the components that did not get in, as the manifest has another revision of them by now; they
+    are recorded as unchanged, and the next plan finds them.
     """
-    ordered = sorted(bundles, key=lambda bundle: bundle.component_id)
+    overtaken: set[str] = set()
     with connection.transaction():
-        store_bundles(connection, ordered, screenshots)
+        store_bundles(connection, bundles, screenshots)
         store_embeddings(connection, encoder, vectors)
-        if index:
-            with connection.cursor() as cursor:
-                cursor.executemany(_COMPONENT, [_component_row(bundle) for bundle in ordered])
-            connection.execute(_CLEAR_FAILURE, ([bundle.component_id for bundle in ordered],))
-        set_outcomes(connection, refresh_id, outcomes)
+        if index and bundles:
+            rows = connection.execute(_COMPONENTS, _columns(map(_component_row, bundles)))
+            stored = {row[0] for row in rows}
+            overtaken = {bundle.component_id for bundle in bundles} - stored
+            connection.execute(_CLEAR_FAILURE, (list(stored),))
+        set_outcomes(connection, refresh_id, {**outcomes, **dict.fromkeys(overtaken, "unchanged")})
+    return overtaken
 
 
 def indexed_files(connection: psycopg.Connection, ids: Sequence[str]) -> dict[str, IndexedFiles]:
@@ -146,9 +165,14 @@ def _files(bundle: Bundle) -> dict[str, dict[str, object]]:
     return {kind: {"sha256": file.sha256, "size": file.size} for kind, file in bundle.files.items()}
 
 
-def _component_row(bundle: Bundle) -> dict[str, object]:
-    digests = {kind: file.sha256 for kind, file in bundle.files.items()}
-    return {"id": bundle.component_id, "revision": bundle.revision, **digests}
+def _component_row(bundle: Bundle) -> tuple[str, ...]:
+    digests = (bundle.files[kind].sha256 for kind in FILE_KINDS)
+    return bundle.component_id, bundle.revision, *digests
+
+
+def _columns(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
+    """Return `rows`, at least one, as columns."""
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def thumbnails(connection: psycopg.Connection, digests: Iterable[str]) -> dict[str, bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -53,28 +54,41 @@ delete from pipeline.manifest_entry m
 where not exists (select from manifest_stage s where s.component_id = m.component_id)
 """
 _RECORD = """
-insert into pipeline.manifest (source, etag, unidentified) values (%s, %s, %s)
+insert into pipeline.manifest (source, etag, unidentified, read_at, deltas)
+values (%s, %s, %s, %s, %s)
 on conflict (only_row) do update set source = excluded.source, etag = excluded.etag,
-    unidentified = excluded.unidentified, fetched_at = now()
+    unidentified = excluded.unidentified, read_at = excluded.read_at, deltas = excluded.deltas,
+    fetched_at = now()
+"""
+_RECORD_DELTA = """
+update pipeline.manifest set etag = %s, read_at = %s, fetched_at = now()
+where source = %s and deltas
 """
 
 
 @dataclass(frozen=True, slots=True)
 class CurrentManifest:
-    """What is known of the manifest as a whole; `unidentified` entries had no usable id."""
+    """What is known of the manifest as a whole; `unidentified` entries had no usable id.
+
+    `read_at` is when it was read, by the CMS's clock. With `deltas`, what changed since then can be
+    put over it: every entry tells when it changed, and they are as many as the CMS has.
+    """
 
     source: str
     etag: str | None
     unidentified: int
+    read_at: datetime | None
+    deltas: bool
 
 
 class ManifestLoad:
-    """A manifest on its way in. Nothing of it is visible before `commit`."""
+    """A manifest on its way in, or what changed of it; nothing is visible before the commit."""
 
     def __init__(self, connection: psycopg.Connection) -> None:
         self._connection = connection
         self.entries = 0
         self.unidentified: list[ManifestProblem] = []
+        self._undated = 0
 
     def add(self, entries: Iterable[Component | ManifestProblem]) -> None:
         """Stage one page."""
@@ -85,16 +99,57 @@ class ManifestLoad:
                     continue
                 copy.write_row(_row(entry))
                 self.entries += 1
+                self._undated += entry.updated_at is None
 
-    def commit(self, *, source: str, etag: str | None) -> None:
-        """Make the staged manifest the current one, in one transaction."""
+    def commit(
+        self,
+        *,
+        source: str,
+        etag: str | None,
+        read_at: datetime | None = None,
+        total: int | None = None,
+    ) -> None:
+        """Make the staged manifest the current one, in one transaction.
+
+        `read_at` is when it was read, by the CMS's clock, and `total` how many components all of
+        its pages said there are; without these the next manifest has to be a whole one, too.
+        """
         with self._connection.transaction():
             self._connection.execute(_MARK_DUPLICATES)
             self._connection.execute(_UPSERT)
             if not self.unidentified:
                 # An entry without an id may be any component: then absence proves nothing.
                 self._connection.execute(_DELETE_ABSENT)
-            self._connection.execute(_RECORD, (source, etag, len(self.unidentified)))
+            deltas = read_at is not None and self._dated and self._count() == total
+            unidentified = len(self.unidentified)
+            self._connection.execute(_RECORD, (source, etag, unidentified, read_at, deltas))
+
+    def commit_delta(self, *, source: str, etag: str | None, read_at: datetime, total: int) -> bool:
+        """Put what is staged over the current manifest, in one transaction; return whether it fits.
+
+        It does if the manifest then has `total` entries. If it has not, because something was
+        removed or added unnoticed, or if an entry lacks its id or time or is there twice, nothing
+        is changed: the manifest has to be read whole.
+        """
+        if not self._dated:
+            return False
+        with self._connection.transaction() as transaction:
+            different_twice = self._connection.execute(_MARK_DUPLICATES).rowcount
+            self._connection.execute(_UPSERT)
+            recorded = self._connection.execute(_RECORD_DELTA, (etag, read_at, source)).rowcount
+            if not different_twice and recorded and self._count() == total:
+                return True
+            raise psycopg.Rollback(transaction)
+        return False
+
+    @property
+    def _dated(self) -> bool:
+        """Whether every entry says what it is an entry of, and when it changed."""
+        return not self.unidentified and not self._undated
+
+    def _count(self) -> int:
+        row = self._connection.execute("select count(*) from pipeline.manifest_entry").fetchone()
+        return row[0] if row else 0
 
 
 @contextmanager
@@ -110,8 +165,15 @@ def load_manifest(connection: psycopg.Connection) -> Iterator[ManifestLoad]:
 
 def current_manifest(connection: psycopg.Connection) -> CurrentManifest | None:
     """Return what the current manifest is, or None before the first."""
-    row = connection.execute("select source, etag, unidentified from pipeline.manifest").fetchone()
+    row = connection.execute(
+        "select source, etag, unidentified, read_at, deltas from pipeline.manifest"
+    ).fetchone()
     return CurrentManifest(*row) if row else None
+
+
+def confirm_manifest(connection: psycopg.Connection) -> None:
+    """Record that the CMS has just said that the current manifest still is its own."""
+    connection.execute("update pipeline.manifest set fetched_at = now()")
 
 
 def components(connection: psycopg.Connection, ids: Sequence[str]) -> list[Component]:

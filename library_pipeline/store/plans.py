@@ -2,46 +2,80 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
 
-from library_pipeline.catalog.refresh import RefreshKind, RefreshScope
+from library_pipeline.catalog.refresh import RefreshRequest, RefreshScope
+from library_pipeline.store.buckets import BUCKET
 from library_pipeline.store.embeddings import RegisteredEncoder, embedding_table
+from library_pipeline.store.removals import remove_absent
 
-# One row for every manifest entry in scope, with what the index, the vectors and the
-# failures say of it. `due` is the whole rule of which components a refresh takes up.
+# One row for every manifest entry in scope, with what the index, the vectors, the failures and
+# other refreshes say of it. `due` is the whole rule of which components a refresh takes up.
 _COMPARE = """
-select m.component_id, m.problem_code is not null as broken,
-       case when c.component_id is null or c.removed_at is not null then 'new'
-            when c.revision <> m.revision then 'changed' else 'check' end as action,
-       case %(kind)s
-         when 'retry' then f.component_id is not null
-         when 'incremental' then
-            case when f.component_id is null or f.revision <> m.revision
-                 then c.component_id is null or c.removed_at is not null
-                      or c.revision <> m.revision or e.screenshot_sha256 is null
-                 else coalesce(f.next_due_at <= now(), false) end
-         else true end as due,
-       f.component_id is not null and f.revision = m.revision as failed_before
-from pipeline.manifest_entry m
-left join pipeline.component c using (component_id)
-left join pipeline.failure f using (component_id)
-left join {embedding} e on e.screenshot_sha256 = c.screenshot_sha256
-where (%(client)s::text is null or m.client = %(client)s)
-  and (%(only)s::text[] is null or m.component_id = any(%(only)s))
+with busy as materialized (
+    select distinct rc.component_id from pipeline.refresh_component rc
+    join pipeline.refresh r on r.id = rc.refresh_id
+    join pipeline.refresh_chunk k on (k.refresh_id, k.chunk) = (rc.refresh_id, rc.chunk)
+    where r.state = 'running' and k.state in ('pending', 'running') and rc.outcome is null
+), unreported as materialized (
+    select distinct rc.component_id from pipeline.refresh_component rc
+    join pipeline.refresh r on r.id = rc.refresh_id
+    where rc.reported_at is null and rc.outcome in ('new', 'changed', 'unchanged')
+      and r.state not in ('planning', 'running')
+), compared as (
+    select m.component_id, m.partition_key, m.problem_code is not null as broken,
+           b.component_id is not null as busy,
+           u.component_id is not null as unreported,
+           f.component_id is not null and f.revision = m.revision as failed_before,
+           case when c.component_id is null or c.removed_at is not null then 'new'
+                when c.revision <> m.revision then 'changed' else 'check' end as action,
+           case %(kind)s
+             when 'retry' then f.component_id is not null
+                  and (not %(due_only)s or coalesce(f.next_due_at <= now(), false))
+             when 'incremental' then
+                case when f.component_id is null or f.revision <> m.revision
+                     then c.component_id is null or c.removed_at is not null
+                          or c.revision <> m.revision or e.screenshot_sha256 is null
+                     else coalesce(f.next_due_at <= now(), false) end
+             else true end as wanted
+    from pipeline.manifest_entry m
+    left join pipeline.component c using (component_id)
+    left join pipeline.failure f using (component_id)
+    left join busy b using (component_id)
+    left join unreported u using (component_id)
+    left join {embedding} e on e.screenshot_sha256 = c.screenshot_sha256
+    where (%(client)s::text is null or m.client = %(client)s)
+      and (%(category)s::text is null or m.category = %(category)s)
+      and (%(only)s::text[] is null or m.component_id = any(%(only)s))
+)
+select component_id, partition_key, broken, busy, unreported, failed_before, wanted,
+       case when wanted then action else 'report' end as action,
+       not broken and not busy
+           and (wanted or (%(kind)s = 'incremental' and unreported and action = 'check')) as due
+from compared
 """
 _CHUNK_COMPONENTS = """
-insert into pipeline.refresh_component (refresh_id, component_id, chunk, action)
-select %(refresh)s, component_id, (row_number() over (order by component_id) - 1) / %(size)s, action
-from (select component_id, action from plan_row where due and not broken
-      order by component_id limit %(limit)s) taken
+insert into pipeline.refresh_component (refresh_id, component_id, chunk, action, outcome)
+select %(refresh)s, component_id, (row_number() over (order by {order}) - 1) / %(size)s, action,
+       case when action = 'report' then 'unchanged' end
+from (select component_id, action from plan_row where due order by {order} limit %(limit)s) taken
 """
 _CHUNKS = """
 insert into pipeline.refresh_chunk (refresh_id, chunk, size)
 select refresh_id, chunk, count(*) from pipeline.refresh_component
 where refresh_id = %(refresh)s group by refresh_id, chunk
+"""
+# What this refresh takes up, it also reports; nobody has to come back to the earlier rows.
+_TAKE_OVER_REPORTS = """
+update pipeline.refresh_component rc set reported_at = now()
+from pipeline.refresh_component mine, plan_row p
+where mine.refresh_id = %(refresh)s and p.component_id = mine.component_id and p.unreported
+  and rc.component_id = mine.component_id and rc.refresh_id <> mine.refresh_id
+  and rc.reported_at is null and rc.outcome in ('new', 'changed', 'unchanged')
 """
 _MANIFEST_FAILURES = """
 insert into pipeline.failure as f (component_id, revision, refresh_id, phase, code, message,
@@ -53,28 +87,41 @@ on conflict (component_id) do update set revision = excluded.revision,
     message = excluded.message, transient = false, attempts = f.attempts + 1,
     last_failed_at = now(), next_due_at = null
 """
-_REMOVE_ABSENT = """
-update pipeline.component c set removed_at = now() where c.removed_at is null
-  and not exists (select from pipeline.manifest_entry m where m.component_id = c.component_id)
-returning partition_key
-"""
+# What is beyond the limit is not in the refresh's scope.
 _COUNTS = """
 update pipeline.refresh r set state = 'running', removed = %(removed)s, held_removals = %(held)s,
-    total = p.total, failed = p.broken, waiting = p.waiting
+    total = p.total - p.due + c.taken, failed = p.broken, waiting = p.waiting,
+    elsewhere = p.elsewhere, new = c.new, changed = c.changed,
+    unchanged = p.total - p.due + c.taken - p.broken - p.waiting - p.elsewhere - c.new - c.changed
 from (select count(*) as total, count(*) filter (where broken) as broken,
-             count(*) filter (where failed_before and not due and not broken) as waiting
-      from plan_row) p
+             count(*) filter (where due) as due,
+             count(*) filter (where failed_before and not wanted and not broken and not busy)
+                 as waiting,
+             count(*) filter (where wanted and busy and not broken) as elsewhere
+      from plan_row) p,
+     (select count(*) as taken, count(*) filter (where action = 'new') as new,
+             count(*) filter (where action = 'changed') as changed
+      from pipeline.refresh_component where refresh_id = %(refresh)s) c
 where r.id = %(refresh)s
+"""
+# Somebody may have cancelled it while its manifest was being read.
+_HEED_CANCELLATION = """
+update pipeline.refresh_chunk set state = 'cancelled' where refresh_id = %(refresh)s
+  and (select cancel_asked_at from pipeline.refresh where id = %(refresh)s) is not null
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a refresh is about to do; `removed` and `new` hold partition keys."""
+    """What a refresh is about to do; `new` and `removed` hold partition keys.
+
+    Of the `planned` components `fresh` ones are new or changed and may have to be embedded.
+    """
 
     refresh_id: str
     chunks: tuple[int, ...]
     planned: int
+    fresh: int
     new: tuple[str, ...]
     removed: tuple[str, ...]
     held_removals: int
@@ -82,92 +129,92 @@ class Plan:
 
 def make_plan(
     connection: psycopg.Connection,
-    refresh_id: str,
+    request: RefreshRequest,
     *,
-    kind: RefreshKind,
-    scope: RefreshScope,
     encoder: RegisteredEncoder,
     chunk_size: int,
     max_removed_share: float,
+    buckets: int | None = None,
 ) -> Plan:
-    """Compare manifest and index, record the chunks of `refresh_id` and take removed ones out.
+    """Compare manifest and index, record the chunks of the refresh and take removed ones out.
 
-    Everything happens in one transaction. A narrowed refresh, one of kind `retry` or `selected`,
+    Everything happens in one transaction, and one plan at a time: a component that an unfinished
+    refresh has yet to do is left to it. A narrowed refresh, one of kind `retry` or `selected`,
     and one over a manifest with unidentified entries remove nothing; a removal of more than
-    `max_removed_share` of the indexed components is held back and counted.
+    `max_removed_share` of the indexed components is held back until it is approved. With
+    `buckets`, those of a hash bucket go into one chunk, or into neighbouring ones.
     """
     parameters = {
-        "refresh": refresh_id,
-        "kind": kind,
-        "client": scope.client,
-        "only": list(scope.only) or None,
-        "limit": scope.limit,
+        **_terms(request.kind, request.scope),
+        "refresh": request.refresh_id,
+        "limit": request.scope.limit,
         "size": chunk_size,
+        "buckets": buckets,
     }
-    compare = sql.SQL("create temp table plan_row on commit drop as {}")
+    by_id = sql.SQL("component_id")
+    order = sql.SQL("{}, {}").format(BUCKET, by_id) if buckets else by_id
     with connection.transaction():
-        connection.execute(compare.format(_comparison(encoder)), parameters)
-        connection.execute(_CHUNK_COMPONENTS, parameters)
+        connection.execute("select pg_advisory_xact_lock(hashtext('pipeline.plan'))")
+        connection.execute(
+            sql.SQL("create temp table plan_row on commit drop as {}").format(_compare(encoder)),
+            parameters,
+        )
+        connection.execute(sql.SQL(_CHUNK_COMPONENTS).format(order=order), parameters)
         connection.execute(_CHUNKS, parameters)
+        connection.execute(_TAKE_OVER_REPORTS, parameters)
         connection.execute(_MANIFEST_FAILURES, parameters)
-        removes = scope.whole and kind in ("full", "incremental")
-        removed, held = _remove_absent(connection, max_removed_share) if removes else ((), 0)
+        removes = request.scope.whole and request.kind in ("full", "incremental")
+        removed, held = (
+            remove_absent(connection, request.refresh_id, max_removed_share) if removes else ((), 0)
+        )
         connection.execute(_COUNTS, {**parameters, "removed": len(removed), "held": held})
-        return _read_plan(connection, refresh_id, removed, held)
+        connection.execute(_HEED_CANCELLATION, parameters)
+        return _read_plan(connection, request.refresh_id, removed, held)
 
 
 def count_due(connection: psycopg.Connection, encoder: RegisteredEncoder) -> int:
     """Return how many components an incremental refresh would take up, the manifest as it is."""
-    count = sql.SQL("select count(*) from ({}) compared where due and not broken")
-    everything = {"kind": "incremental", "client": None, "only": None}
-    row = connection.execute(count.format(_comparison(encoder)), everything).fetchone()
+    count = sql.SQL("select count(*) from ({}) compared where due").format(_compare(encoder))
+    row = connection.execute(count, _terms("incremental", RefreshScope())).fetchone()
     return row[0] if row else 0
 
 
-def _comparison(encoder: RegisteredEncoder) -> sql.Composed:
+def _compare(encoder: RegisteredEncoder) -> sql.Composed:
     return sql.SQL(_COMPARE).format(embedding=embedding_table(encoder.id))
 
 
-def _remove_absent(
-    connection: psycopg.Connection, max_removed_share: float
-) -> tuple[tuple[str, ...], int]:
-    """Tombstone what the manifest lacks; return the partition keys, or how many are held back."""
-    manifest = connection.execute("select unidentified from pipeline.manifest").fetchone()
-    if manifest is None or manifest[0]:
-        return (), 0
-    row = connection.execute(
-        """select count(*) filter (where m.component_id is null), count(*)
-           from pipeline.component c left join pipeline.manifest_entry m using (component_id)
-           where c.removed_at is null"""
-    ).fetchone()
-    absent, indexed = row or (0, 0)
-    if absent > max_removed_share * indexed:
-        return (), absent
-    keys = tuple(row[0] for row in connection.execute(_REMOVE_ABSENT))
-    connection.execute(
-        """delete from pipeline.failure f where not exists
-           (select from pipeline.manifest_entry m where m.component_id = f.component_id)"""
-    )
-    return keys, 0
+def _terms(kind: str, scope: RefreshScope) -> Mapping[str, object]:
+    return {
+        "kind": kind,
+        "due_only": scope.due_only,
+        "client": scope.client,
+        "category": scope.category,
+        "only": list(scope.only) or None,
+    }
 
 
 def _read_plan(
     connection: psycopg.Connection, refresh_id: str, removed: tuple[str, ...], held: int
 ) -> Plan:
     chunks = connection.execute(
-        "select chunk, size from pipeline.refresh_chunk where refresh_id = %s order by chunk",
+        """select chunk, size from pipeline.refresh_chunk
+           where refresh_id = %s and state = 'pending' order by chunk""",
         (refresh_id,),
     ).fetchall()
     new = connection.execute(
-        """select m.partition_key from pipeline.refresh_component
-           join pipeline.manifest_entry m using (component_id)
-           where refresh_id = %s and action = 'new' order by component_id""",
+        """select p.partition_key from pipeline.refresh_component t
+           join plan_row p using (component_id)
+           where t.refresh_id = %s and t.action in ('new', 'report') order by component_id""",
         (refresh_id,),
     ).fetchall()
+    fresh = connection.execute(
+        "select new + changed from pipeline.refresh where id = %s", (refresh_id,)
+    ).fetchone()
     return Plan(
         refresh_id,
         chunks=tuple(chunk for chunk, _ in chunks),
         planned=sum(size for _, size in chunks),
+        fresh=fresh[0] if fresh else 0,
         new=tuple(key for (key,) in new),
         removed=removed,
         held_removals=held,

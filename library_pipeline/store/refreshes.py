@@ -3,78 +3,91 @@
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
+from datetime import datetime
 
 import psycopg
 from psycopg.types.json import Jsonb
 
-from library_pipeline.catalog.refresh import (
-    AskedBy,
-    Counts,
-    Progress,
-    RefreshKind,
-    RefreshResult,
-    RefreshScope,
-)
-from library_pipeline.store.chunks import lease_is_free
+from library_pipeline.catalog.refresh import Counts, Progress, RefreshRequest, RefreshResult
 from library_pipeline.store.failures import failures_of
+from library_pipeline.store.leases import lease_is_free
 
-# Outcomes are counted once, at the end, from the rows themselves; a chunk that was given up
-# leaves components without an outcome, and they count as failed.
-_FINISH = """
-update pipeline.refresh r set state = 'finished', finished_at = now(),
-    new = o.new, changed = o.changed, failed = r.failed + o.failed,
-    unchanged = r.total - r.waiting - r.failed - o.new - o.changed - o.failed, error = o.error
-from (select count(*) filter (where outcome = 'new') as new,
-             count(*) filter (where outcome = 'changed') as changed,
-             count(*) filter (where outcome = 'failed' or outcome is null) as failed,
-             case when count(*) filter (where outcome is null) > 0 then
-                 format('%%s components were not reached: their runs died again and again',
-                        count(*) filter (where outcome is null)) end as error
-      from pipeline.refresh_component where refresh_id = %(id)s) o
-where r.id = %(id)s and r.state = 'running' and not exists (
-    select from pipeline.refresh_chunk c
-    where c.refresh_id = r.id and c.state in ('pending', 'running'))
-returning r.id
-"""
 _PROGRESS = """
-select r.id, r.kind, r.state, coalesce(sum(c.size), 0)::int, coalesce(sum(c.downloaded), 0)::int,
-       coalesce(sum(c.embedded), 0)::int, coalesce(sum(c.stored), 0)::int,
-       coalesce(sum(c.failed), 0)::int, r.started_at, r.finished_at
-from pipeline.refresh r left join pipeline.refresh_chunk c on c.refresh_id = r.id
+select refresh_id, kind, state, phase, planned, downloaded, embedded, stored, failed,
+       components_per_second, started_at, expected_at, finished_at
+from library.refresh
+"""
+_RESULT = """
+select kind, state, total, new, changed, removed, unchanged, failed, waiting, elsewhere, unreached,
+       duration_seconds, run_ids, held_removals, error
+from library.refresh where refresh_id = %s
 """
 
 
-def create_refresh(
-    connection: psycopg.Connection,
-    *,
-    kind: RefreshKind,
-    scope: RefreshScope,
-    asked_by: AskedBy,
-    in_process: bool,
-    refresh_id: str | None = None,
-) -> str:
-    """Record that a refresh is being planned; return its id, which sorts by time."""
-    refresh_id = refresh_id or new_refresh_id(datetime.now(UTC))
-    narrowed = {"client": scope.client, "limit": scope.limit, "only": list(scope.only)}
-    connection.execute(
-        """insert into pipeline.refresh (id, kind, state, asked_by, in_process, scope)
-           values (%s, %s, 'planning', %s, %s, %s)""",
-        (refresh_id, kind, asked_by, in_process, Jsonb(narrowed)),
-    )
-    return refresh_id
+@dataclass(frozen=True, slots=True)
+class FailedPlans:
+    """Refreshes that could not be planned, one after the other; the newest one's end and reason."""
+
+    count: int
+    last_at: datetime | None
+    error: str | None
+
+
+class RefreshExistsError(Exception):
+    """A refresh of that id is on record already."""
+
+    def __init__(self, refresh_id: str) -> None:
+        super().__init__(
+            f"refresh {refresh_id} is on record already; give each refresh an id of its own, "
+            "or none"
+        )
 
 
 def new_refresh_id(now: datetime) -> str:
-    """Return an id such as 20261121-101500-9f3a1c."""
+    """Return an id such as 20261121-101500-9f3a1c, which sorts by time."""
     return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
-def set_planning_run(connection: psycopg.Connection, refresh_id: str, run_id: str) -> None:
-    """Remember which Dagster run planned the refresh."""
+def create_refresh(
+    connection: psycopg.Connection, request: RefreshRequest, *, run_id: str | None = None
+) -> None:
+    """Record that a refresh is being planned, by which Dagster run. Raises RefreshExistsError."""
+    try:
+        connection.execute(
+            """insert into pipeline.refresh (id, kind, state, asked_by, in_process, scope, forced)
+               values (%s, %s, 'planning', %s, %s, %s, %s)""",
+            (
+                request.refresh_id,
+                request.kind,
+                request.asked_by,
+                request.in_process,
+                Jsonb(asdict(request.scope)),
+                request.force,
+            ),
+        )
+    except psycopg.errors.UniqueViolation:
+        raise RefreshExistsError(request.refresh_id) from None
+    if run_id:
+        add_run(connection, request.refresh_id, run_id)
+
+
+def add_run(connection: psycopg.Connection, refresh_id: str, run_id: str) -> None:
+    """Remember a Dagster run as one of the refresh's."""
     connection.execute(
-        "update pipeline.refresh set run_id = %s where id = %s", (run_id, refresh_id)
+        """insert into pipeline.refresh_run (refresh_id, run_id) values (%s, %s)
+           on conflict do nothing""",
+        (refresh_id, run_id),
     )
+
+
+def runs_of(connection: psycopg.Connection, refresh_id: str) -> list[str]:
+    """Return the ids of the refresh's Dagster runs, oldest first."""
+    rows = connection.execute(
+        "select run_id from pipeline.refresh_run where refresh_id = %s order by started_at",
+        (refresh_id,),
+    )
+    return [row[0] for row in rows]
 
 
 def leave_to_sensors(connection: psycopg.Connection, refresh_id: str) -> None:
@@ -84,34 +97,34 @@ def leave_to_sensors(connection: psycopg.Connection, refresh_id: str) -> None:
     )
 
 
-def finish_if_done(connection: psycopg.Connection, refresh_id: str) -> bool:
-    """Close the refresh if no chunk is left; whoever finishes the last one calls this."""
-    return connection.execute(_FINISH, {"id": refresh_id}).fetchone() is not None
+def is_forced(connection: psycopg.Connection, refresh_id: str) -> bool:
+    """Whether the refresh downloads and embeds again whatever is there."""
+    row = connection.execute(
+        "select forced from pipeline.refresh where id = %s", (refresh_id,)
+    ).fetchone()
+    return bool(row and row[0])
 
 
-def fail_refresh(connection: psycopg.Connection, refresh_id: str, error: str) -> None:
-    """Close the refresh as failed; what it has stored stays stored."""
-    connection.execute(
-        """update pipeline.refresh set state = 'failed', error = %s, finished_at = now()
-           where id = %s and state in ('planning', 'running')""",
-        (error, refresh_id),
-    )
-
-
-def fail_orphans(connection: psycopg.Connection) -> list[str]:
-    """Close refreshes whose planner or in-process worker is gone; the next one does their rest."""
+def orphans(connection: psycopg.Connection) -> list[str]:
+    """Return the refreshes whose planner or in-process worker is gone."""
     rows = connection.execute(
         """select id from pipeline.refresh
            where state = 'planning' or (state = 'running' and in_process)"""
     ).fetchall()
-    gone = [refresh_id for (refresh_id,) in rows if lease_is_free(connection, refresh_id)]
-    for refresh_id in gone:
-        fail_refresh(
-            connection,
-            refresh_id,
-            "its process ended before it did; what it had not reached is left to the next refresh",
-        )
-    return gone
+    return [refresh_id for (refresh_id,) in rows if lease_is_free(connection, refresh_id)]
+
+
+def failed_plans(connection: psycopg.Connection) -> FailedPlans:
+    """Return how many refreshes in a row could not be planned, the newest ones."""
+    row = connection.execute(
+        """with planned as (
+               select started_at from pipeline.refresh where state <> 'planning'
+                 and not (state = 'failed' and total = 0) order by started_at desc limit 1)
+           select count(*), max(finished_at), (array_agg(error order by started_at desc))[1]
+           from pipeline.refresh where state = 'failed'
+             and started_at > coalesce((select started_at from planned), '-infinity')"""
+    ).fetchone()
+    return FailedPlans(*row) if row else FailedPlans(0, None, None)
 
 
 def unfinished_refreshes(connection: psycopg.Connection) -> list[str]:
@@ -125,36 +138,29 @@ def unfinished_refreshes(connection: psycopg.Connection) -> list[str]:
 
 def progress(connection: psycopg.Connection, refresh_id: str) -> Progress | None:
     """Return how far the refresh is, or None if there is none of that id."""
-    row = connection.execute(_PROGRESS + "where r.id = %s group by r.id", (refresh_id,)).fetchone()
+    row = connection.execute(_PROGRESS + "where refresh_id = %s", (refresh_id,)).fetchone()
     return Progress(*row) if row else None
 
 
 def recent(connection: psycopg.Connection, limit: int = 10) -> list[Progress]:
     """Return the newest refreshes, newest first."""
-    rows = connection.execute(
-        _PROGRESS + "group by r.id order by r.started_at desc limit %s", (limit,)
-    )
+    rows = connection.execute(_PROGRESS + "order by started_at desc limit %s", (limit,))
     return [Progress(*row) for row in rows]
 
 
 def result(connection: psycopg.Connection, refresh_id: str) -> RefreshResult:
     """Return what the refresh did. Raises KeyError if there is none of that id."""
-    row = connection.execute(
-        """select kind, state, total, new, changed, removed, unchanged, failed, waiting,
-                  extract(epoch from coalesce(finished_at, now()) - started_at)::float8,
-                  held_removals, error
-           from pipeline.refresh where id = %s""",
-        (refresh_id,),
-    ).fetchone()
+    row = connection.execute(_RESULT, (refresh_id,)).fetchone()
     if row is None:
         raise KeyError(refresh_id)
-    kind, state, *counts, duration, held, error = row
+    kind, state, *counts, duration, runs, held, error = row
     return RefreshResult(
         refresh_id,
         kind,
         state,
         Counts(*counts),
         duration,
+        tuple(runs),
         tuple(failures_of(connection, refresh_id)),
         held,
         error,

@@ -136,6 +136,20 @@ def test_a_corrupt_screenshot_in_the_store_is_downloaded_anew(
     assert cms.requests == {"/files/hero.screenshot": 1}
 
 
+def test_many_components_at_once_are_each_kept_as_they_are(
+    cms: SampleCms, store: BundleStore, folder: Path
+) -> None:
+    for number in range(30):
+        write_bundle(folder, f"more-{number}")
+    components = list(listed(cms).values())
+    for component, fetched in zip(
+        components, fetch(connection_to(cms), store, *components), strict=True
+    ):
+        assert fetched.bundle.component_id == component.component_id
+        config = json.loads(store.get(fetched.bundle.files["config"].sha256))
+        assert config == {"component": component.component_id}
+
+
 def test_a_bundle_may_be_kept_in_any_fsspec_file_system(cms: SampleCms) -> None:
     store = BundleStore("memory://test-download/bundles")
     component = hero(cms)
@@ -382,9 +396,12 @@ def test_the_error_that_will_not_heal_is_the_one_told(cms: SampleCms, store: Bun
     assert failure(cms, store, component).code == "download.not_found"
 
 
-def test_one_bad_component_leaves_its_neighbours_alone(cms: SampleCms, store: BundleStore) -> None:
+@pytest.mark.parametrize("do", ["drop", "garbage"])
+def test_one_bad_component_leaves_its_neighbours_alone(
+    cms: SampleCms, store: BundleStore, do: Any
+) -> None:
     components = list(listed(cms).values())
-    cms.faults = Faults(files=(FileFault("card", "format", "drop"),))
+    cms.faults = Faults(files=(FileFault("card", "format", do),))
 
     async def all_at_once() -> list[FetchedBundle | BaseException]:
         async with BundleDownloader(connection_to(cms), store) as downloader:

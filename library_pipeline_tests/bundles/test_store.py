@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -117,6 +118,57 @@ def test_many_threads_may_put_the_same(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as threads:
         files = list(threads.map(store.put, data * 20))
     assert {store.get(file.sha256) for file in files} == set(data)
+
+
+def test_what_is_deleted_is_gone_and_may_be_deleted_twice(root: UPath) -> None:
+    store = BundleStore(root)
+    store.put(DATA)
+    store.put(b"other")
+    store.delete(SHA256)
+    store.delete(SHA256)
+    assert not store.has(SHA256)
+    assert [file.size for file in store.digests()] == [5]
+    assert store.put(DATA).sha256 == SHA256
+    assert store.get(SHA256) == DATA
+
+
+def test_everything_that_is_kept_is_listed_and_nothing_else(root: UPath) -> None:
+    store = BundleStore(root)
+    assert list(store.digests()) == []
+    kept = {store.put(b"x" * size) for size in range(20)}
+    for foreign in (
+        "README",
+        f"ab/cd/{SHA256}",
+        f"{SHA256[:2]}/{SHA256[2:4]}/notes.txt",
+        f"{SHA256[:2]}/{SHA256[2:4]}/{SHA256}.part",
+        f"{SHA256[:2]}/{SHA256[2:4]}/deeper/{SHA256}",
+        f"incoming/{SHA256[2:4]}/{SHA256}",
+        "incoming/1-2-3",
+    ):
+        (root / foreign).parent.mkdir(parents=True, exist_ok=True)
+        (root / foreign).write_bytes(DATA)
+    assert set(store.digests()) == kept
+
+
+def test_a_listing_that_fails_names_the_store(tmp_path: Path) -> None:
+    store = BundleStore(tmp_path / "store")
+    shutil.rmtree(tmp_path / "store")
+    with pytest.raises(BundleError, match="store/: No such file or directory") as caught:
+        list(store.digests())
+    assert caught.value.code == "bundle.inaccessible"
+
+
+def test_a_sweep_removes_what_was_not_touched_for_so_long(tmp_path: Path) -> None:
+    store = BundleStore(tmp_path)
+    store.put(DATA)
+    left = tmp_path / "incoming" / "4711-0123456789ab-0"
+    left.write_bytes(b"half")
+    os.utime(left, (0, time.time() - 600))
+    assert store.sweep(3600) == 0
+    assert store.sweep(60) == 1
+    assert not left.exists()
+    assert store.has(SHA256)
+    assert BundleStore(f"memory://{uuid4()}").sweep(0) == 0
 
 
 def test_leftovers_of_killed_processes_are_removed_after_a_day(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_from_nothing_to_an_answer(cms: SampleCms, tmp_path: Path) -> None:
     [
         (["search"], "ask by exactly one of: PICTURE, --text, --like"),
         (["search", "x.png", "--text", "x"], "ask by exactly one of"),
-        (["refresh", "--full", "--retry"], "exclude each other"),
+        (["status", "--json", "--watch"], "exclude each other"),
         (["search", "--text", "a card"], "nothing is indexed yet; run `library-pipeline refresh`"),
     ],
 )

@@ -10,7 +10,12 @@ import dagster as dg
 import psycopg
 import pytest
 
-from library_pipeline.catalog.refresh import RefreshKind, RefreshResult, RefreshScope
+from library_pipeline.catalog.refresh import (
+    RefreshKind,
+    RefreshRequest,
+    RefreshResult,
+    RefreshScope,
+)
 from library_pipeline.defs.in_process import run_refresh
 from library_pipeline.defs.instance import open_instance
 from library_pipeline.sample_cms import SampleCms
@@ -74,10 +79,13 @@ def refresh(
             definitions,
             instance,
             database,
-            refresh_id=new_refresh_id(datetime.now(UTC)),
-            kind=kind,
-            scope=RefreshScope(**scope),  # type: ignore[arg-type]
-            asked_by="cli",
+            RefreshRequest(
+                refresh_id=new_refresh_id(datetime.now(UTC)),
+                kind=kind,
+                asked_by="cli",
+                scope=RefreshScope(**scope),  # type: ignore[arg-type]
+                in_process=True,
+            ),
         )
 
     return run

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from library_pipeline.sample_cms import SampleCms
-from library_pipeline.store.chunks import claim, lease
+from library_pipeline.sample_cms import Faults, SampleCms
+from library_pipeline.store.chunks import claim
 from library_pipeline.store.database import Database
+from library_pipeline.store.leases import lease
 from library_pipeline_tests.bundles_on_disk import write_bundle
 from library_pipeline_tests.defs.conftest import Refresh
 
@@ -59,11 +60,28 @@ def test_a_new_library_is_planned_and_an_unchanged_one_costs_one_request(
     assert len(tick("cms_changes")) == 1
 
 
-def test_nothing_is_planned_while_a_refresh_is_under_way(
-    tick: Ticks, definitions: dg.Definitions, instance: dg.DagsterInstance
+def test_what_a_refresh_has_under_way_is_not_planned_again(
+    tick: Ticks, definitions: dg.Definitions, instance: dg.DagsterInstance, cms: SampleCms
 ) -> None:
     plan(definitions, instance)
-    assert "is under way" in tick("cms_changes")
+    assert tick("cms_changes") == "the CMS has not changed and nothing is due for another try"
+    write_bundle(cms.folder, "c-9")  # a change comes in while the first refresh goes on
+    assert len(tick("cms_changes")) == 1
+    plan(definitions, instance)
+    assert [request.tags["library/components"] for request in tick("refresh_chunks")] == ["6", "1"]
+
+
+def test_after_plans_have_failed_the_sensor_waits_longer_each_time(
+    tick: Ticks, definitions: dg.Definitions, instance: dg.DagsterInstance, cms: SampleCms
+) -> None:
+    cms.faults = Faults(manifest=frozenset({"not_json"}))
+    job = definitions.resolve_job_def("incremental_refresh")
+    config = {"ops": {"cms_manifest": {"config": {"refresh": "incremental"}}}}
+    assert len(tick("cms_changes")) == 1
+    assert not job.execute_in_process(
+        instance=instance, run_config=config, raise_on_error=False
+    ).success
+    assert "the last 1 refreshes could not be planned" in tick("cms_changes")
 
 
 def test_a_waiting_chunk_is_asked_for_until_a_run_claims_it(
@@ -102,6 +120,10 @@ def test_the_requested_run_does_the_chunk(
     (request,) = tick("refresh_chunks")
     job = definitions.resolve_job_def("refresh_chunk")
     assert job.execute_in_process(instance=instance, run_config=request.run_config).success
+    (closing,) = tick("refresh_chunks")
+    assert closing.job_name == "close_refresh"
+    job = definitions.resolve_job_def("close_refresh")
+    assert job.execute_in_process(instance=instance).success
     assert tick("refresh_chunks") == "no chunk waits for a run"
     assert tick("cms_changes") == "the CMS has not changed and nothing is due for another try"
 

@@ -5,93 +5,17 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import cache
 
 import numpy as np
 import psycopg
 import pytest
 
-from library_pipeline.bundles.store import BundleStore
-from library_pipeline.catalog.refresh import RefreshKind, RefreshResult, RefreshScope
-from library_pipeline.encoders import Encoder, encoder_identity, load_encoder
-from library_pipeline.refresh.chunk import refresh_chunk
-from library_pipeline.refresh.items import ALL_STAGES, ChunkReport, Equipment, Stage
-from library_pipeline.refresh.planning import plan_refresh
+from library_pipeline.encoders import Encoder, load_encoder
 from library_pipeline.sample_cms import Faults, FileFault, SampleCms
-from library_pipeline.settings import load_settings
-from library_pipeline.sources.http_cms import CmsConnection
 from library_pipeline.sources.manifest import ManifestError
-from library_pipeline.store.chunks import claim
-from library_pipeline.store.database import Database
-from library_pipeline.store.embeddings import register_encoder
-from library_pipeline.store.refreshes import finish_if_done, new_refresh_id, recent, result
+from library_pipeline.store.refreshes import recent
 from library_pipeline_tests.bundles_on_disk import picture, write_bundle
-
-WHOLE = RefreshScope()
-
-
-class Refresher:
-    """Runs refreshes of one library and counts what it had to embed."""
-
-    def __init__(self, database: Database, cms: SampleCms) -> None:
-        fingerprint, dim = encoder_identity("demo")
-        with database.connect() as connection:
-            registered = register_encoder(
-                connection, name="clip", model="demo", fingerprint=fingerprint, dim=dim
-            )
-        self.reports: list[ChunkReport] = []
-        self.after_plan: Callable[[], object] = lambda: None
-        self.equipment = Equipment(
-            database=database,
-            bundles=BundleStore(load_settings().bundle_root),
-            cms=CmsConnection(base_url=cms.url, max_attempts=2, backoff_seconds=0.01),
-            registered=registered,
-            load_encoder=cache(lambda: load_encoder("demo")),
-            batch_size=4,
-        )
-
-    def __call__(
-        self,
-        kind: RefreshKind = "incremental",
-        scope: RefreshScope = WHOLE,
-        stages: frozenset[Stage] = ALL_STAGES,
-    ) -> RefreshResult:
-        database = self.equipment.database
-        plan = plan_refresh(
-            database,
-            self.equipment.registered,
-            refresh_id=new_refresh_id(datetime.now(UTC)),
-            kind=kind,
-            scope=scope,
-            asked_by="cli",
-            in_process=True,
-            chunk_size=100,
-            max_removed_share=0.5,
-            cms=self.equipment.cms,
-        )
-        self.after_plan()
-        with database.connect() as connection:
-            for number in plan.chunks:
-                chunk = claim(connection, plan.refresh_id, number, "test")
-                assert chunk
-                self.reports.append(refresh_chunk(self.equipment, chunk, stages=stages))
-            finish_if_done(connection, plan.refresh_id)
-            return result(connection, plan.refresh_id)
-
-
-@pytest.fixture
-def refresh(database: Database, cms: SampleCms) -> Refresher:
-    return Refresher(database, cms)
-
-
-def counts(done: RefreshResult) -> dict[str, int]:
-    return {name: number for name, number in dataclasses.asdict(done.counts).items() if number}
-
-
-def searchable(connection: psycopg.Connection) -> dict[str, str]:
-    rows = connection.execute("select component_id, revision from library.component").fetchall()
-    return dict(rows)
+from library_pipeline_tests.refresh.conftest import Refresher, counts, searchable
 
 
 def test_everything_that_the_cms_lists_becomes_searchable(

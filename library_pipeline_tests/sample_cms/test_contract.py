@@ -45,10 +45,14 @@ def documented(path: str, status: int) -> dict[str, Any]:
     return answer
 
 
-@pytest.mark.parametrize("query", ["", "?limit=1", "?limit=1&cursor=YmFubmVy"])
+@pytest.mark.parametrize(
+    "query", ["", "?limit=1", "?limit=1&cursor=YmFubmVy", "?updated_since=2100-01-01T00:00:00Z"]
+)
 def test_pages_are_as_the_schema_has_them(cms: SampleCms, query: str) -> None:
     answer = get(cms, f"/components{query}")
     validate(answer.json(), "ManifestPage")
+    told = {"total", "since"} if "since" in query else {"total"}
+    assert set(answer.json()) == {"components", "next"} | told
     documented("/components", answer.status_code)
 
 

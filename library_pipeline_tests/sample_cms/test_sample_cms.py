@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -141,15 +142,52 @@ def test_only_the_first_page_has_an_etag(client: httpx.Client) -> None:
     assert "etag" not in client.get("/components", params={"cursor": cursor}).headers
 
 
-def test_updated_since_is_inclusive(client: httpx.Client) -> None:
-    assert len(listing(client, updated_since=STATED_TIME)) == 3
-    assert len(listing(client, updated_since="2024-05-01T14:00:00+02:00")) == 3
-    assert listing(client, updated_since="2024-05-01T12:00:01") == []
-
-
-def test_an_edit_while_the_cms_runs_moves_updated_at(client: httpx.Client, folder: Path) -> None:
+def test_updated_since_is_honoured_inclusively_for_what_the_cms_saw_happen(
+    client: httpx.Client, folder: Path
+) -> None:
+    assert len(listing(client)) == 3
     edit(folder / "hero" / "config.json", x=1)
-    assert [found["id"] for found in listing(client, updated_since="2024-06-01")] == ["hero"]
+    updated_at = entry(client)["updated_at"]
+    for since in (updated_at, updated_at.replace("Z", "+00:00")):
+        page = client.get("/components", params={"updated_since": since}).json()
+        assert [found["id"] for found in page["components"]] == ["hero"]
+        assert (page["since"], page["total"]) == (updated_at, 3)
+    later = str(datetime.fromisoformat(updated_at) + timedelta(microseconds=1))
+    assert listing(client, updated_since=later) == []
+
+
+def test_asked_for_a_time_before_it_was_started_it_lists_everything(client: httpx.Client) -> None:
+    page = client.get("/components", params={"updated_since": STATED_TIME}).json()
+    assert len(page["components"]) == page["total"] == 3
+    assert "since" not in page
+
+
+def test_whatever_is_listed_anew_is_an_update_of_now_even_with_old_files(
+    client: httpx.Client, folder: Path, tmp_path: Path
+) -> None:
+    assert len(listing(client)) == 3
+    since = datetime.now(UTC).isoformat()
+    bundle = write_bundle(tmp_path / "elsewhere", "moved")
+    for file in bundle.iterdir():
+        os.utime(file, (0, 0))
+    bundle.rename(folder / "moved")
+    (folder / "card").rename(tmp_path / "card")
+    assert [found["id"] for found in listing(client, updated_since=since)] == ["moved"]
+    (tmp_path / "card").rename(folder / "card")
+    os.utime(folder / "hero" / "config.json")
+    updated = listing(client, updated_since=since)
+    assert [found["id"] for found in updated] == ["card", "moved"]
+    assert updated == listing(client, updated_since=since)
+
+
+def test_what_it_lists_wrongly_on_purpose_is_not_told_from_updates(
+    client: httpx.Client, cms: SampleCms
+) -> None:
+    assert len(listing(client)) == 3
+    cms.faults = Faults(files=(FileFault("hero", "config", "missing"),))
+    page = client.get("/components", params={"updated_since": "2100-01-01"}).json()
+    assert len(page["components"]) == 3
+    assert not {"since", "total"} & set(page)
 
 
 @pytest.mark.parametrize(

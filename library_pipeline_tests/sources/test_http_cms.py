@@ -85,12 +85,41 @@ def test_without_an_etag_the_library_always_counts_as_changed(cms: SampleCms) ->
         assert http_cms.changed(None)
 
 
-def test_updated_since_is_passed_on_with_its_zone(cms: SampleCms, folder: Path) -> None:
-    write_bundle(folder, "new", updated_at="2025-01-01T00:00:00Z")
-    with HttpCms(connection_to(cms)) as http_cms:
-        # Folders were written before the CMS started, so their stated times count.
-        since = datetime(2024, 6, 1, tzinfo=UTC)
-        assert ids(http_cms, updated_since=since) == ["new"]
+def test_what_was_updated_since_is_read_alone_and_with_the_etag_of_the_whole(
+    cms: SampleCms, folder: Path
+) -> None:
+    with HttpCms(connection_to(cms, page_size=2)) as http_cms:
+        ids(http_cms)
+        whole, since = http_cms.etag, datetime.now(UTC)
+        with pytest.raises(NotModified):
+            ids(http_cms, etag=whole, updated_since=since)
+        for component_id in ("new", "newer", "newest"):
+            write_bundle(folder, component_id)
+        pages = list(http_cms.pages(etag=whole, updated_since=since))
+        assert [c.component_id for page in pages for c in page.components] == [
+            "new",
+            "newer",
+            "newest",
+        ]
+        assert [(page.since, page.total) for page in pages] == [(since, 6), (since, 6)]
+        assert http_cms.etag == http_cms.changed(None).etag
+
+
+def test_the_time_of_the_reading_is_the_clock_of_the_cms_at_its_first_page() -> None:
+    dates = ["Fri, 02 Jan 2026 03:04:05 GMT", "Fri, 02 Jan 2026 03:05:00 GMT", "half past nine"]
+
+    def page(handler: BaseHTTPRequestHandler) -> None:
+        following = None if "cursor" in handler.path else "2"
+        body = json.dumps({"components": [], "next": following}).encode()
+        handler.date_time_string = lambda timestamp=None: dates.pop(0)  # pyright: ignore
+        answer(handler, body)
+
+    with web_server(page) as url, HttpCms(CmsConnection(base_url=url)) as http_cms:
+        assert len(list(http_cms.pages())) == 2
+        assert http_cms.read_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+        dates.append("")
+        list(http_cms.pages())
+        assert http_cms.read_at is None
 
 
 @pytest.mark.parametrize("answer", ["status", "drop", "truncate"])

@@ -198,6 +198,11 @@ def test_an_entry_nested_too_deeply_to_hash_leaves_its_neighbours_alone() -> Non
         (b'{"components": [], "next": 5}', "has the cursor 5"),
         (b'{"components": [], "next": ""}', "has the cursor ''"),
         (b'{"components": [], "next": "\\ud800"}', "which no URL can hold"),
+        (b'{"components": [], "next": null, "total": -1}', "has the 'total' -1"),
+        (b'{"components": [], "next": null, "total": true}', "has the 'total' True"),
+        (b'{"components": [], "next": null, "total": "9"}', "has the 'total' '9'"),
+        (b'{"components": [], "next": null, "since": 5}', "has the 'since' 5"),
+        (b'{"components": [], "next": null, "since": "now"}', "has the 'since' 'now'"),
         (b"[" * 100_000, "is nested too deeply"),
     ],
 )
@@ -209,6 +214,22 @@ def test_a_page_that_is_none_makes_the_manifest_unusable(data: bytes, what: str)
     assert "https://cms.example.com/api/components?..." in message
     assert "200 with 'text/html'" in message
     assert "secret" not in message
+
+
+def test_a_page_may_say_how_many_there_are_and_since_when_it_lists_updates() -> None:
+    page = parse(entry(), total=7, since="2024-05-01T14:00:00+02:00")
+    assert (page.total, page.since) == (7, datetime(2024, 5, 1, 12, tzinfo=UTC))
+    assert (parse().total, parse().since) == (None, None)
+    assert (parse(total=None).total, parse(since=None).since) == (None, None)
+
+
+def test_a_problem_keeps_the_time_of_its_update() -> None:
+    time = "2024-05-01T12:00:00Z"
+    assert problem(entry(files=None, updated_at=time)).updated_at == datetime(
+        2024, 5, 1, 12, tzinfo=UTC
+    )
+    assert problem(entry(updated_at="yesterday")).updated_at is None
+    assert problem(5).updated_at is None
 
 
 def test_an_unusable_page_shows_its_first_characters() -> None:
@@ -250,7 +271,17 @@ def test_every_entry_is_a_component_or_a_problem(entries: list[Any], cursor: str
     assert len(ids) == len(set(ids))
 
 
-@given(data=st.binary() | st.text().map(str.encode) | JSON.map(lambda j: json.dumps(j).encode()))
+PAGES = st.fixed_dictionaries(
+    {"components": JSON | st.just([]), "next": JSON | st.none()},
+    optional={"total": JSON, "since": JSON},
+)
+
+
+@given(
+    data=st.binary()
+    | st.text().map(str.encode)
+    | (JSON | PAGES).map(lambda value: json.dumps(value).encode())
+)
 def test_nothing_but_a_manifest_error_is_ever_raised(data: bytes) -> None:
     try:
         page = parse_page(data, ORIGINS, SOURCE)

@@ -30,9 +30,9 @@ def store(
     encoder: RegisteredEncoder,
     *bundles: Bundle,
     vector: tuple[float, float] = (1.0, 0.0),
-) -> None:
+) -> set[str]:
     digests = {item.screenshot_sha256 for item in bundles}
-    store_batch(
+    return store_batch(
         connection,
         refresh_id="none",
         bundles=bundles,
@@ -59,8 +59,8 @@ def test_a_slow_worker_does_not_take_a_component_back_in_time(
 ) -> None:
     encoder = encoder_of(connection)
     put_manifest(connection, [component("a", "r2")])
-    store(connection, encoder, bundle("a", "r2", "new look"))
-    store(connection, encoder, bundle("a", "r1", "old look"))
+    assert store(connection, encoder, bundle("a", "r2", "new look")) == set()
+    assert store(connection, encoder, bundle("a", "r1", "old look")) == {"a"}
     row = connection.execute("select revision, screenshot_sha256 from pipeline.component")
     assert row.fetchall() == [("r2", digest("new look"))]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
 
 import psycopg
 import pytest
@@ -11,12 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from library_pipeline.catalog.component import Component, FileRef
-from library_pipeline.catalog.refresh import RefreshKind, RefreshScope
+from library_pipeline.catalog.partition_keys import bucket_key
+from library_pipeline.catalog.refresh import RefreshKind, RefreshRequest, RefreshScope
 from library_pipeline.sources.manifest import ManifestProblem
+from library_pipeline.store.buckets import bucket_versions, components_in_buckets
+from library_pipeline.store.closing import cancel_refresh, finish_if_done, stop_refresh
 from library_pipeline.store.embeddings import RegisteredEncoder, register_encoder
 from library_pipeline.store.manifest import load_manifest
+from library_pipeline.store.outcomes import set_reported
 from library_pipeline.store.plans import Plan, count_due, make_plan
-from library_pipeline.store.refreshes import create_refresh, result
+from library_pipeline.store.refreshes import create_refresh, new_refresh_id, result
 
 WHOLE = RefreshScope()
 IDS = ["a", "b", "ü,\"'", "d" * 200, "e/…/1"]
@@ -105,16 +111,17 @@ def plan(
     *,
     chunk_size: int = 2,
     share: float = 1.0,
+    buckets: int | None = None,
 ) -> Plan:
-    refresh_id = create_refresh(connection, kind=kind, scope=scope, asked_by="cli", in_process=True)
+    request = RefreshRequest(new_refresh_id(datetime.now(UTC)), kind, "cli", scope, in_process=True)
+    create_refresh(connection, request)
     return make_plan(
         connection,
-        refresh_id,
-        kind=kind,
-        scope=scope,
+        request,
         encoder=encoder_of(connection),
         chunk_size=chunk_size,
         max_removed_share=share,
+        buckets=buckets,
     )
 
 
@@ -171,9 +178,77 @@ def test_the_plan_follows_the_rule(
 
         assert actions(connection, made) == expected
         gone = [c.component_id for c in library if c.indexed and c.listed is None]
-        assert sorted(made.removed) == (sorted(gone) if kind != "retry" else [])
+        removes = kind != "retry" and any(case.listed for case in library)
+        assert sorted(made.removed) == (sorted(gone) if removes else [])
         assert made.planned == len(expected)
         assert len(made.chunks) == -(-len(expected) // 2)
+
+
+def test_a_retry_of_what_is_due_leaves_the_rest(connection: psycopg.Connection) -> None:
+    put_manifest(connection, [component(name, "1") for name in "abc"])
+    put_failure(connection, "a", "1", due=True)
+    put_failure(connection, "b", "1", due=False)
+    assert actions(connection, plan(connection, "retry", RefreshScope(due_only=True))) == {
+        "a": "new"
+    }
+
+
+def test_what_was_stored_but_never_told_of_is_taken_up_to_be_told(
+    connection: psycopg.Connection,
+) -> None:
+    put_manifest(connection, [component(name, "1") for name in "ab"])
+    for name in "ab":
+        put_indexed(connection, encoder_of(connection), name, "1")
+    first = plan(connection, "full")
+    connection.execute(
+        "update pipeline.refresh_component set outcome = 'new' where component_id = 'a'"
+    )
+    assert count_due(connection, encoder_of(connection)) == 0  # its own run may still tell
+    stop_refresh(connection, first.refresh_id, "its process is gone")
+    assert count_due(connection, encoder_of(connection)) == 1
+    made = plan(connection)
+    assert (actions(connection, made), made.new) == ({"a": "report"}, ("a",))
+    set_reported(connection, made.refresh_id, ["a"])
+    assert count_due(connection, encoder_of(connection)) == 0
+
+
+def test_a_refresh_that_was_cancelled_while_being_planned_does_nothing(
+    connection: psycopg.Connection,
+) -> None:
+    put_manifest(connection, [component("a", "1")])
+    request = RefreshRequest("early", "full", "cli", in_process=True)
+    create_refresh(connection, request)
+    assert cancel_refresh(connection, "early")
+    made = make_plan(
+        connection,
+        request,
+        encoder=encoder_of(connection),
+        chunk_size=2,
+        max_removed_share=1,
+    )
+    assert made.chunks == ()
+    assert finish_if_done(connection, "early")
+    assert result(connection, "early").state == "cancelled"
+
+
+def test_components_of_a_bucket_go_into_one_chunk(connection: psycopg.Connection) -> None:
+    put_manifest(connection, [component(f"c-{n}", "1") for n in range(40)])
+    made = plan(connection, chunk_size=10, buckets=4)
+    rows = connection.execute(
+        "select component_id, chunk from pipeline.refresh_component order by chunk"
+    ).fetchall()
+    order = [bucket_key(name, 4) for name, _ in rows]
+    assert len(made.chunks) == 4
+    assert sum(one != two for one, two in pairwise(order)) <= 3 + len(made.chunks)
+    keys = sorted(set(order))
+    versions = bucket_versions(connection, keys, 4)
+    assert versions == {}  # nothing is indexed yet
+    assert sorted(components_in_buckets(connection, keys, 4)) == sorted(name for name, _ in rows)
+    assert components_in_buckets(connection, keys[:1], 4) == sorted(
+        name for name, _ in rows if bucket_key(name, 4) == keys[0]
+    )
+    with pytest.raises(ValueError, match=r"bucket-00001-of-9 is none of 4 buckets"):
+        components_in_buckets(connection, ["bucket-00001-of-9"], 4)
 
 
 def test_a_narrowed_refresh_takes_only_its_part_and_removes_nothing(
@@ -185,17 +260,6 @@ def test_a_narrowed_refresh_takes_only_its_part_and_removes_nothing(
     assert actions(connection, made) == {"b": "new"}
     assert made.removed == ()
     assert actions(connection, plan(connection, scope=RefreshScope(limit=1))) == {"a": "new"}
-
-
-def test_more_removals_than_the_share_are_held_back(connection: psycopg.Connection) -> None:
-    encoder = encoder_of(connection)
-    for name in "abcde":
-        put_indexed(connection, encoder, name, "1")
-    put_manifest(connection, [component(name, "1") for name in "abc"])
-    made = plan(connection, share=0.2)
-    assert (made.removed, made.held_removals) == ((), 2)
-    assert result(connection, made.refresh_id).held_removals == 2
-    assert sorted(plan(connection, share=0.4).removed) == ["d", "e"]
 
 
 def test_an_entry_without_an_id_keeps_everything_that_is_indexed(

@@ -14,7 +14,7 @@ from unittest.mock import patch
 import httpx
 import numpy as np
 
-from library_pipeline.catalog.refresh import RefreshScope
+from library_pipeline.catalog.refresh import RefreshRequest
 from library_pipeline.cli.console import quiet_logs
 from library_pipeline.defs.in_process import run_refresh
 from library_pipeline.defs.instance import open_instance
@@ -77,20 +77,19 @@ def _timed_refresh(
     """Return how many components a refresh of an empty library indexed, and in what time."""
     shutil.rmtree(settings.home / "bundles", ignore_errors=True)
     with open_database(settings) as database, open_instance(settings, database) as instance:
-        from library_pipeline.definitions import defs  # noqa: PLC0415 - reads the settings
+        from library_pipeline.definitions import library_definitions  # noqa: PLC0415 - reads settings
 
         with database.connect() as connection:
             connection.execute("truncate pipeline.screenshot, pipeline.bundle cascade")
         with patch.object(ClipEncoder, "embed_pixels", embed_pixels):
             started = time.perf_counter()
             result = run_refresh(
-                defs,
+                library_definitions(settings),
                 instance,
                 database,
-                refresh_id=new_refresh_id(datetime.now(UTC)),
-                kind="full",
-                scope=RefreshScope(),
-                asked_by="python",
+                RefreshRequest(
+                    new_refresh_id(datetime.now(UTC)), "full", "python", in_process=True
+                ),
             )
             took = time.perf_counter() - started
     if result.counts.new != result.counts.total:

@@ -1,0 +1,90 @@
+"""Telling Dagster what became of components: a materialization each, or red for a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from library_pipeline.catalog.failures import Failure
+from library_pipeline.defs.bucket_materializations import bucket_materializations
+from library_pipeline.defs.dagster_storage import (
+    log_materializations,
+    mark_failed,
+    newest_event_id,
+)
+from library_pipeline.defs.materializations import materializations
+from library_pipeline.defs.partitions import partition_of, register_partitions
+from library_pipeline.refresh.items import Equipment, Report
+from library_pipeline.settings import load_settings
+from library_pipeline.store.buckets import bucket_versions
+from library_pipeline.store.index import thumbnails
+
+
+def announce(
+    context: dg.AssetExecutionContext,
+    equipment: Equipment,
+    selected: Sequence[dg.AssetKey],
+    reports: Sequence[Report],
+) -> None:
+    """Materialize, asset by asset, the partitions of components that succeeded."""
+    buckets = load_settings().refresh.partition_buckets
+    keys = sorted({partition_of(report.component_id, buckets) for report in reports})
+    # The plan has made new ones known already, unless its run died before.
+    register_partitions(context.instance, keys)
+    pointer = "NULL"
+    for asset_key in selected:
+        if buckets:
+            events = _of_buckets(equipment, asset_key, keys, reports, pointer, buckets)
+        else:
+            events = _of_components(equipment, asset_key, reports, pointer)
+        log_materializations(context, events)
+        pointer = newest_event_id(context.instance)
+
+
+def mark_failures(
+    context: dg.AssetExecutionContext,
+    selected: Sequence[dg.AssetKey],
+    failures: Sequence[Failure],
+) -> None:
+    """Have the partitions of failed components shown in red once the run ends as a failure."""
+    buckets = load_settings().refresh.partition_buckets
+    keys = sorted({partition_of(failure.component_id, buckets) for failure in failures})
+    for asset_key in selected:
+        mark_failed(context, asset_key, keys)
+
+
+def _of_components(
+    equipment: Equipment, asset_key: dg.AssetKey, reports: Sequence[Report], pointer: str
+) -> list[dg.AssetMaterialization]:
+    digests = {item.bundle.screenshot_sha256 for item in reports}
+    with equipment.database.connect() as connection:
+        pictures = thumbnails(connection, digests)
+    return materializations(
+        asset_key,
+        reports,
+        encoder=equipment.registered,
+        thumbnails=pictures,
+        upstream_pointer=pointer,
+        web_url=load_settings().web_url,
+    )
+
+
+def _of_buckets(
+    equipment: Equipment,
+    asset_key: dg.AssetKey,
+    keys: Sequence[str],
+    reports: Sequence[Report],
+    pointer: str,
+    buckets: int,
+) -> list[dg.AssetMaterialization]:
+    with equipment.database.connect() as connection:
+        versions = bucket_versions(connection, keys, buckets)
+    return bucket_materializations(
+        asset_key,
+        reports,
+        versions=versions,
+        buckets=buckets,
+        encoder=equipment.registered,
+        upstream_pointer=pointer,
+    )

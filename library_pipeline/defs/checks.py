@@ -1,0 +1,111 @@
+"""What a closing run sees to: the vector index is built where it is due, and the index is sound."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+import psycopg
+
+from library_pipeline.defs.materializations import EMBEDDING, INDEX, MANIFEST
+from library_pipeline.defs.resources import DatabaseResource, EncoderResource
+from library_pipeline.store.ann import ensure_ann_index
+from library_pipeline.store.closing import set_checked, unchecked_refreshes, worth_measuring
+from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.health import (
+    Finding,
+    ann_recall,
+    embedding_coverage,
+    freshness,
+    removals_held,
+    vector_norms,
+)
+
+VECTOR_INDEX = dg.AssetKey("vector_index")
+
+LONGEST_SILENCE = timedelta(days=1)
+
+_Ask = Callable[[psycopg.Connection, RegisteredEncoder], Finding]
+
+
+@dg.asset(key=VECTOR_INDEX, deps=[EMBEDDING], group_name="search", kinds={"postgres"})
+def vector_index(
+    context: dg.AssetExecutionContext, database: DatabaseResource, encoder: EncoderResource
+) -> dg.MaterializeResult[Any]:
+    """The HNSW index over an encoder's vectors; small libraries are searched exactly, without."""
+    with database.open() as db, db.connect() as connection:
+        outcome = ensure_ann_index(connection, encoder.register(db))
+    context.log.info(f"vector index: {outcome.state}, {outcome.vectors} vectors")
+    return dg.MaterializeResult(
+        metadata={
+            "state": outcome.state,
+            "vectors": outcome.vectors,
+            "build_seconds": round(outcome.seconds, 1),
+        }
+    )
+
+
+_CHECKS: dict[str, tuple[dg.AssetKey, str, dg.AssetCheckSeverity, _Ask]] = {
+    "every_component_has_an_embedding": (
+        EMBEDDING,
+        "Every indexed component has a vector of the active encoder.",
+        dg.AssetCheckSeverity.ERROR,
+        embedding_coverage,
+    ),
+    "vectors_have_norm_1": (
+        EMBEDDING,
+        "Vectors are finite and L2-normalized.",
+        dg.AssetCheckSeverity.ERROR,
+        vector_norms,
+    ),
+    "recall_at_10": (
+        VECTOR_INDEX,
+        "The vector index finds at least 0.98 of what an exact search finds.",
+        dg.AssetCheckSeverity.WARN,
+        ann_recall,
+    ),
+    "index_is_fresh": (
+        INDEX,
+        "What the CMS lists is indexed at its current revision.",
+        dg.AssetCheckSeverity.WARN,
+        lambda connection, encoder: freshness(connection, max_age=LONGEST_SILENCE),
+    ),
+    "no_removal_waits_for_approval": (
+        MANIFEST,
+        "Not so much has left the CMS at once that a person should look at it.",
+        dg.AssetCheckSeverity.ERROR,
+        lambda connection, encoder: removals_held(connection),
+    ),
+}
+
+
+@dg.multi_asset_check(
+    name="index_checks",
+    specs=[
+        dg.AssetCheckSpec(name, asset=asset, description=description)
+        for name, (asset, description, _, _) in _CHECKS.items()
+    ],
+    can_subset=True,
+)
+def index_checks(
+    context: dg.AssetCheckExecutionContext, database: DatabaseResource, encoder: EncoderResource
+) -> Iterator[dg.AssetCheckResult]:
+    """Ask the database each question once, over the whole library."""
+    selected = {key.name for key in context.selected_asset_check_keys}
+    with database.open() as db, db.connect() as connection:
+        closing = unchecked_refreshes(connection)
+        registered = encoder.register(db)
+        for name in sorted(selected):
+            if name == "recall_at_10" and closing and not worth_measuring(connection, closing):
+                continue
+            asset, _, severity, ask = _CHECKS[name]
+            finding = ask(connection, registered)
+            yield dg.AssetCheckResult(
+                check_name=name,
+                asset_key=asset,
+                passed=finding.ok,
+                severity=severity,
+                description=finding.summary,
+                metadata={**finding.numbers, "examples": list(finding.examples)},
+            )
+        set_checked(connection, closing)

@@ -1,0 +1,79 @@
+"""Garbage collection: files and rows of components that left long ago, and old records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import psycopg
+
+from library_pipeline.bundles.store import BundleStore
+from library_pipeline.store.database import Database
+from library_pipeline.store.garbage import Rows, delete_unneeded, needed_files
+from library_pipeline.store.leases import sole_lease
+
+BUNDLES_IN_USE = "bundles in use"
+"""The lease that every run holds which works with bundles; garbage is collected without any."""
+
+_LEFTOVERS_AFTER_SECONDS = 3600
+
+
+class GarbageError(Exception):
+    """Garbage cannot be collected now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """What was deleted, or would be; `file_bytes` is the size of the `files`."""
+
+    rows: Rows
+    files: int
+    file_bytes: int
+
+    @property
+    def nothing(self) -> bool:
+        """Whether there is nothing to delete."""
+        return not self.files and self.rows == Rows(0, 0, 0, 0, 0)
+
+
+def collect_garbage(
+    database: Database,
+    bundles: BundleStore,
+    *,
+    keep_removed: timedelta,
+    keep_log: timedelta,
+    dry_run: bool = False,
+) -> Garbage:
+    """Delete what nothing refers to any more, or with `dry_run` only count it.
+
+    Components that left the CMS and revisions that were replaced are kept for `keep_removed`,
+    finished refreshes for `keep_log`. Raises GarbageError while a refresh is at work: it may be
+    about to use a file that nothing refers to yet.
+    """
+    with database.connect() as connection, sole_lease(connection, BUNDLES_IN_USE) as alone:
+        if not alone:
+            raise GarbageError(
+                "a refresh is at work, or another garbage collection; try again when it is done "
+                "(library-pipeline status)"
+            )
+        with connection.transaction(force_rollback=dry_run):
+            rows = delete_unneeded(connection, keep_removed=keep_removed, keep_log=keep_log)
+            if dry_run:
+                return Garbage(rows, *_files(connection, bundles, delete=False))
+        found = Garbage(rows, *_files(connection, bundles, delete=True))
+        bundles.sweep(_LEFTOVERS_AFTER_SECONDS)
+        return found
+
+
+def _files(
+    connection: psycopg.Connection, bundles: BundleStore, *, delete: bool
+) -> tuple[int, int]:
+    needed = needed_files(connection)
+    count = size = 0
+    for file in bundles.digests():
+        if bytes.fromhex(file.sha256) in needed:
+            continue
+        count, size = count + 1, size + file.size
+        if delete:
+            bundles.delete(file.sha256)
+    return count, size

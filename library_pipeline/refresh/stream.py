@@ -1,0 +1,167 @@
+"""The phases of a chunk side by side: fetching, decoding, embedding, storing; bounded memory."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import psycopg
+
+from library_pipeline.bundles.download import BundleDownloader
+from library_pipeline.catalog.failures import ComponentError
+from library_pipeline.catalog.refresh import Outcome
+from library_pipeline.refresh.embedding import Batcher, embed_batch
+from library_pipeline.refresh.fetching import Fetcher
+from library_pipeline.refresh.items import Equipment, Item, Report, Stage, Task
+from library_pipeline.refresh.progress import Meter
+from library_pipeline.store.chunks import Chunk
+from library_pipeline.store.index import store_batch
+
+BATCHES_AHEAD = 2
+
+
+class ChunkStream:
+    """One chunk under way; `reports` collects what has been stored.
+
+    Statements of different threads must not meet in one transaction: `writing` is the storing
+    thread's connection, `reading` the batcher's.
+    """
+
+    def __init__(
+        self,
+        equipment: Equipment,
+        chunk: Chunk,
+        stages: frozenset[Stage],
+        writing: psycopg.Connection,
+        reading: psycopg.Connection,
+        meter: Meter,
+    ) -> None:
+        self._equipment = equipment
+        self._chunk = chunk
+        self._stages = stages
+        self._writing = writing
+        self._reading = reading
+        self.meter = meter
+        self.reports: list[Report] = []
+
+    def run(self, tasks: Sequence[Task]) -> None:
+        """Run all phases until `tasks` are through, or the meter calls a halt."""
+        with _decoders() as pool:
+            try:
+                asyncio.run(self._run(tasks, pool))
+            except ExceptionGroup as group:
+                raise _first(group) from group
+
+    async def _run(self, tasks: Sequence[Task], pool: ThreadPoolExecutor) -> None:
+        tools = self._equipment
+        fetched: asyncio.Queue[Item | None] = asyncio.Queue(BATCHES_AHEAD * tools.batch_size)
+        decoded: asyncio.Queue[list[Item] | None] = asyncio.Queue(BATCHES_AHEAD)
+        metering = asyncio.create_task(self.meter.run())
+        try:
+            async with BundleDownloader(tools.cms, tools.bundles) as downloader:
+                fetcher = Fetcher(
+                    downloader,
+                    tools.bundles,
+                    fetched,
+                    self.meter,
+                    download="bundle" in self._stages,
+                )
+                batcher = Batcher(
+                    self._reading,
+                    tools.registered,
+                    tools.load_encoder,
+                    pool,
+                    self.meter,
+                    self._stages,
+                )
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(fetcher.run(tasks, tools.cms.concurrency, self.meter.halt))
+                    group.create_task(batcher.run(fetched, decoded, tools.batch_size))
+                    group.create_task(self._embed_and_store(decoded))
+        finally:
+            metering.cancel()
+            self.meter.flush()
+
+    async def _embed_and_store(self, decoded: asyncio.Queue[list[Item] | None]) -> None:
+        """Embed a batch while the one before it is being stored."""
+        storing: asyncio.Task[None] | None = None
+        while batch := await decoded.get():
+            vectors = await asyncio.to_thread(embed_batch, self._equipment.load_encoder, batch)
+            good = self._without_broken(batch)
+            self.meter.add("embedded", len(good))
+            if storing:
+                await storing
+            storing = asyncio.create_task(asyncio.to_thread(self._store, good, vectors))
+        if storing:
+            await storing
+
+    def _without_broken(self, batch: Sequence[Item]) -> list[Item]:
+        """Return the batch less the items whose screenshot got no usable vector."""
+        broken = {
+            item.bundle.screenshot_sha256
+            for item in batch
+            if item.decoded and not item.embedded and "embedding" in self._stages
+        }
+        for item in batch:
+            if item.bundle.screenshot_sha256 in broken:
+                message = f"component {item.component_id}: the encoder gave no finite vector"
+                error = ComponentError("embed", "embed.not_finite", message)
+                self.meter.failed(error.failure(item.component_id))
+        return [item for item in batch if item.bundle.screenshot_sha256 not in broken]
+
+    def _store(self, batch: Sequence[Item], vectors: Mapping[str, np.ndarray]) -> None:
+        if not batch:
+            return
+        started = time.perf_counter()
+        outcomes: dict[str, Outcome] = {item.component_id: _outcome(item) for item in batch}
+        store_batch(
+            self._writing,
+            refresh_id=self._chunk.refresh_id,
+            bundles=[item.bundle for item in batch],
+            screenshots=[item.decoded for item in batch if item.decoded],
+            encoder=self._equipment.registered,
+            vectors=vectors,
+            outcomes=outcomes,
+            index="index" in self._stages,
+        )
+        share = (time.perf_counter() - started) * 1000 / len(batch)
+        for item in batch:
+            item.milliseconds["store"] = share
+            self.reports.append(_report(item, outcomes[item.component_id]))
+        self.meter.add("stored", len(batch))
+
+
+def _first(group: ExceptionGroup[Exception]) -> Exception:
+    """Return what stopped the phases: one error ends them all, whatever groups it lies in."""
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, ExceptionGroup) else first
+
+
+def _outcome(item: Item) -> Outcome:
+    """Say what the refresh did: a check that found nothing to repair leaves it unchanged."""
+    task = item.task
+    if task.action in ("new", "changed"):
+        return task.action
+    digests = {kind: file.sha256 for kind, file in item.bundle.files.items()}
+    same = task.indexed is not None and task.indexed.files == digests
+    return "unchanged" if same and (task.force or not item.embedded) else "changed"
+
+
+def _report(item: Item, outcome: Outcome) -> Report:
+    return Report(
+        item.component_id,
+        item.bundle.revision,
+        outcome,
+        item.bundle,
+        item.downloaded_bytes,
+        item.embedded,
+        item.milliseconds,
+    )
+
+
+def _decoders() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="decode")

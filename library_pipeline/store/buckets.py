@@ -1,0 +1,55 @@
+"""Hash buckets of components, for libraries too large for a Dagster partition each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psycopg
+from psycopg import sql
+
+# The same hash as catalog.partition_keys.bucket_key, in SQL; a test holds them together.
+BUCKET = sql.SQL("(('x' || substr(md5(component_id), 1, 8))::bit(32)::bigint %% %(buckets)s)")
+_IN_BUCKETS = """
+select component_id from pipeline.manifest_entry where {bucket} = any(%(numbers)s)
+order by component_id
+"""
+_VERSIONS = """
+select {bucket} as bucket, count(*),
+       md5(string_agg(component_id || ' ' || revision, e'\\n' order by component_id))
+from pipeline.component where removed_at is null and {bucket} = any(%(numbers)s)
+group by bucket
+"""
+
+
+def components_in_buckets(
+    connection: psycopg.Connection, keys: Sequence[str], buckets: int
+) -> list[str]:
+    """Return the ids that the manifest lists in the buckets `keys`. Raises ValueError."""
+    terms = {"buckets": buckets, "numbers": [_number(key, buckets) for key in keys]}
+    statement = sql.SQL(_IN_BUCKETS).format(bucket=BUCKET)
+    return [row[0] for row in connection.execute(statement, terms)]
+
+
+def bucket_versions(
+    connection: psycopg.Connection, keys: Sequence[str], buckets: int
+) -> dict[str, tuple[int, str]]:
+    """Return how many components each bucket has, and a hash of their indexed revisions, by key."""
+    numbers = {_number(key, buckets): key for key in keys}
+    terms = {"buckets": buckets, "numbers": list(numbers)}
+    statement = sql.SQL(_VERSIONS).format(bucket=BUCKET)
+    return {
+        numbers[number]: (count, version)
+        for number, count, version in connection.execute(statement, terms)
+    }
+
+
+def _number(key: str, buckets: int) -> int:
+    """Return the number in a bucket's key. Raises ValueError for a key of another making."""
+    name, _, rest = key.partition("-")
+    number, _, of = rest.partition("-of-")
+    if name != "bucket" or not number.isdecimal() or of != str(buckets):
+        raise ValueError(
+            f"partition {key} is none of {buckets} buckets (refresh.partition_buckets); it is left "
+            "over from another setting and can be wiped"
+        )
+    return int(number)

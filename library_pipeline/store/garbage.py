@@ -1,0 +1,85 @@
+"""What nothing refers to any more: removed components, screenshots, vectors, old records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import psycopg
+from psycopg import sql
+
+from library_pipeline.store.embeddings import embedding_table
+
+_REMOVED = """
+delete from pipeline.component where removed_at < now() - %(keep)s
+  and not exists (select from pipeline.manifest_entry m
+                  where m.component_id = pipeline.component.component_id)
+"""
+# A bundle is needed while its revision is indexed, or listed and on its way into the index.
+_BUNDLES = """
+delete from pipeline.bundle b where fetched_at < now() - %(keep)s
+  and not exists (select from pipeline.component c
+                  where (c.component_id, c.revision) = (b.component_id, b.revision))
+  and not exists (select from pipeline.manifest_entry m
+                  where (m.component_id, m.revision) = (b.component_id, b.revision))
+"""
+_ORPHANED = """
+create temp table orphaned on commit drop as
+select s.sha256 from pipeline.screenshot s
+where not exists (select from pipeline.component c where c.screenshot_sha256 = s.sha256)
+  and not exists (select from pipeline.bundle b
+                  where b.files -> 'screenshot' ->> 'sha256' = s.sha256)
+"""
+_REFRESHES = """
+delete from pipeline.refresh r where finished_at < now() - %(keep_log)s
+  and not exists (select from pipeline.removal_hold h where h.refresh_id = r.id)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows that were deleted from the database."""
+
+    components: int
+    bundles: int
+    screenshots: int
+    vectors: int
+    refreshes: int
+
+
+def delete_unneeded(
+    connection: psycopg.Connection, *, keep_removed: timedelta, keep_log: timedelta
+) -> Rows:
+    """Delete what has been of no use for long enough, inside the caller's transaction."""
+    terms = {"keep": keep_removed, "keep_log": keep_log}
+    components = connection.execute(_REMOVED, terms).rowcount
+    bundles = connection.execute(_BUNDLES, terms).rowcount
+    connection.execute(_ORPHANED)
+    vectors = 0
+    for (encoder_id,) in connection.execute("select id from pipeline.encoder").fetchall():
+        delete = sql.SQL("delete from {} e using orphaned o where e.screenshot_sha256 = o.sha256")
+        vectors += connection.execute(delete.format(embedding_table(encoder_id))).rowcount
+    screenshots = connection.execute(
+        "delete from pipeline.screenshot s using orphaned o where s.sha256 = o.sha256"
+    ).rowcount
+    refreshes = connection.execute(_REFRESHES, terms).rowcount
+    return Rows(components, bundles, screenshots, vectors, refreshes)
+
+
+def needed_files(connection: psycopg.Connection) -> set[bytes]:
+    """Return the sha256 digests, in binary, of all files that a bundle on record has."""
+    with connection.transaction(), connection.cursor("needed_files") as cursor:
+        cursor.execute(
+            """select distinct decode(file.value ->> 'sha256', 'hex')
+               from pipeline.bundle b, jsonb_each(b.files) file"""
+        )
+        return {bytes(row[0]) for row in cursor}
+
+
+def live_partition_keys(connection: psycopg.Connection) -> set[str]:
+    """Return the partition keys of all components that are listed or indexed."""
+    rows = connection.execute(
+        """select partition_key from pipeline.manifest_entry
+           union select partition_key from pipeline.component where removed_at is null"""
+    )
+    return {row[0] for row in rows}

@@ -1,0 +1,101 @@
+"""What left the CMS leaves search; too much of it at once waits until a person approves it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+
+_ABSENT = """
+create temp table absent on commit drop as
+select c.component_id, h.approved_at is not null as approved
+from pipeline.component c left join pipeline.removal_hold h using (component_id)
+where c.removed_at is null
+  and not exists (select from pipeline.manifest_entry m where m.component_id = c.component_id)
+"""
+_FORGET_HOLDS = """
+delete from pipeline.removal_hold h
+where not exists (select from absent a where a.component_id = h.component_id)
+"""
+_HOLD = """
+insert into pipeline.removal_hold (component_id, refresh_id)
+select component_id, %s from absent where not approved order by component_id
+on conflict (component_id) do nothing
+"""
+_REMOVE = """
+with gone as (
+    update pipeline.component c set removed_at = now() from absent a
+    where a.component_id = c.component_id and (a.approved or %(all)s)
+    returning c.component_id, c.partition_key
+), released as (
+    delete from pipeline.removal_hold h using gone where h.component_id = gone.component_id
+)
+select partition_key from gone order by partition_key
+"""
+# A failure of what is not listed any more is nobody's business.
+_FORGET_FAILURES = """
+delete from pipeline.failure f
+where not exists (select from pipeline.manifest_entry m where m.component_id = f.component_id)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRemovals:
+    """Components that left the CMS and wait for approval; `examples` are the first ids."""
+
+    count: int
+    indexed: int
+    since: datetime | None
+    examples: tuple[str, ...]
+
+
+def remove_absent(
+    connection: psycopg.Connection, refresh_id: str, max_removed_share: float
+) -> tuple[tuple[str, ...], int]:
+    """Take what the manifest lacks out of the index, inside the caller's transaction.
+
+    Returns the partition keys of what was removed, and how many are held back: all that nobody
+    has approved, if they are more than `max_removed_share` of the indexed components or the
+    manifest is empty. With unidentified entries in the manifest, absence proves nothing.
+    """
+    manifest = connection.execute("select unidentified from pipeline.manifest").fetchone()
+    if manifest is None or manifest[0]:
+        return (), 0
+    connection.execute(_ABSENT)
+    connection.execute(_FORGET_HOLDS)
+    unapproved, indexed, listed = connection.execute(
+        """select (select count(*) from absent where not approved),
+                  (select count(*) from pipeline.component where removed_at is null),
+                  (select count(*) from pipeline.manifest_entry)"""
+    ).fetchone() or (0, 0, 0)
+    held = unapproved > max_removed_share * indexed or (unapproved > 0 and listed == 0)
+    if held:
+        connection.execute(_HOLD, (refresh_id,))
+    keys = tuple(row[0] for row in connection.execute(_REMOVE, {"all": not held}))
+    connection.execute(_FORGET_FAILURES)
+    return keys, unapproved if held else 0
+
+
+def held_removals(connection: psycopg.Connection, *, examples: int = 10) -> HeldRemovals:
+    """Return what waits for approval."""
+    row = connection.execute(
+        """select (select count(*) from pipeline.removal_hold where approved_at is null),
+                  (select count(*) from pipeline.component where removed_at is null),
+                  (select min(held_since) from pipeline.removal_hold where approved_at is null),
+                  array(select component_id from pipeline.removal_hold where approved_at is null
+                        order by component_id limit %s)""",
+        (examples,),
+    ).fetchone()
+    count, indexed, since, ids = row or (0, 0, None, [])
+    return HeldRemovals(count, indexed, since, tuple(ids))
+
+
+def approve_removals(connection: psycopg.Connection) -> int:
+    """Let the next plan remove what is held back now; return how many.
+
+    What leaves the CMS later is judged anew, and what comes back stays.
+    """
+    return connection.execute(
+        "update pipeline.removal_hold set approved_at = now() where approved_at is null"
+    ).rowcount

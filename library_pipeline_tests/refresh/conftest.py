@@ -1,0 +1,109 @@
+"""A refresh without Dagster: planned and done chunk by chunk, over a real CMS and encoder."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import cache
+
+import psycopg
+import pytest
+
+from library_pipeline.bundles.store import BundleStore
+from library_pipeline.catalog.refresh import (
+    RefreshKind,
+    RefreshRequest,
+    RefreshResult,
+    RefreshScope,
+)
+from library_pipeline.encoders import encoder_identity, load_encoder
+from library_pipeline.refresh.chunk import refresh_chunk
+from library_pipeline.refresh.items import ALL_STAGES, ChunkReport, Equipment, Report, Stage
+from library_pipeline.refresh.planning import plan_refresh
+from library_pipeline.sample_cms import SampleCms
+from library_pipeline.settings import load_settings
+from library_pipeline.sources.http_cms import CmsConnection
+from library_pipeline.store.chunks import Chunk, claim, next_chunk
+from library_pipeline.store.closing import finish_if_done
+from library_pipeline.store.database import Database
+from library_pipeline.store.embeddings import register_encoder
+from library_pipeline.store.refreshes import new_refresh_id, result
+
+WHOLE = RefreshScope()
+
+
+class Refresher:
+    """Runs refreshes of one library and keeps what was reported and told of."""
+
+    def __init__(self, database: Database, cms: SampleCms) -> None:
+        fingerprint, dim = encoder_identity("demo")
+        with database.connect() as connection:
+            registered = register_encoder(
+                connection, name="clip", model="demo", fingerprint=fingerprint, dim=dim
+            )
+        self.reports: list[ChunkReport] = []
+        self.told: list[Report] = []
+        self.tell: Callable[[Sequence[Report]], None] = self.told.extend
+        self.after_plan: Callable[[], object] = lambda: None
+        self.before_chunk: Callable[[Chunk], object] = lambda chunk: None
+        self.equipment = Equipment(
+            database=database,
+            bundles=BundleStore(load_settings().bundle_root),
+            cms=CmsConnection(base_url=cms.url, max_attempts=2, backoff_seconds=0.01),
+            registered=registered,
+            load_encoder=cache(lambda: load_encoder("demo")),
+            batch_size=4,
+        )
+
+    def __call__(
+        self,
+        kind: RefreshKind = "incremental",
+        scope: RefreshScope = WHOLE,
+        stages: frozenset[Stage] = ALL_STAGES,
+        *,
+        force: bool = False,
+        chunk_size: int = 100,
+    ) -> RefreshResult:
+        database = self.equipment.database
+        request = RefreshRequest(
+            new_refresh_id(datetime.now(UTC)), kind, "cli", scope, force, in_process=True
+        )
+        plan_refresh(
+            database,
+            self.equipment.registered,
+            request,
+            run_id=None,
+            chunk_size=chunk_size,
+            max_removed_share=0.5,
+            cms=self.equipment.cms,
+        )
+        self.after_plan()
+        with database.connect() as connection:
+            while (number := next_chunk(connection, request.refresh_id)) is not None:
+                chunk = claim(connection, request.refresh_id, number, "test")
+                assert chunk
+                self.before_chunk(chunk)
+                self.reports.append(
+                    refresh_chunk(self.equipment, chunk, tell=self.tell, stages=stages)
+                )
+                if self.reports[-1].stopped:
+                    break
+            finish_if_done(connection, request.refresh_id)
+            return result(connection, request.refresh_id)
+
+
+@pytest.fixture
+def refresh(database: Database, cms: SampleCms) -> Refresher:
+    return Refresher(database, cms)
+
+
+def counts(done: RefreshResult) -> dict[str, int]:
+    """Return the counts that are not zero."""
+    return {name: number for name, number in dataclasses.asdict(done.counts).items() if number}
+
+
+def searchable(connection: psycopg.Connection) -> dict[str, str]:
+    """Return what search finds: revision by component id."""
+    rows = connection.execute("select component_id, revision from library.component").fetchall()
+    return dict(rows)

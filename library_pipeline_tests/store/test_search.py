@@ -1,0 +1,146 @@
+"""Search: by the ANN index where it may, with the answers of an exact scan."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+
+from library_pipeline.store.ann import ensure_ann_index
+from library_pipeline.store.embeddings import RegisteredEncoder, register_encoder, store_embeddings
+from library_pipeline.store.search import Match, search
+
+Vectors = NDArray[np.float32]
+DIM = 32
+
+
+def clustered(count: int, *, seed: int = 1) -> Vectors:
+    """Return (count, DIM) unit vectors around 60 centres, the same for every seed."""
+    centres = np.random.default_rng(0).standard_normal((60, DIM))
+    random = np.random.default_rng(seed)
+    vectors = centres[random.integers(0, 60, count)] + 0.5 * random.standard_normal((count, DIM))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def digests(count: int) -> list[str]:
+    return [hashlib.sha256(str(number).encode()).hexdigest() for number in range(count)]
+
+
+def put_vectors(connection: psycopg.Connection, vectors: Vectors) -> RegisteredEncoder:
+    """Store screenshots with `vectors` by a new encoder of their dimension."""
+    encoder = register_encoder(
+        connection, name="clip", model="m", fingerprint="f", dim=vectors.shape[1]
+    )
+    shown = digests(len(vectors))
+    with connection.transaction():
+        connection.execute(
+            """insert into pipeline.screenshot
+               select digest, 'png', 1, 1, 1, '' from unnest(%s::text[]) digest""",
+            (shown,),
+        )
+        store_embeddings(connection, encoder, dict(zip(shown, vectors, strict=True)))
+    return encoder
+
+
+def put_library(connection: psycopg.Connection, vectors: Vectors) -> RegisteredEncoder:
+    """Index a component 0, 1, ... for each of `vectors`, every hundredth of them for south."""
+    encoder = put_vectors(connection, vectors)
+    connection.execute(
+        """insert into pipeline.component
+           select position - 1, position - 1, '1', '',
+                  case when position %% 100 = 1 then 'south' else 'north' end,
+                  '', '{}', null, '', '', '', digest
+           from unnest(%s::text[]) with ordinality shown (digest, position)""",
+        (digests(len(vectors)),),
+    )
+    return encoder
+
+
+def exact(vectors: Vectors, query: Vectors, numbers: Sequence[int], k: int = 10) -> list[str]:
+    """Return the `k` of the components `numbers` most like `query`, the plain way."""
+    order = np.argsort(-(vectors[list(numbers)] @ query), kind="stable")[:k]
+    return [str(numbers[place]) for place in order]
+
+
+def ids(matches: Sequence[Match]) -> list[str]:
+    return [match.component_id for match in matches]
+
+
+def scans(connection: psycopg.Connection, encoder: RegisteredEncoder) -> int:
+    """Return how often the ANN index was read in this transaction."""
+    row = connection.execute(
+        "select pg_stat_get_xact_numscans(%s::regclass)", (f"pipeline.embedding_{encoder.id}_ann",)
+    ).fetchone()
+    return row[0] if row else 0
+
+
+def test_the_ann_index_finds_what_an_exact_scan_finds(connection: psycopg.Connection) -> None:
+    """Recall@10 over 40 questions of which none is a component's own picture."""
+    vectors, queries = clustered(3000), clustered(40, seed=2)
+    encoder = put_library(connection, vectors)
+    assert ensure_ann_index(connection, encoder, ann_from=3000).state == "built"
+    with connection.transaction():
+        found = [search(connection, encoder, query) for query in queries]
+        assert scans(connection, encoder) == 40
+    hits = [
+        len(set(ids(matches)) & set(exact(vectors, query, range(3000))))
+        for matches, query in zip(found, queries, strict=True)
+    ]
+    assert sum(hits) / 400 >= 0.98
+    for matches, query in zip(found, queries, strict=True):
+        scores = [match.score for match in matches]
+        assert scores == sorted(scores, reverse=True)
+        expected = [float(vectors[int(match.component_id)] @ query) for match in matches]
+        np.testing.assert_allclose(scores, expected, atol=1e-3)
+
+
+def test_search_is_exact_where_the_ann_index_cannot_answer(
+    connection: psycopg.Connection,
+) -> None:
+    """For a client of few components, for more than it gives, and where many were removed."""
+    vectors = clustered(1500)
+    query = vectors[7]
+    encoder = put_library(connection, vectors)
+    ensure_ann_index(connection, encoder, ann_from=0)
+    # As with a table so large that the planner would do anything rather than sort it.
+    connection.execute("set enable_sort = off")
+
+    south = search(connection, encoder, query, client="south")
+    assert ids(south) == exact(vectors, query, range(0, 1500, 100))
+    assert len(search(connection, encoder, query, k=1200)) == 1200
+
+    gone = exact(vectors, query, range(1500), k=195)
+    connection.execute(
+        "update pipeline.component set removed_at = now() where component_id = any(%s)", (gone,)
+    )
+    left = [number for number in range(1500) if str(number) not in gone]
+    assert ids(search(connection, encoder, query)) == exact(vectors, query, left)
+
+
+def test_components_that_share_a_screenshot_are_results_of_their_own(
+    connection: psycopg.Connection,
+) -> None:
+    vectors = clustered(1000)
+    encoder = put_library(connection, vectors)
+    ensure_ann_index(connection, encoder, ann_from=0)
+    connection.execute(
+        """update pipeline.component set screenshot_sha256 = %s where component_id::int < 30""",
+        (digests(1)[0],),
+    )
+    found = search(connection, encoder, vectors[0], k=29, excluding="0")
+    assert ids(found) == sorted(map(str, range(1, 30)))
+    assert {match.score for match in found} == {found[0].score}
+
+
+def test_search_leaves_the_connection_as_it_was(connection: psycopg.Connection) -> None:
+    """Also inside a transaction: what it sets for itself would slow down what follows."""
+    encoder = put_library(connection, clustered(300))
+    ensure_ann_index(connection, encoder, ann_from=0)
+    with connection.transaction():
+        search(connection, encoder, clustered(1)[0])
+        assert scans(connection, encoder) == 1
+        assert connection.execute("show enable_sort").fetchone() == ("on",)
+        assert connection.execute("show hnsw.ef_search").fetchone() == ("40",)
