@@ -38,8 +38,9 @@ docs: $(STAMP) ## write docs/cli.md from the program
 	$(BIN)/python -m typer library_pipeline.cli.app utils docs --name library-pipeline \
 		--title "The command line" --output docs/cli.md
 
-bench: $(STAMP) ## measure, print, and say where to write it down
-	$(BIN)/python -m tools.bench
+COMPONENTS ?= 100000
+bench: $(STAMP) ## measure and print; COMPONENTS=2000 makes it short, 100,000 take half an hour
+	$(BIN)/python -m tools.bench --components $(COMPONENTS)
 
 clean: ## remove what make and the demo made
 	rm -rf $(VENV) demo

@@ -87,7 +87,7 @@ class Progress:
     failed: int
     components_per_second: float | None
     started_at: datetime
-    expected_at: datetime | None
+    seconds_left: float | None
     finished_at: datetime | None
 
 

@@ -34,6 +34,13 @@ def confirm(question: str, *, yes: bool) -> None:
         fail("nothing was done")
 
 
+def clock(seconds: float) -> str:
+    """Return a duration as 1:02:03 or 2:03."""
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 @contextmanager
 def expected_errors() -> Iterator[None]:
     """End with a message instead of a traceback for errors that a person can do something about."""

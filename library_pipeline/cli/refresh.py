@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from library_pipeline.catalog.refresh import (
@@ -63,10 +64,10 @@ def refresh_library(
                     request,
                     approve_removals=approve_removals,
                 )
-        except RefreshInterrupted as stopped:
+        except RefreshInterrupted:
             with database.connect() as connection:
                 _show(result(connection, request.refresh_id), as_json=as_json)
-            fail(f"the refresh stopped: {stopped}", code=INTERRUPTED)
+            raise typer.Exit(INTERRUPTED) from None
         except RefreshError as error:
             fail(f"the refresh stopped: {error}")
     _show(outcome, as_json=as_json)

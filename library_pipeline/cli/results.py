@@ -40,7 +40,7 @@ def show_result(result: RefreshResult) -> None:
     if counts.elsewhere:
         console.print(f"{counts.elsewhere} are another unfinished refresh's work: status --watch")
     if counts.unreached:
-        console.print(f"{counts.unreached} were not reached; the next refresh takes them up.")
+        console.print(f"{counts.unreached} were not reached.")
     if result.held_removals:
         errors.print(
             f"[bold yellow]{result.held_removals} components are gone from the CMS, too many to "

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from datetime import UTC, datetime
 
-from library_pipeline.catalog.refresh import RefreshResult
-from library_pipeline.cli.console import console
+from library_pipeline.catalog.refresh import Progress, RefreshResult
+from library_pipeline.cli.console import clock, console
 from library_pipeline.cli.results import show_failure
 from library_pipeline.settings import load_settings
 from library_pipeline.store.coverage import Coverage, coverage
@@ -23,7 +24,8 @@ def show_status(*, as_json: bool) -> None:
     """Print the state of the library."""
     with open_database(load_settings()) as database, database.connect() as connection:
         state = coverage(connection)
-        refreshes = [result(connection, item.refresh_id) for item in recent(connection)]
+        newest = recent(connection)
+        refreshes = [result(connection, item.refresh_id) for item in newest]
         failures = open_failures(connection)
         held = held_removals(connection)
     if as_json:
@@ -37,12 +39,28 @@ def show_status(*, as_json: bool) -> None:
         return
     _show_index(state)
     _show_held(held)
-    for item in refreshes[:SHOWN_REFRESHES]:
-        _show_refresh(item)
+    for item in newest:
+        if item.finished_at is None:
+            _show_running(item)
+    for done in refreshes[:SHOWN_REFRESHES]:
+        if done.state not in ("planning", "running"):
+            _show_refresh(done)
     for failure in failures[:SHOWN_FAILURES]:
         show_failure(failure)
     if not refreshes:
         console.print("Nothing has been refreshed yet: library-pipeline refresh")
+
+
+def _show_running(item: Progress) -> None:
+    rate = item.components_per_second
+    console.print(
+        f"refresh {item.refresh_id} {item.kind} [cyan]{item.phase}[/] for "
+        f"{clock((datetime.now(UTC) - item.started_at).total_seconds())}: "
+        f"{item.stored} of {item.planned} stored, {item.failed} failed"
+        + (f", {rate:.1f} a second" if rate else "")
+        + (f", {clock(item.seconds_left)} left" if item.seconds_left is not None else ""),
+        soft_wrap=True,
+    )
 
 
 def _show_refresh(item: RefreshResult) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import psycopg
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -11,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from library_pipeline.catalog.refresh import Progress
-from library_pipeline.cli.console import console
+from library_pipeline.cli.console import clock, console
 from library_pipeline.settings import load_settings
 from library_pipeline.store.database import open_database
 from library_pipeline.store.refreshes import recent
@@ -50,14 +48,14 @@ def _table(connection: psycopg.Connection) -> Table:
     for name in ("done", "failed", "rate", "left"):
         table.add_column(name, justify="right")
     for item in recent(connection, SHOWN):
-        table.add_row(*_row(item, datetime.now(UTC)))
+        table.add_row(*_row(item))
     return table
 
 
-def _row(item: Progress, now: datetime) -> tuple[str | Text | ProgressBar, ...]:
+def _row(item: Progress) -> tuple[str | Text | ProgressBar, ...]:
     state = {"failed": "red", "running": "cyan", "cancelled": "yellow"}.get(item.state, "green")
     rate = f"{item.components_per_second:.1f}/s" if item.components_per_second else ""
-    left = _clock((item.expected_at - now).total_seconds()) if item.expected_at else ""
+    left = clock(item.seconds_left) if item.seconds_left is not None else ""
     return (
         item.refresh_id,
         item.kind,
@@ -71,9 +69,3 @@ def _row(item: Progress, now: datetime) -> tuple[str | Text | ProgressBar, ...]:
         rate,
         left,
     )
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(max(0, round(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -22,7 +22,9 @@ on conflict (component_id) do update set revision = excluded.revision,
     message = excluded.message, transient = excluded.transient, last_failed_at = now(),
     attempts = case when f.revision = excluded.revision then f.attempts + 1 else 1 end,
     next_due_at = case when excluded.transient then
-        now() + least(interval '1 minute' * 2 ^ least(f.attempts, 20), interval '1 day') end
+        now() + case when f.revision = excluded.revision
+            then least(interval '1 minute' * 2 ^ least(f.attempts, 20), interval '1 day')
+            else interval '1 minute' end end
 """
 
 

@@ -15,7 +15,8 @@ from library_pipeline.store.leases import lease_is_free
 
 _PROGRESS = """
 select refresh_id, kind, state, phase, planned, downloaded, embedded, stored, failed,
-       components_per_second, started_at, expected_at, finished_at
+       components_per_second, started_at,
+       extract(epoch from expected_at - now())::float8, finished_at
 from library.refresh
 """
 _RESULT = """

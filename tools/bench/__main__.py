@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import statistics
@@ -21,13 +22,35 @@ from library_pipeline.cli.demo_library import fresh_demo
 from library_pipeline.settings import load_settings
 from tools.bench.machinery import Machinery, measure_machinery
 from tools.bench.questions import Answers, measure_answers
+from tools.bench.scale import measure_scale
+from tools.bench.scale_table import scale_table
 
 REPEATS = 3
 
 
 def main() -> None:
     """Run every measurement and print it as it goes into docs/benchmarks.md."""
+    parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
+    parser.add_argument("--only", choices=("demo", "scale"), help="only one of the two parts")
+    parser.add_argument(
+        "--components", type=int, default=100_000, help="size of the simulated library"
+    )
+    asked = parser.parse_args()
     console = Console(highlight=False)
+    console.print(_machine())
+    if asked.only != "scale":
+        _demo(console)
+    if asked.only != "demo":
+        _scale(console, asked.components)
+
+
+def _scale(console: Console, components: int) -> None:
+    for size in (1000, components):
+        with tempfile.TemporaryDirectory(prefix="library-scale-") as folder:
+            console.print(scale_table(measure_scale(size, Path(folder) / "home")))
+
+
+def _demo(console: Console) -> None:
     with tempfile.TemporaryDirectory(prefix="library-bench-") as folder:
         demo = fresh_demo(Path(folder) / "demo")
         demo.use()
@@ -36,7 +59,6 @@ def main() -> None:
             runs = [measure_machinery(settings) for _ in range(REPEATS)]
             # Times only: the vectors that the last run left are not real ones.
             answers = measure_answers(settings)
-    console.print(_machine())
     console.print(_machinery_table(runs))
     console.print(_answers_table(answers))
 
