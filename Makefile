@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test dev lint docs bench format clean
+.PHONY: help demo test dev lint docs bench soak format clean
 help: ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -41,6 +41,11 @@ docs: $(STAMP) ## write docs/cli.md from the program
 COMPONENTS ?= 100000
 bench: $(STAMP) ## measure and print; COMPONENTS=2000 makes it short, 100,000 take half an hour
 	$(BIN)/python -m tools.bench --components $(COMPONENTS)
+
+KILLS ?= 50
+SEED ?= 1
+soak: $(STAMP) ## kill -9 at random for a quarter of an hour, see that nothing is lost; KILLS=5 is short
+	$(BIN)/python -m tools.soak --kills $(KILLS) --seed $(SEED)
 
 clean: ## remove what make and the demo made
 	rm -rf $(VENV) demo

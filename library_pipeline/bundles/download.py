@@ -51,15 +51,19 @@ class BundleDownloader:
             await self._client.__aexit__(kind, error, traceback)
             self._client = None
 
-    async def fetch(self, component: Component, *, force: bool = False) -> FetchedBundle:
+    async def fetch(
+        self, component: Component, *, force: bool = False, verify: bool = False
+    ) -> FetchedBundle:
         """Return the component's bundle, downloading what the store does not have.
 
-        `force` downloads everything and replaces what is stored. Raises ComponentError.
+        `verify` reads what the store has, and downloads anew what has suffered there; `force`
+        downloads everything and replaces what is stored. Raises ComponentError.
         """
         started = time.perf_counter()
         # Every file is waited for: breaking off its neighbours would cost their connections.
         results = await asyncio.gather(
-            *(self._find(component, kind, force) for kind in FILE_KINDS), return_exceptions=True
+            *(self._find(component, kind, force, verify) for kind in FILE_KINDS),
+            return_exceptions=True,
         )
         found = _all_found(results)
         files = await self._keeper.keep(component, found)
@@ -70,14 +74,14 @@ class BundleDownloader:
             milliseconds=(time.perf_counter() - started) * 1000,
         )
 
-    async def _find(self, component: Component, kind: FileKind, force: bool) -> Found:
+    async def _find(self, component: Component, kind: FileKind, force: bool, verify: bool) -> Found:
         sha256 = component.files[kind].sha256
         if force or sha256 is None:
             return await self._download(component, kind, replace=force)
         try:
             if stored := await self._stored(sha256):
                 # The others' bytes are not needed.
-                read = kind == "screenshot"
+                read = kind == "screenshot" or verify
                 data = await asyncio.to_thread(self._store.get, sha256) if read else b""
                 return Found(kind, data, stored)
         except BundleError as error:

@@ -17,7 +17,7 @@ from library_pipeline.defs.materializations import materializations
 from library_pipeline.defs.partitions import partition_of, register_partitions
 from library_pipeline.refresh.items import Equipment, Report
 from library_pipeline.settings import load_settings
-from library_pipeline.store.buckets import bucket_versions
+from library_pipeline.store.buckets import bucket_versions, failing_buckets
 from library_pipeline.store.index import thumbnails
 
 
@@ -27,11 +27,22 @@ def announce(
     selected: Sequence[dg.AssetKey],
     reports: Sequence[Report],
 ) -> None:
-    """Materialize, asset by asset, the partitions of components that succeeded."""
+    """Materialize, asset by asset, the partitions of components that succeeded.
+
+    A bucket in which a component's failure stands is left as it is shown, in red, whoever else in
+    it succeeds; it is materialized with all of its news once that failure is gone.
+    """
     buckets = load_settings().refresh.partition_buckets
     keys = sorted({partition_of(report.component_id, buckets) for report in reports})
     # The plan has made new ones known already, unless its run died before.
     register_partitions(context.instance, keys)
+    if buckets:
+        with equipment.database.connect() as connection:
+            failing = failing_buckets(connection, keys, buckets)
+        reports = [
+            each for each in reports if partition_of(each.component_id, buckets) not in failing
+        ]
+        keys = [key for key in keys if key not in failing]
     pointer = "NULL"
     for asset_key in selected:
         if buckets:
@@ -50,6 +61,9 @@ def mark_failures(
     """Have the partitions of failed components shown in red once the run ends as a failure."""
     buckets = load_settings().refresh.partition_buckets
     keys = sorted({partition_of(failure.component_id, buckets) for failure in failures})
+    # Dagster shows nothing of partitions that it does not know, such as a bucket's before its
+    # first component has succeeded.
+    register_partitions(context.instance, keys)
     for asset_key in selected:
         mark_failed(context, asset_key, keys)
 

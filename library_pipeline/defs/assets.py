@@ -56,7 +56,7 @@ def cms_manifest(
     """The CMS's list of components, read whole; a refresh plans its chunks over it."""
     source = cms.connection()
     version = dg.DataVersion(MANIFEST_VERSION)
-    with database.open() as db:
+    with database.open() as db, lease(db, context.run.run_id):
         if config.refresh is Planned.none:
             entries = load_current_manifest(db, source, conditional=False)
             return dg.MaterializeResult(metadata={"entries": entries or 0}, data_version=version)

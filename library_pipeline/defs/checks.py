@@ -20,6 +20,7 @@ from library_pipeline.store.health import (
     removals_held,
     vector_norms,
 )
+from library_pipeline.store.leases import lease
 
 VECTOR_INDEX = dg.AssetKey("vector_index")
 
@@ -33,7 +34,7 @@ def vector_index(
     context: dg.AssetExecutionContext, database: DatabaseResource, encoder: EncoderResource
 ) -> dg.MaterializeResult[Any]:
     """The HNSW index over an encoder's vectors; small libraries are searched exactly, without."""
-    with database.open() as db, db.connect() as connection:
+    with database.open() as db, lease(db, context.run.run_id), db.connect() as connection:
         outcome = ensure_ann_index(connection, encoder.register(db))
     context.log.info(f"vector index: {outcome.state}, {outcome.vectors} vectors")
     return dg.MaterializeResult(
@@ -92,7 +93,7 @@ def index_checks(
 ) -> Iterator[dg.AssetCheckResult]:
     """Ask the database each question once, over the whole library."""
     selected = {key.name for key in context.selected_asset_check_keys}
-    with database.open() as db, db.connect() as connection:
+    with database.open() as db, lease(db, context.run.run_id), db.connect() as connection:
         closing = unchecked_refreshes(connection)
         registered = encoder.register(db)
         for name in sorted(selected):

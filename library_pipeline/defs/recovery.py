@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime, timedelta
+
 import dagster as dg
 import psycopg
 import structlog
 
 from library_pipeline.store.chunks import LostChunk, cancel_chunk, lost_chunks, release_chunk
 from library_pipeline.store.closing import finish_if_done, stop_refresh
+from library_pipeline.store.leases import lease_is_free
 from library_pipeline.store.refreshes import orphans, runs_of
 
 _STOPPED_BY_HAND = (dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.CANCELING)
+_UNDER_WAY = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+_OUR_JOBS = frozenset(
+    {"incremental_refresh", "full_refresh", "refresh_chunk", "close_refresh", "collect_garbage"}
+)
+# From its start until its first step a run holds no lease yet, nor between two of its steps.
+_SETTLED_AFTER = timedelta(minutes=1)
+_SECOND_LOOK_SECONDS = 2.0
 _ORPHANED = "its process ended before it did; what it had not reached is left to the next refresh"
 
 log = structlog.get_logger(__name__)
 
 
 def recover(instance: dg.DagsterInstance, connection: psycopg.Connection) -> None:
-    """Close refreshes whose process is gone and put chunks back whose run is.
+    """Close refreshes whose process is gone, put chunks back whose run is, report dead runs.
 
     A chunk whose run a person has terminated in the UI is not begun again.
     """
@@ -28,6 +39,27 @@ def recover(instance: dg.DagsterInstance, connection: psycopg.Connection) -> Non
             _report_dead(instance, instance.get_run_by_id(run_id))
     for lost in lost_chunks(connection):
         _recover_chunk(instance, connection, lost)
+    _report_dead_runs(instance, connection)
+
+
+def _report_dead_runs(instance: dg.DagsterInstance, connection: psycopg.Connection) -> None:
+    """Report the runs that died before they claimed anything, or after all was done.
+
+    Nothing else does where the code server died with them, and whoever waits for such a run - a
+    chunk, the next plan, the next closing run - would wait for good.
+    """
+    settled = dg.RunsFilter(statuses=_UNDER_WAY, updated_before=datetime.now(UTC) - _SETTLED_AFTER)
+    suspects = [
+        run
+        for run in instance.get_runs(settled)
+        if run.job_name in _OUR_JOBS and lease_is_free(connection, run.run_id)
+    ]
+    if suspects:
+        time.sleep(_SECOND_LOOK_SECONDS)
+    for run in suspects:
+        if lease_is_free(connection, run.run_id):
+            log.warning("run lost: its process is gone", job=run.job_name, run=run.run_id)
+            _report_dead(instance, instance.get_run_by_id(run.run_id))
 
 
 def _recover_chunk(

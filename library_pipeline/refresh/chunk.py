@@ -43,7 +43,7 @@ def refresh_chunk(
         meter = Meter(noting, chunk, equipment.stop)
         stream = ChunkStream(equipment, chunk, stages, writing, reading, meter)
         stream.run(tasks)
-        _tell_all(noting, chunk, stream.reports, tell)
+        _tell_all(noting, chunk, stream.reports, tell, indexed="index" in stages)
         stopped = meter.halt.is_set() and bool(chunk_components(noting, chunk))
         _leave(noting, chunk, stopped=stopped)
         return ChunkReport(tuple(stream.reports), tuple(meter.failures), stopped)
@@ -54,6 +54,8 @@ def _tell_all(
     chunk: Chunk,
     reports: Sequence[Report],
     tell: Callable[[Sequence[Report]], None],
+    *,
+    indexed: bool,
 ) -> None:
     told = {report.component_id for report in reports}
     earlier = [
@@ -62,9 +64,24 @@ def _tell_all(
         if component_id not in told
     ]
     everything = [*reports, *earlier]
+    news = _still_true(connection, everything) if indexed else everything
+    if news:
+        tell(news)
     if everything:
-        tell(everything)
         set_reported(connection, chunk.refresh_id, [item.component_id for item in everything])
+
+
+def _still_true(connection: psycopg.Connection, reports: Sequence[Report]) -> list[Report]:
+    """Leave out what another refresh has overtaken meanwhile: it tells of the newer revision.
+
+    Told afterwards, the older one would be the latest that is known, and stay so.
+    """
+    now = indexed_files(connection, [report.component_id for report in reports])
+    return [
+        report
+        for report in reports
+        if report.component_id in now and now[report.component_id].revision == report.revision
+    ]
 
 
 def _leave(connection: psycopg.Connection, chunk: Chunk, *, stopped: bool) -> None:

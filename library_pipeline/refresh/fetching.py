@@ -73,7 +73,9 @@ class Fetcher:
                 f"component {task.component.component_id}: revision {task.component.revision} has "
                 "not been downloaded; materialize component_bundle as well",
             )
-        fetched = await self._downloader.fetch(task.component, force=task.force)
+        fetched = await self._downloader.fetch(
+            task.component, force=task.force, verify=task.action == "check"
+        )
         phases = {"download": fetched.milliseconds}
         return Item(task, fetched.bundle, fetched.screenshot, fetched.downloaded_bytes, phases)
 

@@ -60,8 +60,13 @@ def _read_whole(
         for page in source.pages(etag):
             load.add(page.entries)
             totals.add(page.total)
-        load.commit(
-            source=cms.base_url, etag=source.etag, read_at=source.read_at, total=_agreed(totals)
+        total = _agreed(totals)
+        load.commit(source=cms.base_url, etag=source.etag, read_at=source.read_at, total=total)
+    if load.short(total):
+        log.warning(
+            "the CMS lists fewer components than its total; nothing will be removed",
+            listed=load.entries,
+            total=total,
         )
     for problem in load.unidentified:
         _warn_of(problem)

@@ -118,7 +118,7 @@ class ChunkStream:
             return
         started = time.perf_counter()
         outcomes: dict[str, Outcome] = {item.component_id: _outcome(item) for item in batch}
-        store_batch(
+        overtaken = store_batch(
             self._writing,
             refresh_id=self._chunk.refresh_id,
             bundles=[item.bundle for item in batch],
@@ -131,7 +131,8 @@ class ChunkStream:
         share = (time.perf_counter() - started) * 1000 / len(batch)
         for item in batch:
             item.milliseconds["store"] = share
-            self.reports.append(_report(item, outcomes[item.component_id]))
+            if item.component_id not in overtaken:
+                self.reports.append(_report(item, outcomes[item.component_id]))
         self.meter.add("stored", len(batch))
 
 

@@ -6,6 +6,7 @@ import hashlib
 import math
 import mimetypes
 import os
+import time
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -99,20 +100,26 @@ def components(request: Request) -> Response:
     first = query.after is None
     listing = request.app.state.library.listing(0.0 if first else _FRESH_SECONDS)
     with_etag = first and "no_etag" not in switchboard.faults.manifest
-    headers = {"ETag": listing.etag, "Cache-Control": "no-cache"} if with_etag else {}
-    if with_etag and _matches(request, listing.etag):
+    etag = listing.etag
+    if "new_etags" in switchboard.faults.manifest:
+        etag = f'"{time.monotonic_ns()}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache"} if with_etag else {}
+    if with_etag and _matches(request, etag):
         return Response(status_code=304, headers=headers)
     if "not_json" in switchboard.faults.manifest:
         return PlainTextResponse("<html>we are busy, come back later</html>")
     # Entries that differ without an edit are not among those updated since, so all are listed.
     dated = not switchboard.faults.change_entries
-    page = page_of(listing, query if dated else replace(query, updated_since=None))
+    page = page_of(
+        listing,
+        query if dated else replace(query, updated_since=None),
+        shift=switchboard.faults.shifts,
+    )
     base = request.app.state.base_url or str(request.base_url).rstrip("/")
-    twice = switchboard.faults.duplicate_ids
     entries = [
         spoil(manifest_entry(item, base), switchboard) | other
         for item in page.items
-        for other in ([{}, {"revision": "another"}] if item.id in twice else [{}])
+        for other in _times_listed(item.id, switchboard.faults)
     ]
     looping = "looping_cursor" in switchboard.faults.manifest
     body = {"components": entries, "next": "bG9vcA==" if looping else page.next}
@@ -121,6 +128,13 @@ def components(request: Request) -> Response:
     if page.since:
         body["since"] = iso_time(page.since)
     return JSONResponse(body, headers=headers)
+
+
+def _times_listed(component_id: str, faults: Faults) -> list[dict[str, Any]]:
+    """Return for each time that a component is listed what is different then."""
+    if component_id in faults.duplicate_ids:
+        return [{}, {"revision": "another"}]
+    return [{}, {}] if component_id in faults.repeated_ids else [{}]
 
 
 def manifest_entry(item: Item, base: str) -> dict[str, Any]:
@@ -163,6 +177,8 @@ def file(request: Request) -> Response:
     if _matches(request, etag):
         return Response(status_code=304, headers={"ETag": etag})
     media_type = _MEDIA_TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
+    if fault and fault.do == "content_type":
+        media_type = fault.content_type
     return Response(data, media_type=media_type, headers={"ETag": etag})
 
 

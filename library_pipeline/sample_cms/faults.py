@@ -14,11 +14,25 @@ from library_pipeline.catalog.component import FileKind
 
 _STRICT = ConfigDict(extra="forbid")
 
-Answer = Literal["status", "drop", "truncate", "stall"]
+Answer = Literal["status", "drop", "truncate", "stall", "longer_length", "shorter_length"]
 FileAnswer = Literal[
-    "redirect", "garbage", "missing", "relative_url", "foreign_url", "wrong_sha256"
+    "redirect",
+    "garbage",
+    "content_type",
+    "missing",
+    "relative_url",
+    "foreign_url",
+    "wrong_sha256",
 ]
-ManifestFault = Literal["not_json", "no_etag", "no_sha256", "looping_cursor"]
+ManifestFault = Literal[
+    "not_json",
+    "no_etag",
+    "new_etags",
+    "no_sha256",
+    "looping_cursor",
+    "repeating_pages",
+    "skipping_pages",
+]
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -31,14 +45,16 @@ class RequestFault:
     path: str = "/"
     status: int = 503
     seconds: float = 1.0
+    retry_after: str | None = None
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class FileFault:
     """One file of one component goes wrong: its answer, its bytes or its manifest entry.
 
-    `garbage` serves bytes that are neither picture nor JSON; `missing`, `relative_url`,
-    `foreign_url` and `wrong_sha256` spoil the entry. `times` > 0 heals it after as many requests.
+    `garbage` serves bytes that are neither picture nor JSON, `content_type` the right ones under
+    that name; `missing`, `relative_url`, `foreign_url` and `wrong_sha256` spoil the entry.
+    `times` > 0 heals it after as many requests.
     """
 
     component: str
@@ -46,8 +62,10 @@ class FileFault:
     do: Answer | FileAnswer = "status"
     status: int = 404
     seconds: float = 1.0
+    retry_after: str | None = None
     times: int = 0
     location: str = ""
+    content_type: str = "text/html"
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -60,11 +78,17 @@ class Faults:
     files: tuple[FileFault, ...] = ()
     manifest: frozenset[ManifestFault] = frozenset()
     duplicate_ids: frozenset[str] = frozenset()
+    repeated_ids: frozenset[str] = frozenset()
 
     @property
     def change_entries(self) -> bool:
         """Whether entries may be others than before although nobody edited them."""
         return bool(self.files or self.duplicate_ids or "no_sha256" in self.manifest)
+
+    @property
+    def shifts(self) -> int:
+        """How many entries too late each page but the first begins; below 0, too early."""
+        return ("skipping_pages" in self.manifest) - ("repeating_pages" in self.manifest)
 
 
 FAULTS = TypeAdapter(Faults)
@@ -125,7 +149,9 @@ class Switchboard:
             if path == file_path(fault.component, fault.kind):
                 self._seen[id(fault)] += 1
                 if not fault.times or self._seen[id(fault)] <= fault.times:
-                    return Trouble(fault.do, fault.status, fault.seconds, fault.location)
+                    return Trouble(
+                        fault.do, fault.status, fault.seconds, fault.location, fault.retry_after
+                    )
         return None
 
     def _request_trouble(self, path: str) -> Trouble | None:
@@ -136,7 +162,9 @@ class Switchboard:
             self._seen[id(fault)] += 1
             turn = self._seen[id(fault)]
             if turn in fault.nth or (fault.every and turn % fault.every == 0):
-                due = due or Trouble(fault.do, fault.status, fault.seconds)
+                due = due or Trouble(
+                    fault.do, fault.status, fault.seconds, retry_after=fault.retry_after
+                )
         return due
 
 

@@ -78,6 +78,8 @@ class MakeTrouble:
                 await _hang_up(scope, receive)
             case "truncate":
                 await self._app(scope, receive, _cut_short(scope, receive, send))
+            case "longer_length" | "shorter_length":
+                await self._app(scope, receive, _lying(trouble.do, scope, receive))
             case _:  # a stall, or a fault of the file's bytes or entry, which is the routes' part
                 await asyncio.sleep(trouble.seconds if trouble.do == "stall" else 0)
                 await self._app(scope, receive, send)
@@ -104,8 +106,36 @@ def _cut_short(scope: Scope, receive: Receive, send: Send) -> Send:
     return half
 
 
+def _lying(how: str, scope: Scope, receive: Receive) -> Send:
+    """Return a `send` that announces twice the body's length or half of it, and sends all of it.
+
+    The connection stays open, as if all were well: it is the client that has to give up.
+    """
+    start: Message = {}
+
+    async def lie(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            start.update(message)
+            return
+        body = message.get("body", b"")
+        length = len(body) * 2 if how == "longer_length" else len(body) // 2
+        others = [each for each in start["headers"] if each[0].lower() != b"content-length"]
+        headers = [*others, (b"content-length", str(length).encode())]
+        lines = [b"%s: %s\r\n" % (name, value) for name, value in headers]
+        head = b"HTTP/1.1 %d On Purpose\r\n%s\r\n" % (start["status"], b"".join(lines))
+        # A proper server sees to it that length and body agree.
+        scope["state"]["write"](head + body)
+        await _disconnected(receive)
+
+    return lie
+
+
 async def _hang_up(scope: Scope, receive: Receive) -> None:
     # Only the sample's own server can close a connection under an application.
     scope["state"]["hang_up"]()
+    await _disconnected(receive)
+
+
+async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

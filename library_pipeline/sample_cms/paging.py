@@ -46,11 +46,12 @@ def read_query(parameters: Mapping[str, str]) -> Query:
     )
 
 
-def page_of(listing: Listing, query: Query) -> Page:
+def page_of(listing: Listing, query: Query, *, shift: int = 0) -> Page:
     """Return a page of the listing.
 
-    A page starts after an id, not at an offset, so no edit elsewhere ever shifts it. What changed
-    before the CMS was started it does not know; asked for that, it lists everything.
+    A page starts after an id, not at an offset, so no edit elsewhere ever shifts it; `shift` has
+    all but the first begin so many entries later, as if one had. What changed before the CMS was
+    started it does not know; asked for that, it lists everything.
     """
     since = query.updated_since
     if since and since < listing.began:
@@ -58,7 +59,9 @@ def page_of(listing: Listing, query: Query) -> Page:
     items = listing.items
     if since:
         items = tuple(item for item in items if item.updated_at >= since)
-    start = bisect_right(items, query.after, key=_id) if query.after is not None else 0
+    start = 0
+    if query.after is not None:
+        start = bisect_right(items, query.after, key=_id) + shift
     page = items[start : start + query.limit]
     more = start + query.limit < len(items)
     return Page(page, cursor_after(page[-1].id) if more else None, since)

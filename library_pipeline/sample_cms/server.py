@@ -23,12 +23,16 @@ _Protocol: Any = AutoHTTPProtocol  # which of two classes it is depends on what 
 
 
 class HangUpProtocol(_Protocol):
-    """uvicorn's protocol, which also lets the application close the connection under itself."""
+    """uvicorn's protocol, which also lets the application do what no server should.
+
+    That is to close the connection under itself, and to write what it likes to it.
+    """
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        """Offer `transport.close` to every request of this connection."""
+        """Offer `transport.close` and `transport.write` to every request of this connection."""
         super().connection_made(transport)
-        self.app_state = {**self.app_state, "hang_up": transport.close}
+        unruly = {"hang_up": transport.close, "write": transport.write}
+        self.app_state = {**self.app_state, **unruly}
 
 
 def serve(

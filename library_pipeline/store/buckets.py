@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import psycopg
@@ -9,6 +10,7 @@ from psycopg import sql
 
 # The same hash as catalog.partition_keys.bucket_key, in SQL; a test holds them together.
 BUCKET = sql.SQL("(('x' || substr(md5(component_id), 1, 8))::bit(32)::bigint %% %(buckets)s)")
+_KEY = re.compile(r"bucket-([0-9]{5})-of-([1-9][0-9]{0,5})")
 _IN_BUCKETS = """
 select component_id from pipeline.manifest_entry where {bucket} = any(%(numbers)s)
 order by component_id
@@ -18,6 +20,11 @@ select {bucket} as bucket, count(*),
        md5(string_agg(component_id || ' ' || revision, e'\\n' order by component_id))
 from pipeline.component where removed_at is null and {bucket} = any(%(numbers)s)
 group by bucket
+"""
+# What the manifest itself got wrong is not the bucket's refresh to fail by.
+_FAILING = """
+select distinct {bucket} from pipeline.failure
+where phase <> 'manifest' and {bucket} = any(%(numbers)s)
 """
 
 
@@ -43,13 +50,27 @@ def bucket_versions(
     }
 
 
+def failing_buckets(
+    connection: psycopg.Connection, keys: Sequence[str], buckets: int
+) -> frozenset[str]:
+    """Return those of the buckets `keys` in which a component's failure stands."""
+    numbers = {_number(key, buckets): key for key in keys}
+    statement = sql.SQL(_FAILING).format(bucket=BUCKET)
+    rows = connection.execute(statement, {"buckets": buckets, "numbers": list(numbers)})
+    return frozenset(numbers[number] for (number,) in rows)
+
+
+def is_bucket(key: str, buckets: int) -> bool:
+    """Return whether `key` is one of so many buckets."""
+    found = _KEY.fullmatch(key)
+    return bool(found) and int(found[2]) == buckets and int(found[1]) < buckets
+
+
 def _number(key: str, buckets: int) -> int:
     """Return the number in a bucket's key. Raises ValueError for a key of another making."""
-    name, _, rest = key.partition("-")
-    number, _, of = rest.partition("-of-")
-    if name != "bucket" or not number.isdecimal() or of != str(buckets):
+    if not is_bucket(key, buckets):
         raise ValueError(
             f"partition {key} is none of {buckets} buckets (refresh.partition_buckets); it is left "
             "over from another setting and can be wiped"
         )
-    return int(number)
+    return int(key.split("-")[1])

@@ -113,12 +113,14 @@ class ManifestLoad:
 
         `read_at` is when it was read, by the CMS's clock, and `total` how many components all of
         its pages said there are; without these the next manifest has to be a whole one, too.
+        What it lacks is dropped, unless it is `short` of its own total.
         """
         with self._connection.transaction():
             self._connection.execute(_MARK_DUPLICATES)
             self._connection.execute(_UPSERT)
-            if not self.unidentified:
-                # An entry without an id may be any component: then absence proves nothing.
+            if not self.unidentified and not self.short(total):
+                # An entry without an id, or one that was missed, may be any component: then
+                # absence proves nothing.
                 self._connection.execute(_DELETE_ABSENT)
             deltas = read_at is not None and self._dated and self._count() == total
             unidentified = len(self.unidentified)
@@ -141,6 +143,10 @@ class ManifestLoad:
                 return True
             raise psycopg.Rollback(transaction)
         return False
+
+    def short(self, total: int | None) -> bool:
+        """Whether entries are missing from what is staged, as when pages shift between readings."""
+        return total is not None and self.entries + len(self.unidentified) < total
 
     @property
     def _dated(self) -> bool:

@@ -15,8 +15,8 @@ from library_pipeline.store.removals import remove_absent
 
 # One row for every manifest entry in scope, with what the index, the vectors, the failures and
 # other refreshes say of it. `due` is the whole rule of which components a refresh takes up. Only a
-# failure of this very revision makes it wait: others are settled by looking again, also where the
-# revision is the indexed one, as after an edit that was taken back, or where the entry was at fault.
+# failure of this very revision makes it wait. Others are settled by looking again: also where the
+# indexed revision has come back, as after an edit that was undone, or where the entry was at fault.
 _COMPARE = """
 with busy as materialized (
     select distinct rc.component_id from pipeline.refresh_component rc
@@ -32,25 +32,22 @@ with busy as materialized (
     select m.component_id, m.partition_key, m.problem_code is not null as broken,
            b.component_id is not null as busy,
            u.component_id is not null as unreported,
-           coalesce(f.at_this_revision, false) as failed_before,
+           coalesce(f.revision = m.revision and f.phase <> 'manifest', false) as failed_before,
            case when c.component_id is null or c.removed_at is not null then 'new'
                 when c.revision <> m.revision then 'changed' else 'check' end as action,
            case %(kind)s
              when 'retry' then f.component_id is not null
                   and (not %(due_only)s or coalesce(f.next_due_at <= now(), false))
              when 'incremental' then
-                case when f.at_this_revision then coalesce(f.next_due_at <= now(), false)
+                case when f.revision = m.revision and f.phase <> 'manifest'
+                     then coalesce(f.next_due_at <= now(), false)
                      else f.component_id is not null
                           or c.component_id is null or c.removed_at is not null
                           or c.revision <> m.revision or e.screenshot_sha256 is null end
              else true end as wanted
     from pipeline.manifest_entry m
     left join pipeline.component c using (component_id)
-    left join lateral (
-        select f.component_id, f.next_due_at,
-               f.revision = m.revision and f.phase <> 'manifest' as at_this_revision
-        from pipeline.failure f where f.component_id = m.component_id
-    ) f on true
+    left join pipeline.failure f using (component_id)
     left join busy b using (component_id)
     left join unreported u using (component_id)
     left join {embedding} e on e.screenshot_sha256 = c.screenshot_sha256

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import psycopg
@@ -148,7 +149,7 @@ def test_a_retry_takes_the_failed_ones_and_nothing_else(refresh: Refresher, cms:
     cms.faults = Faults(files=(FileFault("c-3", do="status", status=404),))
     assert counts(refresh()) == {"total": 6, "new": 5, "failed": 1}
     cms.faults = Faults()
-    assert counts(refresh("retry")) == {"total": 6, "new": 1, "unchanged": 5}
+    assert counts(refresh("retry")) == {"total": 1, "new": 1}
 
 
 def test_a_full_refresh_finds_what_the_index_has_lost(
@@ -162,6 +163,22 @@ def test_a_full_refresh_finds_what_the_index_has_lost(
     )
     assert counts(refresh("full")) == {"total": 6, "changed": 1, "unchanged": 5}
     assert counts(refresh("full")) == {"total": 6, "unchanged": 6}
+
+
+def test_a_full_refresh_repairs_what_has_suffered_in_the_bundle_store(
+    refresh: Refresher, cms: SampleCms
+) -> None:
+    refresh()
+    bundle = refresh.told[0].bundle
+    store = refresh.equipment.bundles
+    path = Path(store.url(bundle.files["config"].sha256))
+    path.chmod(0o644)
+    path.write_bytes(b"x" * path.stat().st_size)
+    cms.requests.clear()
+    assert counts(refresh("full")) == {"total": 6, "unchanged": 6}
+    asked = {path.rpartition(".")[2] for path in cms.requests if path.startswith("/files/")}
+    assert asked == {"config"}
+    assert store.get(bundle.files["config"].sha256)
 
 
 def test_a_manifest_that_cannot_be_read_fails_the_refresh_and_nothing_else(

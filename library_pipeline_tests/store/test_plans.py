@@ -146,7 +146,7 @@ def expected_actions(case: Case, kind: RefreshKind) -> dict[str, str]:
     wanted = {
         "full": True,
         "retry": case.failed is not None,
-        "incremental": case.due if failed_now else not stands,
+        "incremental": case.due if failed_now else case.failed is not None or not stands,
     }[kind]
     return {case.component_id: action} if wanted else {}
 
