@@ -77,11 +77,11 @@ def _planning(instance: dg.DagsterInstance) -> bool:
 
 
 def _pause(connection: psycopg.Connection, now: datetime) -> str | None:
-    """Return why to wait, after plans have failed: 1, 2, 4, ... minutes, at most an hour."""
+    """Return why to wait, after plans have failed: 30 s, 1, 2, 4, ... minutes, at most an hour."""
     failed = failed_plans(connection)
     if not failed.count or failed.last_at is None:
         return None
-    wait = min(timedelta(minutes=2 ** min(failed.count - 1, 10)), LONGEST_PAUSE)
+    wait = min(timedelta(seconds=30 * 2 ** min(failed.count - 1, 10)), LONGEST_PAUSE)
     until = failed.last_at + wait
     if now >= until:
         return None

@@ -47,6 +47,7 @@ class ChunkStream:
         self._reading = reading
         self.meter = meter
         self.reports: list[Report] = []
+        self._broken: set[str] = set()
 
     def run(self, tasks: Sequence[Task]) -> None:
         """Run all phases until `tasks` are through, or the meter calls a halt."""
@@ -100,18 +101,21 @@ class ChunkStream:
             await storing
 
     def _without_broken(self, batch: Sequence[Item]) -> list[Item]:
-        """Return the batch less the items whose screenshot got no usable vector."""
-        broken = {
+        """Return the batch less the items whose screenshot got no usable vector.
+
+        A later batch may show the same screenshot, which is decoded and embedded once a chunk.
+        """
+        self._broken.update(
             item.bundle.screenshot_sha256
             for item in batch
             if item.decoded and not item.embedded and "embedding" in self._stages
-        }
+        )
         for item in batch:
-            if item.bundle.screenshot_sha256 in broken:
+            if item.bundle.screenshot_sha256 in self._broken:
                 message = f"component {item.component_id}: the encoder gave no finite vector"
                 error = ComponentError("embed", "embed.not_finite", message)
                 self.meter.failed(error.failure(item.component_id))
-        return [item for item in batch if item.bundle.screenshot_sha256 not in broken]
+        return [item for item in batch if item.bundle.screenshot_sha256 not in self._broken]
 
     def _store(self, batch: Sequence[Item], vectors: Mapping[str, np.ndarray]) -> None:
         if not batch:

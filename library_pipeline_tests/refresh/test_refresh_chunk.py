@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from library_pipeline.encoders import Encoder, load_encoder
+from library_pipeline.encoders.image import read_image
 from library_pipeline.sample_cms import Faults, FileFault, SampleCms
 from library_pipeline.sources.manifest import ManifestError
 from library_pipeline.store.refreshes import recent
@@ -243,6 +244,34 @@ def test_a_vector_that_is_not_finite_fails_its_component_alone(
     assert done.counts.failed >= 1
     assert {failure.code for failure in done.failures} == {"embed.not_finite"}
     assert len(searchable(connection)) == 6 - done.counts.failed > 0
+
+
+def test_a_screenshot_without_a_finite_vector_fails_whoever_shows_it_in_later_batches_too(
+    refresh: Refresher, cms: SampleCms, connection: psycopg.Connection
+) -> None:
+    for number in range(3):
+        write_bundle(cms.folder, f"c-{number}", screenshot=picture("same"))
+    encoder = load_encoder("demo")
+    broken = encoder.preprocess(read_image(picture("same")))
+
+    class FakeBrokenEncoder:
+        """The demo encoder, which cannot do with one picture."""
+
+        preprocess = staticmethod(encoder.preprocess)
+
+        @staticmethod
+        def embed_pixels(pixels: np.ndarray) -> np.ndarray:
+            vectors = encoder.embed_pixels(pixels)
+            vectors[(pixels == broken).all(axis=(1, 2, 3))] = np.nan
+            return vectors
+
+    refresh.equipment = dataclasses.replace(
+        refresh.equipment,
+        load_encoder=FakeBrokenEncoder,  # type: ignore[arg-type]
+        batch_size=1,
+    )
+    assert {failure.component_id for failure in refresh().failures} == {"c-0", "c-1", "c-2"}
+    assert len(searchable(connection)) == 3
 
 
 def test_an_unloaded_encoder_stays_unloaded_when_nothing_changed(refresh: Refresher) -> None:

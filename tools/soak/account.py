@@ -39,7 +39,7 @@ def show_work(console: Console, rows: Sequence[tuple[str, object]]) -> None:
 def work_done(
     connection: psycopg.Connection, instance: dg.DagsterInstance
 ) -> list[tuple[str, object]]:
-    """Return how many refreshes, chunks and runs there were, and how many of them died."""
+    """Return how many refreshes, chunks and runs there were, and how many failed."""
     refreshes = connection.execute(
         "select state, count(*) from pipeline.refresh group by state order by state"
     ).fetchall()
@@ -57,5 +57,5 @@ def work_done(
         ("attempts lost", chunks[2]),
         ("chunks given up", chunks[3]),
         ("Dagster runs", len(runs)),
-        *((f"runs of {job} that died", count) for job, count in sorted(died.items())),
+        *((f"runs of {job} that ended as failed", count) for job, count in sorted(died.items())),
     ]
