@@ -53,7 +53,7 @@ def cms_manifest(
     cms: CmsResource,
     encoder: EncoderResource,
 ) -> dg.MaterializeResult[Any]:
-    """The CMS's list of components, read whole; a refresh plans its chunks over it."""
+    """The CMS's list of components, complete at any time; a refresh plans its chunks over it."""
     source = cms.connection()
     version = dg.DataVersion(MANIFEST_VERSION)
     with database.open() as db, lease(db, context.run.run_id):
