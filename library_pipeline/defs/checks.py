@@ -107,6 +107,9 @@ def index_checks(
                 passed=finding.ok,
                 severity=severity,
                 description=finding.summary,
-                metadata={**finding.numbers, "examples": list(finding.examples)},
+                metadata={
+                    **finding.numbers,
+                    **({"examples": list(finding.examples)} if finding.examples else {}),
+                },
             )
         set_checked(connection, closing)
