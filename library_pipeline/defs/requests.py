@@ -10,7 +10,7 @@ from library_pipeline.store.closing import count_closing_run, set_checked, unche
 REFRESH_TAG = "library/refresh"
 COMPONENTS_TAG = "library/components"
 
-_UNFINISHED = [
+UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -44,7 +44,7 @@ def closing_request(
 ) -> dg.RunRequest | None:
     """Return the request for a run that closes refreshes, unless there are none or it runs."""
     waiting = unchecked_refreshes(connection)
-    under_way = dg.RunsFilter(job_name="close_refresh", statuses=_UNFINISHED)
+    under_way = dg.RunsFilter(job_name="close_refresh", statuses=UNFINISHED)
     if not waiting or instance.get_run_ids(under_way, limit=1):
         return None
     newest = waiting[-1]

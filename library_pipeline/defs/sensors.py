@@ -7,7 +7,12 @@ import psycopg
 
 from library_pipeline.defs.jobs import close_refresh, incremental_refresh, refresh_chunk
 from library_pipeline.defs.recovery import recover
-from library_pipeline.defs.requests import chunk_request, closing_request, ended_without_claim
+from library_pipeline.defs.requests import (
+    UNFINISHED,
+    chunk_request,
+    closing_request,
+    ended_without_claim,
+)
 from library_pipeline.defs.resources import CmsResource, DatabaseResource, EncoderResource
 from library_pipeline.sources.http_cms import CmsConnection, HttpCms
 from library_pipeline.store.chunks import give_up_attempt, pending_chunks
@@ -71,7 +76,7 @@ def _plan_if_needed(
 def _planning(instance: dg.DagsterInstance) -> bool:
     """Whether a planning run is queued or under way."""
     return any(
-        instance.get_run_ids(dg.RunsFilter(job_name=name, statuses=_UNFINISHED), limit=1)
+        instance.get_run_ids(dg.RunsFilter(job_name=name, statuses=UNFINISHED), limit=1)
         for name in ("incremental_refresh", "full_refresh")
     )
 
@@ -89,14 +94,6 @@ def _pause(connection: psycopg.Connection, now: datetime) -> str | None:
         f"the last {failed.count} refreshes could not be planned ({failed.error}); "
         f"the next try is at {until:%H:%M:%S} UTC"
     )
-
-
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-]
 
 
 @dg.sensor(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar
 from unittest.mock import patch
 
-import httpx
 import numpy as np
 
 from library_pipeline.catalog.refresh import RefreshRequest
@@ -24,6 +22,7 @@ from library_pipeline.settings import Settings
 from library_pipeline.sources.http_cms import CmsConnection, HttpCms
 from library_pipeline.store.database import open_database
 from library_pipeline.store.refreshes import new_refresh_id
+from tools.bench.bare import bare_downloads
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,21 +106,7 @@ def _bare_downloads(settings: Settings) -> float:
             for item in page.components
             for ref in item.files.values()
         ]
-    started = time.perf_counter()
-    asyncio.run(_get_all(urls, connection.concurrency))
-    return time.perf_counter() - started
-
-
-async def _get_all(urls: Sequence[str], concurrency: int) -> None:
-    waiting = iter(urls)
-
-    async def work(client: httpx.AsyncClient) -> None:
-        for url in waiting:
-            (await client.get(url)).raise_for_status()
-
-    async with httpx.AsyncClient() as client, asyncio.TaskGroup() as group:
-        for _ in range(concurrency):
-            group.create_task(work(client))
+    return bare_downloads(urls, connection.concurrency)
 
 
 def _warm(settings: Settings) -> np.ndarray:

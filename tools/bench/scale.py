@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -18,7 +17,6 @@ from typing import Literal
 from unittest.mock import patch
 
 import dagster as dg
-import httpx
 import numpy as np
 
 from library_pipeline.catalog.refresh import RefreshKind, RefreshRequest, RefreshResult
@@ -31,6 +29,7 @@ from library_pipeline.encoders.clip import ClipEncoder
 from library_pipeline.settings import load_settings
 from library_pipeline.store.database import Database, open_database
 from library_pipeline.store.refreshes import new_refresh_id
+from tools.bench.bare import bare_downloads
 from tools.simulated_cms import SimulatedCms
 
 CHANGED = tuple(range(0, 1000, 100))
@@ -209,21 +208,7 @@ def _bare_rate(cms: SimulatedCms, components: int) -> float:
     count = min(BARE_COMPONENTS, components)
     kinds = ("config", "format", "records", "screenshot")
     urls = [f"{cms.url}/files/sim-{n:06d}.{kind}" for n in range(count) for kind in kinds]
-    started = time.perf_counter()
-    asyncio.run(_get_all(urls))
-    return count / (time.perf_counter() - started)
-
-
-async def _get_all(urls: Sequence[str]) -> None:
-    waiting = iter(urls)
-
-    async def work(client: httpx.AsyncClient) -> None:
-        for url in waiting:
-            (await client.get(url)).raise_for_status()
-
-    async with httpx.AsyncClient() as client, asyncio.TaskGroup() as group:
-        for _ in range(CONCURRENCY):
-            group.create_task(work(client))
+    return count / bare_downloads(urls, CONCURRENCY)
 
 
 def _memory(which: Literal["VmRSS", "VmHWM"]) -> int:
