@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 from library_pipeline.catalog.component import FileKind
 
@@ -23,6 +24,16 @@ class Bundle:
     component_id: str
     revision: str
     files: Mapping[FileKind, StoredFile]
+
+    @classmethod
+    def of_json(
+        cls, component_id: str, revision: str, files: Mapping[FileKind, Mapping[str, Any]]
+    ) -> Self:
+        """Return the bundle whose files are kept as JSON: {kind: {sha256, size}}."""
+        stored: dict[FileKind, StoredFile] = {
+            kind: StoredFile(file["sha256"], file["size"]) for kind, file in files.items()
+        }
+        return cls(component_id, revision, stored)
 
     @property
     def size(self) -> int:

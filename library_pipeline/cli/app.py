@@ -18,6 +18,9 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # they could show secrets
 )
 
+Only = Annotated[
+    list[str] | None, typer.Option(help="Only the component with this id; may be repeated.")
+]
 Client = Annotated[str | None, typer.Option(help="Only components of this client.")]
 Category = Annotated[str | None, typer.Option(help="Only components of this category.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="At most this many components.")]
@@ -50,9 +53,7 @@ def refresh(
         bool,
         typer.Option("--force", help="Download and embed again what is there (implies --full)."),
     ] = False,
-    only: Annotated[
-        list[str] | None, typer.Option(help="Only the component with this id; may be repeated.")
-    ] = None,
+    only: Only = None,
     client: Client = None,
     category: Category = None,
     limit: Limit = None,
@@ -83,9 +84,7 @@ def retry(
     now: Annotated[
         bool, typer.Option("--now", help="All of them, whenever they are due, permanent ones too.")
     ] = False,
-    only: Annotated[
-        list[str] | None, typer.Option(help="Only the component with this id; may be repeated.")
-    ] = None,
+    only: Only = None,
     client: Client = None,
     category: Category = None,
     limit: Limit = None,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import dagster as dg
 
@@ -43,13 +44,14 @@ def announce(
             each for each in reports if partition_of(each.component_id, buckets) not in failing
         ]
         keys = [key for key in keys if key not in failing]
+    events_of = (
+        _of_buckets(equipment, keys, reports, buckets)
+        if buckets
+        else _of_components(equipment, reports)
+    )
     pointer = "NULL"
     for asset_key in selected:
-        if buckets:
-            events = _of_buckets(equipment, asset_key, keys, reports, pointer, buckets)
-        else:
-            events = _of_components(equipment, asset_key, reports, pointer)
-        log_materializations(context, events)
+        log_materializations(context, events_of(asset_key, upstream_pointer=pointer))
         pointer = newest_event_id(context.instance)
 
 
@@ -69,36 +71,29 @@ def mark_failures(
 
 
 def _of_components(
-    equipment: Equipment, asset_key: dg.AssetKey, reports: Sequence[Report], pointer: str
-) -> list[dg.AssetMaterialization]:
+    equipment: Equipment, reports: Sequence[Report]
+) -> Callable[..., list[dg.AssetMaterialization]]:
     digests = {item.bundle.screenshot_sha256 for item in reports}
     with equipment.database.connect() as connection:
         pictures = thumbnails(connection, digests)
-    return materializations(
-        asset_key,
-        reports,
+    return partial(
+        materializations,
+        reports=reports,
         encoder=equipment.registered,
         thumbnails=pictures,
-        upstream_pointer=pointer,
         web_url=load_settings().web_url,
     )
 
 
 def _of_buckets(
-    equipment: Equipment,
-    asset_key: dg.AssetKey,
-    keys: Sequence[str],
-    reports: Sequence[Report],
-    pointer: str,
-    buckets: int,
-) -> list[dg.AssetMaterialization]:
+    equipment: Equipment, keys: Sequence[str], reports: Sequence[Report], buckets: int
+) -> Callable[..., list[dg.AssetMaterialization]]:
     with equipment.database.connect() as connection:
         versions = bucket_versions(connection, keys, buckets)
-    return bucket_materializations(
-        asset_key,
-        reports,
+    return partial(
+        bucket_materializations,
+        reports=reports,
         versions=versions,
         buckets=buckets,
         encoder=equipment.registered,
-        upstream_pointer=pointer,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import psycopg
 import structlog
@@ -12,7 +12,6 @@ from library_pipeline.sources.http_cms import CmsConnection, HttpCms, NotModifie
 from library_pipeline.sources.manifest import ManifestProblem
 from library_pipeline.store.database import Database
 from library_pipeline.store.manifest import (
-    CurrentManifest,
     confirm_manifest,
     current_manifest,
     load_manifest,
@@ -41,7 +40,7 @@ def load_current_manifest(
         try:
             if not known.deltas or known.read_at is None:
                 return _read_whole(connection, cms, source, known.etag)
-            entries = _read_delta(connection, cms, source, known)
+            entries = _read_delta(connection, cms, source, known.etag, known.read_at - _OVERLAP)
         except NotModified:
             confirm_manifest(connection)
             return None
@@ -74,18 +73,20 @@ def _read_whole(
 
 
 def _read_delta(
-    connection: psycopg.Connection, cms: CmsConnection, source: HttpCms, known: CurrentManifest
+    connection: psycopg.Connection,
+    cms: CmsConnection,
+    source: HttpCms,
+    etag: str | None,
+    asked: datetime,
 ) -> int | None:
-    """Put the updates since `known` over it; return its entries, None if they cannot be trusted.
+    """Put the updates since `asked` over the current manifest, whose ETag is `etag`.
 
+    Returns how many entries it then has, None if the updates cannot be trusted.
     Raises NotModified if there are none.
     """
-    if known.read_at is None:
-        return None
-    asked = known.read_at - _OVERLAP
     with load_manifest(connection) as load:
         totals: set[int | None] = set()
-        for page in source.pages(known.etag, asked):
+        for page in source.pages(etag, asked):
             totals.add(page.total)
             if page.since is None or page.since > asked or _agreed(totals) is None:
                 return None

@@ -16,6 +16,7 @@ import psycopg
 from psycopg import errors, sql
 
 from library_pipeline.store.embeddings import RegisteredEncoder, embedding_table
+from library_pipeline.store.leases import sole_lease
 
 # Below this an exact scan takes 10 to 50 ms, and an index would only make loads slower.
 ANN_FROM: Final = 20_000
@@ -31,8 +32,6 @@ _LEAST_BUILD_MEMORY: Final = 64 * 1024**2
 _CREATE = "create index concurrently {name} on {table} using hnsw (vector halfvec_cosine_ops)"
 _DROP = "drop index concurrently if exists pipeline.{name}"
 _VALID = "select indisvalid from pg_index where indexrelid = to_regclass(%s)"
-_TRY_LOCK = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
-_UNLOCK = "select pg_advisory_unlock(hashtextextended(%s, 0))"
 _NEAREST = """
 select screenshot_sha256, vector <=> {query} as distance
 from {table} order by vector <=> {query} limit {candidates}
@@ -183,10 +182,5 @@ def _alone(connection: psycopg.Connection, encoder: RegisteredEncoder) -> Iterat
             "connection in autocommit mode and outside a transaction"
         )
     # To wait for the lock would be to wait for ever: a concurrent build waits for its waiters.
-    row = connection.execute(_TRY_LOCK, (_name(encoder),)).fetchone()
-    alone = bool(row and row[0])
-    try:
+    with sole_lease(connection, _name(encoder)) as alone:
         yield alone
-    finally:
-        if alone and not connection.closed:
-            connection.execute(_UNLOCK, (_name(encoder),))

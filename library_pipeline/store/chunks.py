@@ -8,6 +8,7 @@ import psycopg
 
 from library_pipeline.catalog.refresh import Action
 from library_pipeline.store.leases import lease_is_free
+from library_pipeline.store.runs import add_run
 
 MAX_ATTEMPTS = 3
 
@@ -22,9 +23,6 @@ from (select count(*) filter (where outcome <> 'failed') as good,
 where k.refresh_id = %(refresh)s and k.chunk = %(chunk)s and k.state = 'pending'
   and (select r.state from pipeline.refresh r where r.id = k.refresh_id) = 'running'
 returning k.attempt, k.size, k.second_try
-"""
-_KEEP_RUN = """
-insert into pipeline.refresh_run (refresh_id, run_id) values (%s, %s) on conflict do nothing
 """
 # A chunk whose run holds no lease any more goes back, or is given up after MAX_ATTEMPTS.
 _RELEASE = """
@@ -72,7 +70,7 @@ def claim(connection: psycopg.Connection, refresh_id: str, chunk: int, run_id: s
         ).fetchone()
         if row is None:
             return None
-        connection.execute(_KEEP_RUN, (refresh_id, run_id))
+        add_run(connection, refresh_id, run_id)
     return Chunk(refresh_id, chunk, *row)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
-from library_pipeline.catalog.bundle import Bundle, StoredFile
+from library_pipeline.catalog.bundle import Bundle
 from library_pipeline.catalog.component import FILE_KINDS
 from library_pipeline.catalog.refresh import Outcome
 from library_pipeline.store.embeddings import RegisteredEncoder, store_embeddings
@@ -151,14 +151,7 @@ def known_bundles(connection: psycopg.Connection, ids: Sequence[str]) -> dict[st
            where b.component_id = any(%s)""",
         (list(ids),),
     )
-    return {
-        row[0]: Bundle(
-            row[0],
-            row[1],
-            {kind: StoredFile(file["sha256"], file["size"]) for kind, file in row[2].items()},
-        )
-        for row in rows
-    }
+    return {row[0]: Bundle.of_json(*row) for row in rows}
 
 
 def _files(bundle: Bundle) -> dict[str, dict[str, object]]:

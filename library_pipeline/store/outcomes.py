@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import psycopg
 
-from library_pipeline.catalog.bundle import Bundle, StoredFile
+from library_pipeline.catalog.bundle import Bundle
 from library_pipeline.catalog.refresh import Outcome
 from library_pipeline.store.chunks import Chunk
 
@@ -34,14 +34,7 @@ def set_outcomes(
 def unreported(connection: psycopg.Connection, chunk: Chunk) -> dict[str, tuple[Outcome, Bundle]]:
     """Return the chunk's components that are indexed and of which nobody has told Dagster yet."""
     return {
-        component_id: (
-            outcome,
-            Bundle(
-                component_id,
-                revision,
-                {kind: StoredFile(file["sha256"], file["size"]) for kind, file in files.items()},
-            ),
-        )
+        component_id: (outcome, Bundle.of_json(component_id, revision, files))
         for component_id, outcome, revision, files in connection.execute(
             _UNREPORTED, (chunk.refresh_id, chunk.number)
         )

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from library_pipeline.catalog.refresh import Counts, Progress, RefreshRequest, RefreshResult
 from library_pipeline.store.failures import failures_of
 from library_pipeline.store.leases import lease_is_free
+from library_pipeline.store.runs import add_run
 
 _PROGRESS = """
 select refresh_id, kind, state, phase, planned, downloaded, embedded, stored, failed,
@@ -71,24 +72,6 @@ def create_refresh(
         raise RefreshExistsError(request.refresh_id) from None
     if run_id:
         add_run(connection, request.refresh_id, run_id)
-
-
-def add_run(connection: psycopg.Connection, refresh_id: str, run_id: str) -> None:
-    """Remember a Dagster run as one of the refresh's."""
-    connection.execute(
-        """insert into pipeline.refresh_run (refresh_id, run_id) values (%s, %s)
-           on conflict do nothing""",
-        (refresh_id, run_id),
-    )
-
-
-def runs_of(connection: psycopg.Connection, refresh_id: str) -> list[str]:
-    """Return the ids of the refresh's Dagster runs, oldest first."""
-    rows = connection.execute(
-        "select run_id from pipeline.refresh_run where refresh_id = %s order by started_at",
-        (refresh_id,),
-    )
-    return [row[0] for row in rows]
 
 
 def leave_to_sensors(connection: psycopg.Connection, refresh_id: str) -> None:
