@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     YamlConfigSettingsSource,
 )
+
+from library_pipeline.catalog.encoder import EncoderSpec, Framing, Precision
 
 CONFIG_VARIABLE = "LIBRARY_CONFIG"
 DATABASE_VARIABLE = "LIBRARY_DATABASE_URL"
@@ -41,13 +43,23 @@ class CmsSettings(_Section):
 
 
 class EncoderSettings(_Section):
-    """Which model turns screenshots into vectors, and where it runs."""
+    """Which model turns screenshots into vectors, where it runs, and what it counts in search."""
 
     name: str = Field(default="clip", pattern=r"^[a-z][a-z0-9_-]{0,39}$")
     model: str = "openai/clip-vit-base-patch32"
     revision: str | None = None
-    device: str = "auto"
+    framing: Framing = "auto"
+    precision: Precision = "auto"
+    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
+    cpu_fallback: bool = True
+    threads: int | None = Field(default=None, ge=1)
     batch_size: int = Field(default=32, ge=1, le=4096)
+
+    @property
+    def spec(self) -> EncoderSpec:
+        """What the vectors depend on."""
+        return EncoderSpec(self.name, self.model, self.revision, self.framing, self.precision)
 
 
 class RefreshSettings(_Section):
@@ -60,6 +72,7 @@ class RefreshSettings(_Section):
     partition_buckets: int | None = Field(default=None, ge=1, le=50_000)
     keep_removed_days: float = Field(default=30, ge=0)
     keep_log_days: float = Field(default=180, ge=1)
+    auto_activate: bool = False
     garbage_schedule: str = "0 4 * * *"
 
 
@@ -81,12 +94,29 @@ class Settings(BaseSettings):
     web_url: str | None = None
     cms: CmsSettings = CmsSettings()
     encoder: EncoderSettings = EncoderSettings()
+    encoders: tuple[EncoderSettings, ...] = ()
     refresh: RefreshSettings = RefreshSettings()
+
+    @property
+    def all_encoders(self) -> tuple[EncoderSettings, ...]:
+        """The encoders of the library, one or several, each with a name of its own."""
+        return self.encoders or (self.encoder,)
 
     @property
     def bundle_root(self) -> str:
         """Folder or fsspec URL under which bundles are kept."""
         return self.bundle_store or str(self.home / "bundles")
+
+    @model_validator(mode="after")
+    def _one_way_to_name_encoders(self) -> Self:
+        if self.encoders and "encoder" in self.model_fields_set:
+            raise ValueError("encoder is for one, encoders for several; remove one of the two")
+        names = [encoder.name for encoder in self.encoders]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(
+                f"encoders: the name {min(twice)!r} is given twice; each needs its own"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -28,6 +28,7 @@ class ClipEncoder:
         self.name = name
         self.model = checkpoint.model
         self.dim = checkpoint.dim
+        self.reads_text = True
         self.fingerprint = fingerprint
         self.device = torch.device(device)
         self._preprocessing = parse_preprocessing(checkpoint.preprocessor, checkpoint.model)
@@ -42,17 +43,18 @@ class ClipEncoder:
         self._tokenizing = threading.Lock()
 
     def preprocess(self, image: Image.Image) -> np.ndarray:
-        """Return uint8 pixels (3, H, W) of an RGB picture by the checkpoint's own rule."""
-        return self._preprocessing.apply(image)
+        """Return uint8 pixels (1, 3, H, W) of an RGB picture by the checkpoint's own rule."""
+        return self._preprocessing.apply(image)[None]
 
     @torch.inference_mode()
-    def embed_pixels(self, pixels: np.ndarray) -> np.ndarray:
-        """Return float32 vectors (N, dim) of uint8 pixels (N, 3, H, W)."""
+    def embed_pixels(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        """Return float32 vectors (N, dim) of N pictures, each uint8 (1, 3, H, W)."""
+        if not len(pictures):
+            return np.empty((0, self.dim), np.float32)
+        pixels = np.concatenate(pictures)
         wanted = (3, *self._preprocessing.output)
         if pixels.dtype != np.uint8 or pixels.shape[1:] != wanted:
             raise ValueError(f"pixels are {pixels.dtype} {pixels.shape}, not uint8 (N, *{wanted})")
-        if not len(pixels):
-            return np.empty((0, self.dim), np.float32)
         batch = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device).float()
         output = self._network.get_image_features(
             pixel_values=cast(Any, batch * self._scale - self._shift)
@@ -61,7 +63,7 @@ class ClipEncoder:
 
     def embed_image(self, source: ImageSource) -> np.ndarray:
         """Return the vector (dim,) of one picture; raises `ImageError`."""
-        return self.embed_pixels(self.preprocess(read_image(source))[None])[0]
+        return self.embed_pixels([self.preprocess(read_image(source))])[0]
 
     @overload
     def embed_text(self, text: str) -> np.ndarray: ...

@@ -40,12 +40,17 @@ class Encoder(Protocol):
         """16 hex digits over weights, preprocessing, pooling and code version."""
         ...
 
-    def preprocess(self, image: Image.Image) -> np.ndarray:
-        """Return uint8 pixels (3, H, W), resized and cropped by the model's own rule."""
+    @property
+    def reads_text(self) -> bool:
+        """Whether texts have vectors too; DINOv2 knows pictures only."""
         ...
 
-    def embed_pixels(self, pixels: np.ndarray) -> np.ndarray:
-        """Return float32 vectors (N, dim) of uint8 pixels (N, 3, H, W) from `preprocess`."""
+    def preprocess(self, image: Image.Image) -> np.ndarray:
+        """Return uint8 pixels (views, 3, H, W) of an RGB picture; how many views, it decides."""
+        ...
+
+    def embed_pixels(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        """Return float32 vectors (N, dim) of N pictures, each as `preprocess` gave it."""
         ...
 
     def embed_image(self, source: ImageSource) -> np.ndarray:
@@ -59,5 +64,8 @@ class Encoder(Protocol):
     def embed_text(self, text: Sequence[str]) -> np.ndarray: ...
 
     def embed_text(self, text: str | Sequence[str]) -> np.ndarray:
-        """Return (dim,) for one text, (N, dim) for a sequence of them, float32."""
+        """Return (dim,) for one text, (N, dim) for a sequence of them, float32.
+
+        Raises EncoderError `encoder.no_text` where the model reads none.
+        """
         ...

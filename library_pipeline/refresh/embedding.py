@@ -152,9 +152,7 @@ def embed_batch(encoder: Callable[[], Encoder], batch: Sequence[Item]) -> dict[s
     if not fresh:
         return {}
     started = time.perf_counter()
-    vectors = encoder().embed_pixels(
-        np.stack([item.pixels for item in fresh if item.pixels is not None])
-    )
+    vectors = encoder().embed_pixels([item.pixels for item in fresh if item.pixels is not None])
     share = (time.perf_counter() - started) * 1000 / len(fresh)
     result: dict[str, np.ndarray] = {}
     finite: list[bool] = np.all(np.isfinite(vectors), axis=1).tolist()

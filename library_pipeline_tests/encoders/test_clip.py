@@ -101,16 +101,20 @@ def test_one_picture_from_anywhere(encoder: Encoder, tmp_path: Path) -> None:
 
 def test_nothing_in_gives_nothing_out(encoder: Encoder) -> None:
     assert encoder.embed_text([]).shape == (0, encoder.dim)
-    assert encoder.embed_pixels(np.empty((0, 3, 64, 64), np.uint8)).shape == (0, encoder.dim)
+    assert encoder.embed_pixels([]).shape == (0, encoder.dim)
 
 
 @pytest.mark.parametrize(
     "pixels",
-    [np.zeros((2, 3, 64, 64)), np.zeros((2, 3, 32, 64), np.uint8), np.zeros((3, 64, 64), np.uint8)],
+    [
+        np.zeros((2, 3, 64, 64)),
+        np.zeros((2, 3, 32, 64), np.uint8),
+        np.zeros((1, 1, 64, 64), np.uint8),
+    ],
 )
 def test_other_pixels_are_refused(encoder: Encoder, pixels: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"not uint8 \(N, \*\(3, 64, 64\)\)"):
-        encoder.embed_pixels(pixels)
+        encoder.embed_pixels([pixels])
 
 
 def test_threads_may_share_an_encoder(encoder: Encoder) -> None:

@@ -230,8 +230,8 @@ def test_a_vector_that_is_not_finite_fails_its_component_alone(
         preprocess = staticmethod(encoder.preprocess)
 
         @staticmethod
-        def embed_pixels(pixels: np.ndarray) -> np.ndarray:
-            vectors = encoder.embed_pixels(pixels)
+        def embed_pixels(pictures: list[np.ndarray]) -> np.ndarray:
+            vectors = encoder.embed_pixels(pictures)
             vectors[0] = np.nan
             return vectors
 
@@ -260,9 +260,9 @@ def test_a_screenshot_without_a_finite_vector_fails_whoever_shows_it_in_later_ba
         preprocess = staticmethod(encoder.preprocess)
 
         @staticmethod
-        def embed_pixels(pixels: np.ndarray) -> np.ndarray:
-            vectors = encoder.embed_pixels(pixels)
-            vectors[(pixels == broken).all(axis=(1, 2, 3))] = np.nan
+        def embed_pixels(pictures: list[np.ndarray]) -> np.ndarray:
+            vectors = encoder.embed_pixels(pictures)
+            vectors[[(picture == broken).all() for picture in pictures]] = np.nan
             return vectors
 
     refresh.equipment = dataclasses.replace(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar
@@ -55,15 +55,15 @@ def measure_machinery(settings: Settings) -> Machinery:
     forward: list[float] = []
     original = ClipEncoder.embed_pixels
 
-    def timed(self: ClipEncoder, pixels: np.ndarray) -> np.ndarray:
+    def timed(self: ClipEncoder, pictures: Sequence[np.ndarray]) -> np.ndarray:
         started = time.perf_counter()
         try:
-            return original(self, pixels)
+            return original(self, pictures)
         finally:
             forward.append(time.perf_counter() - started)
 
-    def at_once(self: ClipEncoder, pixels: np.ndarray) -> np.ndarray:
-        return np.full((len(pixels), self.dim), self.dim**-0.5, np.float32)
+    def at_once(self: ClipEncoder, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        return np.full((len(pictures), self.dim), self.dim**-0.5, np.float32)
 
     components, whole = _timed_refresh(settings, timed)
     _, without_forward = _timed_refresh(settings, at_once)
@@ -71,7 +71,7 @@ def measure_machinery(settings: Settings) -> Machinery:
 
 
 def _timed_refresh(
-    settings: Settings, embed_pixels: Callable[[ClipEncoder, np.ndarray], np.ndarray]
+    settings: Settings, embed_pixels: Callable[[ClipEncoder, Sequence[np.ndarray]], np.ndarray]
 ) -> tuple[int, float]:
     """Return how many components a refresh of an empty library indexed, and in what time."""
     shutil.rmtree(settings.home / "bundles", ignore_errors=True)
