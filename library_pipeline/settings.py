@@ -15,7 +15,7 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
-from library_pipeline.catalog.encoder import EncoderSpec, Framing, Precision
+from library_pipeline.catalog.encoder import EncoderSpec, Framing, Precision, Runtime
 
 CONFIG_VARIABLE = "LIBRARY_CONFIG"
 DATABASE_VARIABLE = "LIBRARY_DATABASE_URL"
@@ -53,6 +53,7 @@ class EncoderSettings(_Section):
     weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
     cpu_fallback: bool = True
+    runtime: Runtime = "torch"
     threads: int | None = Field(default=None, ge=1)
     batch_size: int = Field(default=32, ge=1, le=4096)
 

@@ -12,6 +12,9 @@ Framing = Literal["auto", "crop", "pad", "tiles"]
 # auto: float32 in its results; a GPU computes in float16 where that changes nothing (docs).
 Precision = Literal["auto", "float32", "bfloat16", "int8"]
 
+# What computes it; onnx is ONNX Runtime, on a CPU. Both give the same vectors.
+Runtime = Literal["torch", "onnx"]
+
 
 @dataclass(frozen=True, slots=True)
 class EncoderSpec:

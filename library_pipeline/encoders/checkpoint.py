@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from library_pipeline.encoders.errors import EncoderError
+from library_pipeline.encoders.families import FAMILIES, Family
 
 DEMO: Final = "demo"
 DEFAULT_MODEL: Final = "openai/clip-vit-base-patch32"
 # The main branch of this model has no safetensors file; this immutable commit added it.
 PINNED_REVISIONS: Final = {DEFAULT_MODEL: "c237dc49a33fc61debc9276459120b7eac67e7ef"}
+
+MOST_DIMENSIONS: Final = 4000  # what an HNSW index over halfvec can hold
 
 _DEMO_FOLDER: Final = Path(__file__).parent / "demo"
 _HUB_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
@@ -29,6 +32,8 @@ _FILES: Final = (
     "special_tokens_map.json",
     "vocab.json",
     "merges.txt",
+    "spiece.model",
+    "tokenizer.model",
 )
 _WAY_OUT: Final = "or set `model: demo` for the encoder that comes with the program"
 
@@ -44,11 +49,24 @@ class Checkpoint:
     weights: tuple[Path, ...]
 
     @property
+    def family(self) -> Family:
+        """What the model is; raises EncoderError `encoder.unsupported_family`."""
+        kind = self.config.get("model_type")
+        if not isinstance(kind, str) or kind not in FAMILIES:
+            raise EncoderError(
+                "encoder.unsupported_family",
+                f"model {self.model!r} is of type {kind!r}; supported: {', '.join(FAMILIES)}",
+            )
+        return FAMILIES[kind]
+
+    @property
     def dim(self) -> int:
-        """Length of the vectors: the projection both towers share."""
-        value = self.config.get("projection_dim")
-        if not isinstance(value, int) or value < 1:
-            raise bad_checkpoint(self.model, f"`projection_dim` in config.json is {value!r}")
+        """Length of the vectors."""
+        value = self.family.dim(self.config)
+        if not isinstance(value, int) or not 1 <= value <= MOST_DIMENSIONS:
+            key = ".".join(self.family.dim_at)
+            problem = f"`{key}` in config.json is {value!r}, not 1 to {MOST_DIMENSIONS}"
+            raise bad_checkpoint(self.model, problem)
         return value
 
 

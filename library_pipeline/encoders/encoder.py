@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
 
 if TYPE_CHECKING:
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from library_pipeline.encoders.image import ImageSource
+    from library_pipeline.encoders.streaming import Skipped
 
 
 @runtime_checkable
@@ -55,6 +56,17 @@ class Encoder(Protocol):
 
     def embed_image(self, source: ImageSource) -> np.ndarray:
         """Return the float32 vector (dim,) of one picture; raises `ImageError`."""
+        ...
+
+    def embed_batch(
+        self,
+        sources: Iterable[ImageSource],
+        batch_size: int = 32,
+        *,
+        on_skip: Callable[[Skipped], None] = ...,
+        progress: bool | None = None,
+    ) -> np.ndarray:
+        """Return float32 vectors (N, dim) of N pictures; the rows of unreadable ones are NaN."""
         ...
 
     @overload

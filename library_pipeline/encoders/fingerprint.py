@@ -14,8 +14,8 @@ from library_pipeline.encoders.checkpoint import Checkpoint, bad_checkpoint
 
 # Raise this when code changes a vector: decoding, alpha, resize, pooling, normalization.
 CODE_VERSION: Final = 1
-POOLING: Final = "projected class token, L2"
-PRECISION: Final = "float32"
+# Raise this when `framing.py` gives other views.
+FRAMING_VERSION: Final = 1
 
 _CACHE_FILE: Final = "library-pipeline-digests.json"
 # What a config says about its own making, not about the vectors.
@@ -26,22 +26,33 @@ _FileKey = tuple[str, int, int]
 _digests: dict[_FileKey, str] = {}
 
 
-def fingerprint(checkpoint: Checkpoint, *, cache_dir: Path | None = None) -> str:
+def fingerprint(
+    checkpoint: Checkpoint,
+    *,
+    framing: str = "crop",
+    precision: str = "float32",
+    cache_dir: Path | None = None,
+) -> str:
     """Return the fingerprint of `checkpoint`; needs neither torch nor transformers.
+
+    `framing` and `precision` are what `auto` stands for, not `auto`: what computes the same
+    numbers has the same fingerprint, however it was asked for.
 
     A file's digest is remembered by path, size and modification time, in memory and, where
     `cache_dir` is given, on disk: 600 MB of weights are read once, not at every start.
     """
     identity = {
         "code": CODE_VERSION,
-        "pooling": POOLING,
-        "precision": PRECISION,
+        "pooling": checkpoint.family.pooling,
+        "precision": precision,
         "dim": checkpoint.dim,
         "weights": [_digest(path, cache_dir) for path in checkpoint.weights],
         "config": _relevant(checkpoint.config),
         "preprocessing": _relevant(checkpoint.preprocessor),
         "tokenizer": [_digest(path, cache_dir) for path in _tokenizer_files(checkpoint)],
     }
+    if framing != "crop":
+        identity["framing"] = f"{framing} {FRAMING_VERSION}"
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -56,9 +67,11 @@ def _relevant(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tokenizer_files(checkpoint: Checkpoint) -> list[Path]:
     """Return the files that say how a text becomes tokens; a text query is a vector too."""
-    complete = checkpoint.folder / "tokenizer.json"
-    if complete.is_file():
-        return [complete]
+    if not checkpoint.family.reads_text:
+        return []
+    for name in ("tokenizer.json", "spiece.model", "tokenizer.model"):
+        if (checkpoint.folder / name).is_file():
+            return [checkpoint.folder / name]
     parts = [checkpoint.folder / name for name in ("vocab.json", "merges.txt")]
     if not all(path.is_file() for path in parts):
         raise bad_checkpoint(checkpoint.model, f"no tokenizer.json in {checkpoint.folder}")

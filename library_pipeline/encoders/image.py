@@ -41,11 +41,12 @@ _MARKUP: Final = ((b"<svg", "SVG"), (b"<!doctype html", "HTML"), (b"<html", "HTM
 
 
 def read_image(source: ImageSource, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image.Image:
-    """Return `source` as an upright RGB image, alpha composited on white; GIF and WebP: frame one.
+    """Return `source` as an upright RGB image, alpha composited on white.
 
     Raises:
         ImageError: `image.empty`, `image.not_an_image`, `image.unsupported_format`,
-            `image.too_large` (from the header, before any pixel is decoded), `image.truncated`.
+            `image.too_large` (from the header, before any pixel is decoded), `image.truncated`,
+            `image.animated`: which of its frames is meant, nobody can tell.
         OSError: the path cannot be read.
 
     """
@@ -76,7 +77,16 @@ def _open(data: bytes, name: str, max_pixels: int) -> Image.Image:
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, IndexError) as error:
         raise _truncated(name, error) from error
     _check_size(image.size, max_pixels, name)
+    _check_still(image, name)
     return image
+
+
+def _check_still(image: Image.Image, name: str) -> None:
+    # Some JPEGs of cameras hold a second, small picture; only these formats hold films.
+    if image.format in ("GIF", "WEBP", "PNG") and getattr(image, "is_animated", False):
+        frames = getattr(image, "n_frames", 2)
+        message = f"{name}: an animation of {frames} frames; export a still picture"
+        raise ImageError("image.animated", message)
 
 
 def _decode(image: Image.Image, name: str) -> Image.Image:

@@ -31,6 +31,20 @@ class Preprocessing:
     std: tuple[float, float, float]
 
     @property
+    def cuts(self) -> bool:
+        """Whether the crop throws away part of any picture that is not square."""
+        return self.crop is not None and self.exact is None
+
+    @property
+    def side(self) -> int:
+        """Pixels along the sides of a square view: the network takes no other."""
+        return self.output[0]
+
+    def accepts(self, shape: tuple[int, ...]) -> bool:
+        """Whether pixels of `shape` (3, H, W) are what this preparation gives."""
+        return shape == (3, *self.output)
+
+    @property
     def output(self) -> tuple[int, int]:
         """The (height, width) every picture ends up with."""
         return self.crop or self.exact or (0, 0)  # `parse_preprocessing` sees to one of them
@@ -79,17 +93,24 @@ def _window(length: int, target: int) -> tuple[int, int, int]:
     return 0, length, (target - length + 1) // 2
 
 
-def parse_preprocessing(config: Mapping[str, Any], model: str) -> Preprocessing:
+def parse_preprocessing(
+    config: Mapping[str, Any], model: str, *, crops_unless_told: bool | None = None
+) -> Preprocessing:
     """Read a `preprocessor_config.json`; what changes the pixels must be said there, not guessed.
 
-    Only the three flags that every CLIP checkpoint leaves out take CLIPImageProcessor's defaults.
+    Only what every checkpoint of a family leaves out takes its image processor's default:
+    `do_rescale`, `rescale_factor` and, by `crops_unless_told`, `do_center_crop`.
 
     Raises:
         EncoderError: `encoder.bad_preprocessing`, naming the model, the key and its value.
 
     """
-    reader = _Reader(config, model)
-    crop = reader.size("crop_size") if reader.flag("do_center_crop") else None
+    reader = Reader(config, model)
+    crop = (
+        reader.size("crop_size")
+        if reader.flag("do_center_crop", default=crops_unless_told)
+        else None
+    )
     edge, exact = reader.resize() if reader.flag("do_resize") else (None, None)
     if crop is None and exact is None:
         raise reader.error("size", "without a centre crop `size` must give height and width")
@@ -106,13 +127,14 @@ def parse_preprocessing(config: Mapping[str, Any], model: str) -> Preprocessing:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
+class Reader:
     """Reads one config's keys and reports the first that is missing or odd."""
 
     config: Mapping[str, Any]
     model: str
 
     def error(self, key: str, problem: str) -> EncoderError:
+        """Return the error that names `key`, its value and what is wanted instead."""
         value = self.config.get(key)
         said = "is missing" if value is None else f"is {value!r}"
         return EncoderError(
@@ -122,12 +144,14 @@ class _Reader:
         )
 
     def flag(self, key: str, *, default: bool | None = None) -> bool:
+        """Return a truth value."""
         value = self.config.get(key, default)
         if not isinstance(value, bool):
             raise self.error(key, "true or false is needed")
         return value
 
     def size(self, key: str) -> tuple[int, int]:
+        """Return a size as (height, width), given so or as one number."""
         value = self.config.get(key)
         if _is_length(value):
             return value, value
@@ -136,6 +160,13 @@ class _Reader:
             if _is_length(height) and _is_length(width):
                 return height, width
         raise self.error(key, "a number of pixels, or height and width, is needed")
+
+    def length(self, key: str) -> int:
+        """Return a positive whole number."""
+        value = self.config.get(key)
+        if not _is_length(value):
+            raise self.error(key, "a number is needed")
+        return value
 
     def resize(self) -> tuple[int | None, tuple[int, int] | None]:
         """Return (shortest edge, None) or (None, (height, width))."""
@@ -146,18 +177,21 @@ class _Reader:
         return None, self.size("size")
 
     def resample(self) -> int:
+        """Return the number of one of Pillow's filters."""
         value = self.config.get("resample")
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 5:
             raise self.error("resample", "one of Pillow's filters, 0 to 5, is needed")
         return value
 
     def scale(self) -> float:
+        """Return the factor that brings 0 to 255 to 0 to 1."""
         value = self.config.get("rescale_factor", 1 / 255)
         if not isinstance(value, int | float) or not 0 < value <= 1:
             raise self.error("rescale_factor", "a factor between 0 and 1 is needed")
         return float(value)
 
     def triple(self, key: str) -> tuple[float, float, float]:
+        """Return three numbers, for red, green and blue."""
         value = self.config.get(key)
         if not isinstance(value, list) or len(value) != 3:
             raise self.error(key, "three numbers are needed")

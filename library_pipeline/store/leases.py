@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psycopg
 
@@ -19,7 +19,12 @@ def lease(database: Database, *names: str) -> Iterator[None]:
     with database.connect() as connection:
         for name in names:
             connection.execute("select pg_advisory_lock_shared(hashtextextended(%s, 0))", (name,))
-        yield
+        try:
+            yield
+        finally:
+            # The end of the connection would do, but a moment after whoever looks next.
+            with suppress(psycopg.OperationalError):
+                connection.execute("select pg_advisory_unlock_all()")
 
 
 @contextmanager

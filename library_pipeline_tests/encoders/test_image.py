@@ -82,10 +82,15 @@ def test_transparency_shows_white() -> None:
 
 
 @pytest.mark.parametrize("format_", ["GIF", "WEBP", "PNG"])
-def test_an_animation_gives_its_first_frame(format_: str) -> None:
+def test_an_animation_is_refused_and_a_single_frame_read(format_: str) -> None:
+    """Which frame is meant, nobody can tell: often the first one is still empty."""
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue", "lime")]
     data = encoded(frames[0], format_, save_all=True, append_images=frames[1:], lossless=True)
-    assert read_image(data).getpixel((4, 4)) == (255, 0, 0)
+    with pytest.raises(ImageError, match="an animation of 3 frames; export a still pic") as caught:
+        read_image(data)
+    assert caught.value.code == "image.animated"
+    still = encoded(frames[0], format_, save_all=True, lossless=True)
+    assert read_image(still).getpixel((4, 4)) == (255, 0, 0)
 
 
 def test_exif_orientation_is_honoured() -> None:

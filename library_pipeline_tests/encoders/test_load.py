@@ -13,9 +13,11 @@ from threading import Thread
 import pytest
 import torch
 from huggingface_hub import constants
+from structlog.testing import capture_logs
 
 from library_pipeline.encoders import EncoderError, encoder_identity, load_encoder
 from library_pipeline.encoders.checkpoint import DEFAULT_MODEL, PINNED_REVISIONS
+from library_pipeline.encoders.devices import resolve_device
 from library_pipeline_tests.encoders.conftest import edit_json
 
 COMMIT = "0123456789012345678901234567890123456789"
@@ -63,8 +65,18 @@ def test_an_unknown_device_is_named(checkpoint_folder: Path, device: str) -> Non
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the device")
 def test_a_device_that_is_not_there_is_named(checkpoint_folder: Path) -> None:
-    with pytest.raises(EncoderError, match="'cuda:1' is not available on this machine; use `auto`"):
-        load_encoder(str(checkpoint_folder), device="cuda:1")
+    with pytest.raises(EncoderError, match=r"'cuda:1' is not available on .*CUDA.*; use `auto`"):
+        load_encoder(str(checkpoint_folder), device="cuda:1", cpu_fallback=False)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the device")
+def test_a_device_that_is_not_there_is_done_without_and_said_once(checkpoint_folder: Path) -> None:
+    resolve_device.cache_clear()
+    with capture_logs() as logs:
+        for name in ("first", "second"):
+            load_encoder(str(checkpoint_folder), name=name, device="cuda:2")
+    assert [(line["asked"], line["used"]) for line in logs] == [("cuda:2", "cpu")]
+    assert "built without CUDA" in logs[0]["reason"]
 
 
 @pytest.mark.parametrize(
@@ -86,10 +98,12 @@ def test_only_folders_and_hub_names_are_models(model: str) -> None:
 
 
 def test_a_model_of_another_family_is_named(own_checkpoint: Path) -> None:
-    edit_json(own_checkpoint / "config.json", model_type="siglip")
+    edit_json(own_checkpoint / "config.json", model_type="blip")
     error = refused(str(own_checkpoint))
     assert error.code == "encoder.unsupported_family"
-    assert "'siglip'; supported: clip" in error.message
+    assert (
+        "'blip'; supported: clip, dinov2, dinov2_with_registers, siglip, siglip2" in error.message
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,7 +137,10 @@ def test_pickled_weights_are_not_read(own_checkpoint: Path) -> None:
 
 def test_a_model_without_a_projection_size_is_refused(own_checkpoint: Path) -> None:
     edit_json(own_checkpoint / "config.json", projection_dim=None)
-    assert "`projection_dim` in config.json is None" in refused(str(own_checkpoint)).message
+    assert (
+        "`projection_dim` in config.json is None, not 1 to 4000"
+        in refused(str(own_checkpoint)).message
+    )
 
 
 class TestHub:

@@ -17,7 +17,7 @@ from library_pipeline.cli.console import quiet_logs
 from library_pipeline.defs.in_process import run_refresh
 from library_pipeline.defs.instance import open_instance
 from library_pipeline.encoders import load_encoder
-from library_pipeline.encoders.clip import ClipEncoder
+from library_pipeline.encoders.model_encoder import ModelEncoder
 from library_pipeline.settings import Settings
 from library_pipeline.sources.http_cms import CmsConnection, HttpCms
 from library_pipeline.store.database import open_database
@@ -53,16 +53,16 @@ def measure_machinery(settings: Settings) -> Machinery:
     quiet_logs(verbose=False)
     load_encoder(settings.encoder.model).embed_pixels(_warm(settings))
     forward: list[float] = []
-    original = ClipEncoder.embed_pixels
+    original = ModelEncoder.embed_pixels
 
-    def timed(self: ClipEncoder, pictures: Sequence[np.ndarray]) -> np.ndarray:
+    def timed(self: ModelEncoder, pictures: Sequence[np.ndarray]) -> np.ndarray:
         started = time.perf_counter()
         try:
             return original(self, pictures)
         finally:
             forward.append(time.perf_counter() - started)
 
-    def at_once(self: ClipEncoder, pictures: Sequence[np.ndarray]) -> np.ndarray:
+    def at_once(self: ModelEncoder, pictures: Sequence[np.ndarray]) -> np.ndarray:
         return np.full((len(pictures), self.dim), self.dim**-0.5, np.float32)
 
     components, whole = _timed_refresh(settings, timed)
@@ -71,7 +71,7 @@ def measure_machinery(settings: Settings) -> Machinery:
 
 
 def _timed_refresh(
-    settings: Settings, embed_pixels: Callable[[ClipEncoder, Sequence[np.ndarray]], np.ndarray]
+    settings: Settings, embed_pixels: Callable[[ModelEncoder, Sequence[np.ndarray]], np.ndarray]
 ) -> tuple[int, float]:
     """Return how many components a refresh of an empty library indexed, and in what time."""
     shutil.rmtree(settings.home / "bundles", ignore_errors=True)
@@ -80,7 +80,7 @@ def _timed_refresh(
 
         with database.connect() as connection:
             connection.execute("truncate pipeline.screenshot, pipeline.bundle cascade")
-        with patch.object(ClipEncoder, "embed_pixels", embed_pixels):
+        with patch.object(ModelEncoder, "embed_pixels", embed_pixels):
             started = time.perf_counter()
             result = run_refresh(
                 library_definitions(settings),

@@ -25,7 +25,7 @@ from library_pipeline.definitions import library_definitions
 from library_pipeline.defs import announcing
 from library_pipeline.defs.in_process import run_refresh
 from library_pipeline.defs.instance import open_instance
-from library_pipeline.encoders.clip import ClipEncoder
+from library_pipeline.encoders.model_encoder import ModelEncoder
 from library_pipeline.settings import load_settings
 from library_pipeline.store.database import Database, open_database
 from library_pipeline.store.refreshes import new_refresh_id
@@ -100,11 +100,11 @@ def _library(cms: SimulatedCms, folder: Path) -> Iterator[None]:
         "LIBRARY_CMS_PAGE_SIZE": "1000",
         "LIBRARY_ENCODER_MODEL": "demo",
     }
-    with patch.dict(os.environ, variables), patch.object(ClipEncoder, "embed_pixels", _at_once):
+    with patch.dict(os.environ, variables), patch.object(ModelEncoder, "embed_pixels", _at_once):
         yield
 
 
-def _at_once(self: ClipEncoder, pictures: Sequence[np.ndarray]) -> np.ndarray:
+def _at_once(self: ModelEncoder, pictures: Sequence[np.ndarray]) -> np.ndarray:
     """Stand for a forward pass of 0 ms: (N, dim) float32 of distinct unit vectors."""
     _counts["embedded"] += len(pictures)
     pixels = np.concatenate(pictures)
