@@ -40,6 +40,7 @@ docs: $(STAMP) ## write docs/cli.md from the program
 
 COMPONENTS ?= 100000
 bench: $(STAMP) ## measure and print; COMPONENTS=2000 makes it short, 100,000 take half an hour
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group bench
 	$(BIN)/python -m tools.bench --components $(COMPONENTS)
 
 KILLS ?= 50

@@ -16,7 +16,7 @@ from PIL import Image
 from library_pipeline.catalog.encoder import Framing
 
 # Up to this ratio of the sides the whole picture is shown alone: parts would add little.
-TILES_FROM: Final = 1.5
+TILES_FROM: Final = 2.0
 MOST_TILES: Final = 4
 
 

@@ -20,27 +20,32 @@ from rich.table import Table
 
 from library_pipeline.cli.demo_library import fresh_demo
 from library_pipeline.settings import load_settings
+from tools.bench.encoders.run import measure_encoders
 from tools.bench.machinery import Machinery, measure_machinery
 from tools.bench.questions import Answers, measure_answers
 from tools.bench.scale import measure_scale
 from tools.bench.scale_table import scale_table
 
 REPEATS = 3
+PARTS = ("demo", "scale", "encoders")
 
 
 def main() -> None:
     """Run every measurement and print it as it goes into docs/benchmarks.md."""
     parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
-    parser.add_argument("--only", choices=("demo", "scale"), help="only one of the two parts")
+    parser.add_argument("--only", choices=PARTS, help="only one of the parts")
     parser.add_argument(
         "--components", type=int, default=100_000, help="size of the simulated library"
     )
     asked = parser.parse_args()
     console = Console(highlight=False)
     console.print(_machine())
-    if asked.only != "scale":
+    wanted = PARTS if asked.only is None else (asked.only,)
+    if "demo" in wanted:
         _demo(console)
-    if asked.only != "demo":
+    if "encoders" in wanted:
+        measure_encoders(console)
+    if "scale" in wanted:
         _scale(console, asked.components)
 
 

@@ -1,0 +1,1 @@
+"""What embedding costs: pictures a second beside what people would use instead, parity, memory."""
