@@ -49,13 +49,21 @@ def check_cms(settings: Settings, *, patience: float = _PATIENCE_SECONDS) -> Ite
             yield _judge_page(page, f"{connection.base_url} answers, {token} a token: ")
             yield _judge_polls(asked)
         except ManifestError as error:
-            yield Check(_NAME, "wrong", error.message, "docs/cms.md says what a CMS answers")
+            yield Check(_NAME, "wrong", error.message, _way_out(error))
+
+
+def _way_out(error: ManifestError) -> str:
+    if error.transient:
+        return "see that it runs, and that this machine can reach it (network, VPN, proxy)"
+    if error.code in ("manifest.status_401", "manifest.status_403"):
+        return "ask whoever runs the CMS for a token, and set LIBRARY_CMS_TOKEN to it"
+    return "docs/cms.md says what a CMS answers"
 
 
 def _judge_page(page: ManifestPage, who: str) -> Check:
-    listed = f"{len(page.entries)} components" + (" on the first page" if page.next else "")
-    total = f" of {page.total}" if page.total is not None else ""
-    found = f"{who}{listed}{total}"
+    found = f"{who}{len(page.entries)} components"
+    if page.next:
+        found += " on the first page" + (f", {page.total} in all" if page.total else "")
     if page.problems:
         first = page.problems[0]
         found += f", {len(page.problems)} of them unusable ({first.message})"

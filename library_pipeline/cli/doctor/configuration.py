@@ -22,14 +22,11 @@ def check_configuration(settings: Settings | None, error: SettingsError | None) 
     """Yield where the settings come from, or a check for each problem."""
     if settings is None:
         head, *problems = str(error).splitlines() or ["no settings"]
-        for problem in problems or [head]:
-            yield Check(
-                _NAME,
-                "wrong",
-                problem.strip(),
-                f"correct it in {config_file().name}, or "
-                "in the variable that is named; docs/configuration.md has every key",
-            )
+        *most, last = problems or [head]
+        for problem in most:
+            yield Check(_NAME, "wrong", problem.strip())
+        way_out = "correct each where it was given; docs/configuration.md has every key"
+        yield Check(_NAME, "wrong", last.strip(), way_out)
         return
     yield Check(_NAME, "ok", f"{_file()}; {_variables()}; home {settings.home}")
     if settings.database_url is None and settings.dagster_database_url is not None:

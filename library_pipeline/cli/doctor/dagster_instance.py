@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import psycopg
+
 from library_pipeline.cli.doctor.check import Check, one_line
+from library_pipeline.cli.doctor.database import dagster_has_tables
 from library_pipeline.settings import Settings
+from library_pipeline.store.embedded import EmbeddedServerError
 
 
 def check_schedules(settings: Settings) -> Iterator[Check]:
@@ -34,19 +38,28 @@ def check_schedules(settings: Settings) -> Iterator[Check]:
 
 def check_dagster(settings: Settings) -> Iterator[Check]:
     """Yield whether a daemon is alive that would start refreshes by itself; none has to be."""
-    from library_pipeline.cli.doctor.database import dagster_has_tables  # noqa: PLC0415
+    try:
+        alive = _daemon_is_alive(settings)
+    except (psycopg.Error, EmbeddedServerError, LookupError):
+        yield Check("dagster", "skipped", "its database has to be reachable first")
+        return
+    if alive is None:
+        hint = "`library-pipeline dev` runs it with the UI; `refresh` needs neither"
+        yield Check("dagster", "ok", "has not run on this library yet", hint)
+    elif alive:
+        yield Check("dagster", "ok", "a daemon runs, so sensors and schedules work by themselves")
+    else:
+        hint = "`library-pipeline dev` runs one; `refresh` does without"
+        yield Check("dagster", "ok", "no daemon runs: nothing is refreshed by itself", hint)
+
+
+def _daemon_is_alive(settings: Settings) -> bool | None:
+    """Return whether Dagster's daemon has lately been heard of, None if Dagster never ran."""
     from library_pipeline.defs.dagster_storage import sensors_run  # noqa: PLC0415
     from library_pipeline.defs.instance import open_instance  # noqa: PLC0415
 
     with dagster_has_tables(settings) as database:
         if database is None:
-            hint = "`library-pipeline dev` runs it with the UI; `refresh` needs neither"
-            yield Check("dagster", "ok", "has not run on this library yet", hint)
-            return
+            return None
         with open_instance(settings, database) as instance:
-            alive = sensors_run(instance)
-    if alive:
-        yield Check("dagster", "ok", "a daemon runs, so sensors and schedules work by themselves")
-    else:
-        hint = "`library-pipeline dev` runs one; `refresh` does without"
-        yield Check("dagster", "ok", "no daemon runs: nothing is refreshed by itself", hint)
+            return sensors_run(instance)

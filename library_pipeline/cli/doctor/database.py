@@ -101,7 +101,10 @@ def _where(connection: psycopg.Connection) -> str:
 
 def _unreachable(name: str, error: psycopg.Error, variable: str) -> Check:
     way_out = f"is the server running, and {variable} right (user, password, host, database)?"
-    return Check(name, "wrong", one_line(error), way_out)
+    # libpq's own question, which the way out asks better.
+    said = [line for line in str(error).splitlines() if "Is the server running" not in line]
+    found = " ".join(" ".join(said).split()).removeprefix("connection failed: ")
+    return Check(name, "wrong", found[:500] or type(error).__name__, way_out)
 
 
 @contextmanager

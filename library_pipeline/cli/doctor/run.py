@@ -111,6 +111,6 @@ def _print(check: Check) -> None:
 def _print_verdict(wrong: int, warnings: int) -> None:
     more = f", {warnings} to think about" if warnings else ""
     if wrong:
-        console.print(f"\n[bold red]{wrong} wrong[/]{more}; -> says what to do")
+        console.print(f"\n[bold red]{wrong} wrong[/]{more}; the lines with -> say what to do.")
     else:
         console.print(f"\n[bold green]Nothing is wrong[/]{more}.")
