@@ -59,8 +59,8 @@ def _cached(encoder: EncoderSettings) -> Path | None:
     try:
         found = try_to_load_from_cache(encoder.model, "config.json", revision=revision)
     except HFValidationError:
-        encoder_identity(encoder.model)  # says it better, before it would ask the hub
-        raise
+        problem = "no such folder, and not a hub name such as `openai/clip-vit-base-patch32`"
+        raise EncoderError("encoder.bad_name", f"model {encoder.model!r}: {problem}") from None
     return Path(found).parent if isinstance(found, str) else None
 
 
