@@ -183,6 +183,21 @@ def status(
 
 
 @app.command()
+def doctor(
+    *,
+    deep: Annotated[
+        bool,
+        typer.Option("--deep", help="Also load the encoders, downloaded if need be, and embed."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Look at everything a library needs, and say what is wrong. Ends with 1 if something is."""
+    from library_pipeline.cli.doctor import run_doctor  # noqa: PLC0415
+
+    raise typer.Exit(0 if run_doctor(deep=deep, as_json=json) else 1)
+
+
+@app.command()
 def dev(
     demo: Annotated[
         bool, typer.Option("--demo", help="Over the demo library, with its sample CMS.")

@@ -91,8 +91,7 @@ def find_checkpoint(
     if model and folder.is_dir():
         return read_checkpoint(model, folder.resolve())
     if not _HUB_NAME.fullmatch(model):
-        problem = "no such folder, and not a hub name such as `openai/clip-vit-base-patch32`"
-        raise EncoderError("encoder.bad_name", f"model {model!r}: {problem}")
+        raise bad_name(model)
     from library_pipeline.encoders.hub import download  # noqa: PLC0415 - loads an HTTP client
 
     pinned = revision or PINNED_REVISIONS.get(model)
@@ -110,6 +109,12 @@ def read_checkpoint(model: str, folder: Path) -> Checkpoint:
             "commit that has safetensors (often the open conversion, `refs/pr/<number>`)",
         )
     return Checkpoint(model, folder, config, preprocessor, weights)
+
+
+def bad_name(model: str) -> EncoderError:
+    """Return the error for what names neither a folder nor a model of the hub."""
+    problem = "no such folder, and not a hub name such as `openai/clip-vit-base-patch32`"
+    return EncoderError("encoder.bad_name", f"model {model!r}: {problem}")
 
 
 def bad_checkpoint(model: str, problem: str) -> EncoderError:

@@ -6,9 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from huggingface_hub import constants, snapshot_download, try_to_load_from_cache
-from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HFValidationError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 
-from library_pipeline.encoders.checkpoint import unavailable
+from library_pipeline.encoders.checkpoint import bad_name, unavailable
 from library_pipeline.encoders.errors import EncoderError
 
 
@@ -39,7 +44,10 @@ def download(
 
 
 def _cached(model: str, revision: str | None, cache_dir: Path | None) -> Path | None:
-    path = try_to_load_from_cache(model, "config.json", cache_dir=cache_dir, revision=revision)
+    try:
+        path = try_to_load_from_cache(model, "config.json", cache_dir=cache_dir, revision=revision)
+    except HFValidationError as error:  # such as `a--b/c..d`: the hub's rule, not ours to repeat
+        raise bad_name(model) from error
     return Path(path).parent if isinstance(path, str) else None
 
 

@@ -89,6 +89,7 @@ def test_a_device_that_is_not_there_is_done_without_and_said_once(checkpoint_fol
         "a/b/c",
         "",
         "../x",
+        "a--b/c..d",
     ],
 )
 def test_only_folders_and_hub_names_are_models(model: str) -> None:

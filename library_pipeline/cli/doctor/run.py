@@ -1,0 +1,116 @@
+"""What is looked at, in which order, and how it is told."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from rich.table import Table
+from rich.text import Text
+
+from library_pipeline.cli.console import console
+from library_pipeline.cli.doctor.bundles import check_bundles
+from library_pipeline.cli.doctor.check import Check, State
+from library_pipeline.cli.doctor.cms import check_cms
+from library_pipeline.cli.doctor.configuration import check_configuration
+from library_pipeline.cli.doctor.dagster_instance import check_dagster, check_schedules
+from library_pipeline.cli.doctor.database import check_database
+from library_pipeline.cli.doctor.device import check_devices
+from library_pipeline.cli.doctor.disk import check_disk
+from library_pipeline.cli.doctor.encoders import check_encoders
+from library_pipeline.cli.doctor.examine import Examination, examine, secrets_of
+from library_pipeline.cli.doctor.packages import check_packages
+from library_pipeline.settings import Settings, SettingsError, load_settings
+
+_IMPORT_SECONDS = 60.0  # torch from a cold disk
+_START_SECONDS = 60.0  # a server that has a crash to recover from
+_DOWNLOAD_SECONDS = 1800.0
+_STYLES: dict[State, str] = {
+    "ok": "green",
+    "warning": "bold yellow",
+    "wrong": "bold red",
+    "skipped": "dim",
+}
+
+
+def run_doctor(*, deep: bool, as_json: bool) -> bool:
+    """Look at everything, print what was found, and return whether nothing is wrong."""
+    checks = []
+    for check in _checks(deep=deep):
+        checks.append(check)
+        if not as_json:
+            _print(check)
+    wrong = sum(check.state == "wrong" for check in checks)
+    if as_json:
+        report = {"ok": not wrong, "checks": [dataclasses.asdict(check) for check in checks]}
+        console.print_json(json.dumps(report))
+    else:
+        _print_verdict(wrong, sum(check.state == "warning" for check in checks))
+    return not wrong
+
+
+def _checks(*, deep: bool) -> Iterator[Check]:
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        yield from examine(_examinations(None, error, deep=deep), frozenset())
+        return
+    yield from examine(_examinations(settings, None, deep=deep), secrets_of(settings))
+
+
+def _examinations(
+    settings: Settings | None, error: SettingsError | None, *, deep: bool
+) -> Iterator[Examination]:
+    yield Examination("configuration", partial(check_configuration, settings, error))
+    yield Examination("python", check_packages)
+    yield Examination("device", partial(check_devices, settings), _IMPORT_SECONDS)
+    if settings is None:
+        yield Examination("the rest", _skipped)
+        return
+    seconds = _DOWNLOAD_SECONDS if deep else _IMPORT_SECONDS
+    yield Examination("encoder", partial(check_encoders, settings, deep=deep), seconds)
+    for name, ask, seconds in _REST:
+        yield Examination(name, partial(ask, settings), seconds)
+
+
+_REST: tuple[tuple[str, Callable[[Settings], Iterator[Check]], float], ...] = (
+    ("disk", check_disk, 10),
+    ("database", check_database, _START_SECONDS),
+    ("bundle store", check_bundles, 20),
+    ("cms", check_cms, 15),
+    ("schedules", check_schedules, _IMPORT_SECONDS),
+    ("dagster", check_dagster, _IMPORT_SECONDS),
+)
+
+
+def _skipped() -> Iterator[Check]:
+    names = ", ".join(("encoder", *(name for name, _, _ in _REST)))
+    yield Check("the rest", "skipped", f"{names}: the configuration has to be valid first")
+
+
+def _print(check: Check) -> None:
+    mark = Text(f"{check.state:8}", style=_STYLES[check.state])
+    lines = [Text(check.found)]
+    if check.way_out:
+        lines.append(Text(f"-> {check.way_out}", style="bold" if check.state == "wrong" else ""))
+    if not console.is_terminal:  # a line is a line, for whoever looks for words in it
+        console.print(mark, Text(f"{check.name:17}"), lines[0], soft_wrap=True)
+        for line in lines[1:]:
+            console.print(" " * 26, line, soft_wrap=True)
+        return
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(width=8)
+    table.add_column(width=17)
+    table.add_column(overflow="fold")
+    table.add_row(mark, check.name, Text("\n").join(lines))
+    console.print(table)
+
+
+def _print_verdict(wrong: int, warnings: int) -> None:
+    more = f", {warnings} to think about" if warnings else ""
+    if wrong:
+        console.print(f"\n[bold red]{wrong} wrong[/]{more}; the lines with -> say what to do.")
+    else:
+        console.print(f"\n[bold green]Nothing is wrong[/]{more}.")

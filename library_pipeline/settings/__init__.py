@@ -1,0 +1,29 @@
+"""library.yaml and LIBRARY_* environment variables as one validated object."""
+
+from library_pipeline.settings.errors import SettingsError
+from library_pipeline.settings.load import config_file, environment, load_settings
+from library_pipeline.settings.model import (
+    CmsSettings,
+    EncoderSettings,
+    RefreshSettings,
+    Settings,
+)
+from library_pipeline.settings.variables import (
+    CONFIG_VARIABLE,
+    DAGSTER_DATABASE_VARIABLE,
+    DATABASE_VARIABLE,
+)
+
+__all__ = [
+    "CONFIG_VARIABLE",
+    "DAGSTER_DATABASE_VARIABLE",
+    "DATABASE_VARIABLE",
+    "CmsSettings",
+    "EncoderSettings",
+    "RefreshSettings",
+    "Settings",
+    "SettingsError",
+    "config_file",
+    "environment",
+    "load_settings",
+]

@@ -1,0 +1,78 @@
+"""What no type says about a value: URLs and schedules. Each raises ValueError with the way out."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+_MONTHS: Final = re.findall("...", "janfebmaraprmayjunjulaugsepoctnovdec")
+_DAYS: Final = re.findall("...", "sunmontuewedthufrisat")
+# Of each field: what it is, and its least and greatest number.
+_FIELDS: Final = (
+    ("minute", 0, 59),
+    ("hour", 0, 23),
+    ("day of the month", 1, 31),
+    ("month", 1, 12),
+    ("day of the week", 0, 7),
+)
+_NICKNAMES: Final = re.compile("@(hourly|daily|midnight|weekly|monthly|yearly|annually)")
+_CRON_WORDS: Final = "it must be a cron expression of five fields like `0 3 * * 0` (Sundays, 3:00)"
+
+
+def web_address(value: str) -> str:
+    """Return an http(s) URL without what may come after its path."""
+    try:
+        parts = urlsplit(value.strip())
+        host, _ = parts.hostname, parts.port  # reading the port checks it
+    except ValueError:
+        raise ValueError("it is not a valid URL; it is like https://cms.example.com/api") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise ValueError(
+            "it must begin with http:// or https:// and a host, like https://cms.example.com/api"
+        )
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("it must not hold a user name or password; a token goes into cms.token")
+    if parts.query or parts.fragment:
+        raise ValueError("it must not have a query or fragment (`?` or `#`)")
+    return value.strip()
+
+
+def library_database(value: str) -> str:
+    """Return what psycopg connects to: a URL, or words like `host=db dbname=library`."""
+    if re.match(r"postgres(ql)?://|\s*\w+\s*=", value):
+        return value
+    if value.startswith("postgresql+"):
+        raise ValueError(
+            "it must begin with postgresql:// (only dagster_database_url names a driver after a +)"
+        )
+    raise ValueError("it must be like postgresql://user@host/library")
+
+
+def dagster_database(value: str) -> str:
+    """Return what SQLAlchemy connects to with psycopg2, which Dagster's storage needs."""
+    if re.match(r"postgresql(\+psycopg2)?://", value):
+        return value
+    raise ValueError("it must be like postgresql+psycopg2://user@host/dagster")
+
+
+def cron(value: str) -> str:
+    """Return a schedule. Finds the usual slips; Dagster, too heavy to ask here, has the last word.
+
+    `library-pipeline doctor` asks it.
+    """
+    fields = value.split()
+    if _NICKNAMES.fullmatch(value.strip()):
+        return value
+    if len(fields) != len(_FIELDS):
+        raise ValueError(_CRON_WORDS)
+    for text, (name, least, most) in zip(fields, _FIELDS, strict=True):
+        if not re.fullmatch(r"[\w*/,#?-]+", text, re.ASCII):
+            raise ValueError(f"{_CRON_WORDS}; its {name} is not")
+        for number in re.findall(r"(?<![/#\d])\d+", text):
+            if not least <= int(number[:9]) <= most:
+                raise ValueError(f"its {name} must be from {least} to {most}")
+        words = {"month": _MONTHS, "day of the week": _DAYS}.get(name, [])
+        if not set(re.findall(r"[a-z]+", text.lower())) <= {*words, "l"}:  # l: the last
+            raise ValueError(f"{_CRON_WORDS}; its {name} is not")
+    return value

@@ -1,0 +1,117 @@
+"""What the doctor says of a CMS, good and bad."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from library_pipeline.cli.doctor.check import Check
+from library_pipeline.cli.doctor.cms import check_cms
+from library_pipeline.sample_cms import SampleCms
+from library_pipeline.sample_cms.faults import Faults, FileFault, RequestFault
+from library_pipeline.settings import load_settings
+from library_pipeline_tests.cli.doctor.listeners import closed_port, silent_port
+
+
+def looked_at(patience: float = 5) -> list[Check]:
+    return list(check_cms(load_settings(), patience=patience))
+
+
+def test_a_good_cms_is_ok(cms: SampleCms) -> None:
+    page, polls = looked_at()
+    assert (page.state, polls.state) == ("ok", "ok")
+    assert page.found == f"{cms.url} answers, without a token: 6 components"
+    assert polls.found == "an unchanged library is answered with 304"
+
+
+def test_none_is_said_to_be_missing() -> None:
+    (check,) = looked_at()
+    assert (check.state, check.found) == ("wrong", "cms.base_url is not set")
+    assert "LIBRARY_CMS_BASE_URL" in (check.way_out or "")
+
+
+def test_one_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIBRARY_CMS_BASE_URL", url := f"http://127.0.0.1:{closed_port()}")
+    (check,) = looked_at()
+    assert check.state == "wrong"
+    assert f"cannot reach the CMS: is it running at {url}?" in check.found
+    assert "network, VPN, proxy" in (check.way_out or "")
+
+
+def test_one_that_never_answers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with silent_port() as port:
+        monkeypatch.setenv("LIBRARY_CMS_BASE_URL", f"http://127.0.0.1:{port}")
+        started = time.monotonic()
+        (check,) = looked_at(patience=0.3)
+    assert check.state == "wrong"
+    assert "no answer in time" in check.found
+    assert time.monotonic() - started < 3
+
+
+def test_a_page_that_stalls_is_not_waited_for(cms: SampleCms) -> None:
+    cms.faults = Faults(requests=(RequestFault("stall", every=1, seconds=60),))
+    started = time.monotonic()
+    (check,) = looked_at(patience=0.3)
+    assert check.state == "wrong"
+    assert time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize("given", ["", "wrong-hunter2"])
+def test_a_refused_token_is_said_and_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    (tmp_path / "library").mkdir()
+    with SampleCms(tmp_path / "library", token="hunter2") as cms:
+        monkeypatch.setenv("LIBRARY_CMS_BASE_URL", cms.url)
+        monkeypatch.setenv("LIBRARY_CMS_TOKEN", given)
+        (check,) = looked_at()
+    assert check.state == "wrong"
+    assert "LIBRARY_CMS_TOKEN" in check.found
+    assert "hunter2" not in f"{check}"
+
+
+def test_unusable_entries_are_counted_and_one_is_named(cms: SampleCms) -> None:
+    cms.faults = Faults(
+        files=(FileFault("c-1", do="relative_url"), FileFault("c-4", do="relative_url"))
+    )
+    page, _ = looked_at()
+    assert page.state == "warning"
+    assert "6 components, 2 of them unusable (" in page.found
+    assert "c-1" in page.found
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"), [("no_etag", "gives no ETag"), ("new_etags", "another ETag each time")]
+)
+def test_costly_polls_are_worth_a_warning(cms: SampleCms, fault: str, words: str) -> None:
+    cms.faults = Faults(manifest=frozenset({fault}))  # type: ignore[arg-type]
+    page, polls = looked_at()
+    assert (page.state, polls.state) == ("ok", "warning")
+    assert words in polls.found
+
+
+def test_what_is_no_manifest_is_wrong(cms: SampleCms) -> None:
+    cms.faults = Faults(manifest=frozenset({"not_json"}))
+    (check,) = looked_at()
+    assert check.state == "wrong"
+    assert "is not JSON" in check.found
+
+
+def test_an_empty_library_is_worth_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "library").mkdir()
+    with SampleCms(tmp_path / "library") as cms:
+        monkeypatch.setenv("LIBRARY_CMS_BASE_URL", cms.url)
+        page, *_ = looked_at()
+    assert page.state == "warning"
+    assert "0 components" in page.found
+
+
+def test_many_pages_are_not_read(cms: SampleCms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIBRARY_CMS_PAGE_SIZE", "2")
+    page, _ = looked_at()
+    assert page.found.endswith("2 components on the first page, 6 in all")
+    assert cms.requests["/components"] == 2  # that page, and the poll
