@@ -10,8 +10,9 @@ from dagster_shared.error import SerializableErrorInfo
 
 from library_pipeline.catalog.refresh import RefreshRequest, RefreshResult
 from library_pipeline.defs.assets import ASKED_BY_TAG
-from library_pipeline.defs.config import ManifestConfig
+from library_pipeline.defs.config import ManifestConfig, ReembedConfig
 from library_pipeline.defs.dagster_storage import sensors_run
+from library_pipeline.defs.reembedding import PLAN
 from library_pipeline.defs.requests import REFRESH_TAG, chunk_config
 from library_pipeline.store.chunks import next_chunk, pending_chunks
 from library_pipeline.store.closing import stop_refresh, unchecked_refreshes
@@ -84,6 +85,9 @@ class _Jobs:
 
     def plan(self, *, approve_removals: bool) -> None:
         """Plan the refresh."""
+        if self._request.kind == "reembed":
+            self.execute("reembed", dg.RunConfig(ops={PLAN: ReembedConfig.of(self._request)}))
+            return
         config = ManifestConfig.of(self._request).model_copy(
             update={"approve_removals": approve_removals}
         )

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from library_pipeline.bundles.store import BundleStore
+from library_pipeline.catalog.encoder import EncoderSpec
 from library_pipeline.catalog.refresh import (
     RefreshKind,
     RefreshRequest,
@@ -19,7 +20,14 @@ from library_pipeline.catalog.refresh import (
 )
 from library_pipeline.encoders import encoder_identity, load_encoder
 from library_pipeline.refresh.chunk import refresh_chunk
-from library_pipeline.refresh.items import ALL_STAGES, ChunkReport, Equipment, Report, Stage
+from library_pipeline.refresh.items import (
+    ALL_STAGES,
+    ChunkReport,
+    EncoderInUse,
+    Equipment,
+    Report,
+    Stage,
+)
 from library_pipeline.refresh.planning import plan_refresh
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import load_settings
@@ -27,8 +35,8 @@ from library_pipeline.sources.http_cms import CmsConnection
 from library_pipeline.store.chunks import Chunk, claim, next_chunk
 from library_pipeline.store.closing import finish_if_done
 from library_pipeline.store.database import Database
-from library_pipeline.store.embeddings import register_encoder
 from library_pipeline.store.refreshes import new_refresh_id, result
+from library_pipeline.store.registry import register_encoder
 
 WHOLE = RefreshScope()
 
@@ -40,7 +48,7 @@ class Refresher:
         fingerprint, dim = encoder_identity("demo")
         with database.connect() as connection:
             registered = register_encoder(
-                connection, name="clip", model="demo", fingerprint=fingerprint, dim=dim
+                connection, EncoderSpec("clip", "demo"), fingerprint=fingerprint, dim=dim
             )
         self.reports: list[ChunkReport] = []
         self.told: list[Report] = []
@@ -51,8 +59,7 @@ class Refresher:
             database=database,
             bundles=BundleStore(load_settings().bundle_root),
             cms=CmsConnection(base_url=cms.url, max_attempts=2, backoff_seconds=0.01),
-            registered=registered,
-            load_encoder=cache(lambda: load_encoder("demo")),
+            encoders=(EncoderInUse(registered, cache(lambda: load_encoder("demo"))),),
             batch_size=4,
         )
 

@@ -1,0 +1,68 @@
+"""From the settings to the registry, and from the registry back to an encoder that embeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psycopg
+
+from library_pipeline.catalog.encoder import EncoderSpec
+from library_pipeline.encoders import Encoder, EncoderError, encoder_identity, load_encoder
+from library_pipeline.settings import EncoderSettings
+from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.registry import configure_encoders
+
+
+def register_configured(
+    connection: psycopg.Connection, configured: Sequence[EncoderSettings]
+) -> tuple[RegisteredEncoder, ...]:
+    """Make the configured encoders known; return those in use. Reads no weights into memory.
+
+    Raises EncoderError where a model cannot be found or used.
+    """
+    identities = [(item.spec, *_identity(item.spec)) for item in configured]
+    return configure_encoders(connection, identities)
+
+
+def load_registered(encoder: RegisteredEncoder, configured: Sequence[EncoderSettings]) -> Encoder:
+    """Return `encoder`, ready to embed, whether or not it is still the configured one.
+
+    Where it runs say the settings of its name, else of the first encoder. Raises EncoderError
+    `encoder.changed` where its model gives other vectors by now.
+    """
+    by_name = {item.name: item for item in configured}
+    place = by_name.get(encoder.name) or configured[0]
+    try:
+        fingerprint, _ = _identity(encoder.spec)
+    except EncoderError as error:
+        message = f"{_lost(encoder, error.message)}"
+        raise EncoderError(error.code, message, transient=error.transient) from error
+    if fingerprint != encoder.fingerprint:
+        raise EncoderError("encoder.changed", _lost(encoder, f"by now it is {fingerprint}"))
+    return _load(encoder.spec, place)
+
+
+def _lost(encoder: RegisteredEncoder, reason: str) -> str:
+    return (
+        f"encoder {encoder.name} ({encoder.model}, {encoder.fingerprint}) cannot be loaded: "
+        f"{reason}. The index was made with it. Put the model back as it was (pin its revision, or "
+        "restore its folder), or embed the library with what is configured now: `library-pipeline "
+        f"reembed`, then `library-pipeline encoders activate {encoder.name}`"
+    )
+
+
+# The two calls into the encoders' room; whatever else a spec may say is passed on here.
+
+
+def _identity(spec: EncoderSpec) -> tuple[str, int]:
+    return encoder_identity(spec.model, revision=spec.revision)
+
+
+def _load(spec: EncoderSpec, place: EncoderSettings) -> Encoder:
+    return load_encoder(
+        spec.model,
+        name=spec.name,
+        revision=spec.revision,
+        device=place.device,
+        threads=place.threads,
+    )
