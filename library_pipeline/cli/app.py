@@ -10,6 +10,7 @@ import typer
 from library_pipeline import __version__
 from library_pipeline.catalog.refresh import RefreshScope
 from library_pipeline.cli.console import confirm, console, expected_errors, fail
+from library_pipeline.cli.encoders import encoders
 
 app = typer.Typer(
     help="Keep a visual index of a CMS's component library, and search it by picture.",
@@ -17,6 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,  # they could show secrets
 )
+app.add_typer(encoders, name="encoders")
 
 Only = Annotated[
     list[str] | None, typer.Option(help="Only the component with this id; may be repeated.")

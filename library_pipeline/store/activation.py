@@ -99,8 +99,14 @@ def _activated(connection: psycopg.Connection, encoder: RegisteredEncoder) -> bo
 def _refuse(found: EncoderCoverage, *, incomplete: bool) -> None:
     if found.covered < found.components and not incomplete:
         lacking = found.components - found.covered
+        way_out = (
+            f"configure {found.model} again and fill it"
+            if found.state == "kept"
+            else "fill it first"
+        )
         raise ActivationError(
             f"encoder {found.name} ({found.fingerprint}) covers {found.covered} of "
             f"{found.components} searchable components ({found.share:.1%}); the other {lacking} "
-            "would not be found any more. Fill it first: library-pipeline reembed"
+            f"would not be found any more. Either {way_out}: library-pipeline reembed; or say "
+            "--yes to lose them until the next refresh"
         )
