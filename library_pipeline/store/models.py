@@ -31,15 +31,22 @@ def load_registered(encoder: RegisteredEncoder, configured: Sequence[EncoderSett
     `encoder.changed` where its model gives other vectors by now.
     """
     by_name = {item.name: item for item in configured}
-    place = by_name.get(encoder.name) or configured[0]
     try:
-        fingerprint, _ = _identity(encoder.spec)
+        loaded = _load(encoder.spec, by_name.get(encoder.name) or configured[0])
     except EncoderError as error:
-        message = f"{_lost(encoder, error.message)}"
-        raise EncoderError(error.code, message, transient=error.transient) from error
-    if fingerprint != encoder.fingerprint:
-        raise EncoderError("encoder.changed", _lost(encoder, f"by now it is {fingerprint}"))
-    return _load(encoder.spec, place)
+        if _is_there(encoder):
+            raise  # it is where it was: what is wrong is the device, or the machine
+        raise EncoderError(error.code, _lost(encoder, error.message)) from error
+    if loaded.fingerprint != encoder.fingerprint:
+        raise EncoderError("encoder.changed", _lost(encoder, f"by now it is {loaded.fingerprint}"))
+    return loaded
+
+
+def _is_there(encoder: RegisteredEncoder) -> bool:
+    try:
+        return _identity(encoder.spec)[0] == encoder.fingerprint
+    except EncoderError:
+        return False
 
 
 def _lost(encoder: RegisteredEncoder, reason: str) -> str:

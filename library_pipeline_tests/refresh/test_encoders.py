@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from library_pipeline.bundles.store import BundleError
 from library_pipeline.catalog.refresh import RefreshScope
 from library_pipeline.encoders import read_image
 from library_pipeline.refresh import embedding
@@ -198,6 +199,25 @@ def test_a_screenshot_that_is_gone_is_named_waits_and_comes_back(
     assert counts(refresh("retry")) == {"total": 1, "unchanged": 1}
     assert open_failures(connection) == []
     assert covered(connection)["small", "candidate"] == 6
+
+
+def test_what_the_bundle_store_denies_for_a_moment_gets_a_second_try(
+    refresh: Refresher, small: EncoderSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refresh()
+    refresh.configure(DEMO, small)
+    store, denied = refresh.equipment.bundles, iter([True])
+    get = store.get
+
+    def moody(sha256: str) -> bytes:
+        if next(denied, False):
+            raise BundleError("bundle.inaccessible", sha256, "the store has a bad moment")
+        return get(sha256)
+
+    monkeypatch.setattr(store, "get", moody)
+    assert counts(refresh("reembed")) == {"total": 6, "changed": 6}
+    assert len(refresh.reports[-2].failures) == 1
+    assert len(refresh.reports[-1].succeeded) == 1
 
 
 def test_a_reembed_leaves_the_failure_of_a_newer_revision_on_record(
