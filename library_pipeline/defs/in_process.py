@@ -57,7 +57,8 @@ def run_refresh(
         jobs.plan(approve_removals=approve_removals)
         while (chunk := _next_chunk(database, request.refresh_id)) is not None:
             jobs.do_chunk(request.refresh_id, chunk)
-    if request.scope.whole and not sensors_run(instance):
+    # A reembed does not ask the CMS, and what was left over might have to.
+    if request.scope.whole and request.kind != "reembed" and not sensors_run(instance):
         _do_what_sensors_left(jobs, database)
     with database.connect() as connection:
         unchecked = unchecked_refreshes(connection)
