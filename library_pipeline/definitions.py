@@ -9,11 +9,12 @@ from library_pipeline.defs.jobs import (
     collect_garbage,
     full_refresh,
     incremental_refresh,
+    reembed,
     refresh_chunk,
 )
 from library_pipeline.defs.resources import resources
 from library_pipeline.defs.schedules import full_refresh_schedule, garbage_schedule
-from library_pipeline.defs.sensors import cms_sensor, refresh_chunks
+from library_pipeline.defs.sensors import cms_sensor, encoder_candidates, refresh_chunks
 from library_pipeline.settings import Settings, load_settings
 
 
@@ -22,12 +23,19 @@ def library_definitions(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=[cms_manifest, refresh_components, vector_index],
         asset_checks=[index_checks],
-        jobs=[incremental_refresh, full_refresh, refresh_chunk, close_refresh, collect_garbage],
+        jobs=[
+            incremental_refresh,
+            full_refresh,
+            reembed,
+            refresh_chunk,
+            close_refresh,
+            collect_garbage,
+        ],
         schedules=[
             full_refresh_schedule(settings.refresh.full_schedule),
             garbage_schedule(settings.refresh.garbage_schedule),
         ],
-        sensors=[cms_sensor(settings.refresh.poll_seconds), refresh_chunks],
+        sensors=[cms_sensor(settings.refresh.poll_seconds), encoder_candidates, refresh_chunks],
         resources=resources(settings),
         # A run is one step that shares a model and overlaps its phases; more processes only cost.
         executor=dg.in_process_executor,

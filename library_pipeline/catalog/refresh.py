@@ -9,13 +9,13 @@ from typing import Literal
 
 from library_pipeline.catalog.failures import Failure
 
-RefreshKind = Literal["full", "incremental", "retry", "selected"]
+RefreshKind = Literal["full", "incremental", "retry", "selected", "reembed"]
 RefreshState = Literal["planning", "running", "finished", "failed", "cancelled"]
 RefreshPhase = Literal[
     "planning", "queued", "downloading", "embedding", "storing", "second try", "closing"
 ]
 AskedBy = Literal["cli", "python", "sensor", "schedule", "ui"]
-Action = Literal["new", "changed", "check", "report"]
+Action = Literal["new", "changed", "check", "report", "embed"]
 Outcome = Literal["new", "changed", "unchanged", "failed"]
 
 
@@ -23,7 +23,7 @@ Outcome = Literal["new", "changed", "unchanged", "failed"]
 class RefreshScope:
     """What narrows a refresh. A narrowed refresh never removes anything.
 
-    `due_only` narrows a retry to failures whose next try is due.
+    `due_only` narrows a retry to failures whose next try is due, and a reembed likewise.
     """
 
     client: str | None = None

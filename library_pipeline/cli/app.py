@@ -10,6 +10,7 @@ import typer
 from library_pipeline import __version__
 from library_pipeline.catalog.refresh import RefreshScope
 from library_pipeline.cli.console import confirm, console, expected_errors, fail
+from library_pipeline.cli.encoders import encoders
 
 app = typer.Typer(
     help="Keep a visual index of a CMS's component library, and search it by picture.",
@@ -17,6 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,  # they could show secrets
 )
+app.add_typer(encoders, name="encoders")
 
 Only = Annotated[
     list[str] | None, typer.Option(help="Only the component with this id; may be repeated.")
@@ -103,6 +105,18 @@ def retry(
 
 
 @app.command()
+def reembed(limit: Limit = None, json: Json = False, verbose: Verbose = False) -> None:
+    """Give what is searchable the vectors that a configured encoder lacks, without the CMS."""
+    from library_pipeline.cli.refresh import refresh_library  # noqa: PLC0415 - loads Dagster
+
+    with expected_errors():
+        result = refresh_library(
+            "reembed", RefreshScope(limit=limit), as_json=json, verbose=verbose
+        )
+    raise typer.Exit(0 if result.ok else 1)
+
+
+@app.command()
 def cancel(
     refresh_id: Annotated[
         str | None, typer.Argument(help="As status shows it; without one, all that run.")
@@ -141,6 +155,7 @@ def gc(
 
 @app.command()
 def search(
+    *,
     picture: Annotated[
         Path | None, typer.Argument(help="A PNG, JPEG, WebP or GIF file.", show_default=False)
     ] = None,
@@ -148,6 +163,13 @@ def search(
     like: Annotated[str | None, typer.Option(help="The id of a component to resemble.")] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many results.")] = 10,
     client: Client = None,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What an encoder's answer counts, as NAME=NUMBER; may be repeated, and leaves out "
+            "the others. Without, the settings say."
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
     sheet: Annotated[
         Path | None, typer.Option(help="Also write the results as a picture, to this PNG file.")
@@ -159,7 +181,14 @@ def search(
     if sum(question is not None for question in (picture, text, like)) != 1:
         fail("ask by exactly one of: PICTURE, --text, --like")
     with expected_errors():
-        search_library(Question(picture, text, like), k=k, client=client, as_json=json, sheet=sheet)
+        search_library(
+            Question(picture, text, like),
+            k=k,
+            client=client,
+            weights=weight or [],
+            as_json=json,
+            sheet=sheet,
+        )
 
 
 @app.command()

@@ -49,11 +49,13 @@ def expected_errors() -> Iterator[None]:
     from library_pipeline.refresh.garbage import GarbageError  # noqa: PLC0415
     from library_pipeline.search.finder import SearchError  # noqa: PLC0415
     from library_pipeline.settings import SettingsError  # noqa: PLC0415
+    from library_pipeline.store.activation import ActivationError  # noqa: PLC0415
     from library_pipeline.store.embedded import EmbeddedServerError  # noqa: PLC0415
     from library_pipeline.store.migrate import MigrationError  # noqa: PLC0415
     from library_pipeline.store.refreshes import RefreshExistsError  # noqa: PLC0415
 
     known = (
+        ActivationError,
         BundleError,
         EmbeddedServerError,
         EncoderError,

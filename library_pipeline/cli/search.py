@@ -15,6 +15,7 @@ from library_pipeline.cli.console import console, fail
 from library_pipeline.encoders import read_image
 from library_pipeline.search.finder import Finder, open_finder
 from library_pipeline.search.sheet import Tile, contact_sheet
+from library_pipeline.search.weights import Weights, parse_weights
 from library_pipeline.settings import load_settings
 from library_pipeline.store.search import Match
 
@@ -34,12 +35,18 @@ class Question:
 
 
 def search_library(
-    question: Question, *, k: int, client: str | None, as_json: bool, sheet: Path | None
+    question: Question,
+    *,
+    k: int,
+    client: str | None,
+    weights: Sequence[str],
+    as_json: bool,
+    sheet: Path | None,
 ) -> None:
     """Answer the question on the terminal and, if asked, as a picture."""
     settings = load_settings()
     with open_finder(settings) as finder:
-        matches = answer(finder, question, k=k, client=client)
+        matches = answer(finder, question, k=k, client=client, weights=parse_weights(weights))
     if sheet is not None:
         draw_sheet(question, matches, BundleStore(settings.bundle_root)).save(_png(sheet))
     if as_json:
@@ -50,13 +57,20 @@ def search_library(
         console.print(f"sheet: {sheet}")
 
 
-def answer(finder: Finder, question: Question, *, k: int, client: str | None) -> list[Match]:
+def answer(
+    finder: Finder,
+    question: Question,
+    *,
+    k: int,
+    client: str | None,
+    weights: Weights | None = None,
+) -> list[Match]:
     """Return the matches for `question`, best first."""
     if question.text is not None:
-        return finder.by_text(question.text, k=k, client=client)
+        return finder.by_text(question.text, k=k, client=client, weights=weights)
     if question.like is not None:
-        return finder.like_component(question.like, k=k, client=client)
-    return finder.by_picture(str(question.picture), k=k, client=client)
+        return finder.like_component(question.like, k=k, client=client, weights=weights)
+    return finder.by_picture(str(question.picture), k=k, client=client, weights=weights)
 
 
 def draw_sheet(question: Question, matches: Sequence[Match], store: BundleStore) -> Image.Image:
@@ -89,7 +103,9 @@ def _show(question: Question, matches: Sequence[Match]) -> None:
         console.print(f"No component found {question}.", markup=False)
         return
     table = Table(title=f"Components {question}", title_justify="left")
-    for name in ("#", "score"):
+    # With several encoders, what each of them thinks of it.
+    encoders = list(matches[0].scores) if len(matches[0].scores) > 1 else []
+    for name in ("#", "score", *encoders):
         table.add_column(name, justify="right")
     for name in ("component", "name", "category", "client"):
         table.add_column(name, overflow="fold")
@@ -97,6 +113,7 @@ def _show(question: Question, matches: Sequence[Match]) -> None:
         table.add_row(
             str(rank),
             f"{match.score:.3f}",
+            *(f"{match.scores[name]:.3f}" for name in encoders),
             match.component_id,
             match.name,
             match.category,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from library_pipeline.catalog.refresh import Progress, RefreshResult
 from library_pipeline.cli.console import clock, console
 from library_pipeline.cli.results import show_failure
 from library_pipeline.settings import load_settings
-from library_pipeline.store.coverage import Coverage, coverage
+from library_pipeline.store.coverage import Coverage, EncoderCoverage, coverage, encoder_coverages
 from library_pipeline.store.database import open_database
 from library_pipeline.store.failures import open_failures
 from library_pipeline.store.refreshes import recent, result
@@ -24,20 +25,24 @@ def show_status(*, as_json: bool) -> None:
     """Print the state of the library."""
     with open_database(load_settings()) as database, database.connect() as connection:
         state = coverage(connection)
+        encoders = encoder_coverages(connection)
         newest = recent(connection)
         refreshes = [result(connection, item.refresh_id) for item in newest]
         failures = open_failures(connection)
         held = held_removals(connection)
     if as_json:
         whole = {
-            "index": dataclasses.asdict(state),
+            "index": {
+                **dataclasses.asdict(state),
+                "encoders": [dataclasses.asdict(each) for each in encoders],
+            },
             "refreshes": [dataclasses.asdict(item) for item in refreshes],
             "failures": [dataclasses.asdict(item) for item in failures],
             "held_removals": dataclasses.asdict(held),
         }
         console.print_json(json.dumps(whole, default=str))
         return
-    _show_index(state)
+    _show_index(state, encoders)
     _show_held(held)
     for item in newest:
         if item.finished_at is None:
@@ -85,15 +90,15 @@ def _show_held(held: HeldRemovals) -> None:
     )
 
 
-def _show_index(state: Coverage) -> None:
+def _show_index(state: Coverage, encoders: Sequence[EncoderCoverage]) -> None:
     console.print(
         f"{state.components} components searchable, {state.listed} listed by the CMS, "
         f"{state.failed} failed"
     )
-    for encoder in state.encoders:
-        active = "active" if encoder.active else "kept"
+    for encoder in encoders:
         console.print(
             f"encoder {encoder.name}: {encoder.model}, {encoder.dim} dimensions, "
-            f"{encoder.fingerprint}, {encoder.embedded} screenshots embedded ({active})",
+            f"{encoder.fingerprint}, {encoder.covered} of {encoder.components} components covered, "
+            f"{encoder.embedded} screenshots embedded ({encoder.state})",
             markup=False,
         )

@@ -14,7 +14,7 @@ from library_pipeline.defs.dagster_storage import (
     mark_failed,
     newest_event_id,
 )
-from library_pipeline.defs.materializations import materializations
+from library_pipeline.defs.materializations import BUNDLE, materializations
 from library_pipeline.defs.partitions import partition_of, register_partitions
 from library_pipeline.refresh.items import Equipment, Report
 from library_pipeline.settings import load_settings
@@ -49,7 +49,8 @@ def announce(
         if buckets
         else _of_components(equipment, reports)
     )
-    pointer = "NULL"
+    # Whoever tells nothing of bundles read those that were told of before.
+    pointer = "NULL" if BUNDLE in selected else newest_event_id(context.instance)
     for asset_key in selected:
         log_materializations(context, events_of(asset_key, upstream_pointer=pointer))
         pointer = newest_event_id(context.instance)
@@ -79,7 +80,7 @@ def _of_components(
     return partial(
         materializations,
         reports=reports,
-        encoder=equipment.registered,
+        encoders=equipment.registered,
         thumbnails=pictures,
         web_url=load_settings().web_url,
     )
@@ -95,5 +96,5 @@ def _of_buckets(
         reports=reports,
         versions=versions,
         buckets=buckets,
-        encoder=equipment.registered,
+        encoders=equipment.registered,
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -27,17 +26,16 @@ from library_pipeline.defs.resources import (
     BundleStoreResource,
     CmsResource,
     DatabaseResource,
-    EncoderResource,
+    EncodersResource,
 )
 from library_pipeline.defs.stopping import stopping
 from library_pipeline.defs.work import do_chunk_of_refresh, do_partitions
-from library_pipeline.refresh.garbage import BUNDLES_IN_USE
 from library_pipeline.refresh.items import Equipment
 from library_pipeline.refresh.manifest import load_current_manifest
 from library_pipeline.refresh.planning import plan_refresh
 from library_pipeline.settings import load_settings
 from library_pipeline.store.closing import finish_if_done
-from library_pipeline.store.leases import lease
+from library_pipeline.store.leases import BUNDLES_IN_USE, lease
 from library_pipeline.store.plans import Plan
 from library_pipeline.store.refreshes import new_refresh_id
 from library_pipeline.store.removals import approve_removals
@@ -51,7 +49,7 @@ def cms_manifest(
     config: ManifestConfig,
     database: DatabaseResource,
     cms: CmsResource,
-    encoder: EncoderResource,
+    encoders: EncodersResource,
 ) -> dg.MaterializeResult[Any]:
     """The CMS's list of components, complete at any time; a refresh plans its chunks over it."""
     source = cms.connection()
@@ -67,8 +65,8 @@ def cms_manifest(
         settings = load_settings().refresh
         plan = plan_refresh(
             db,
-            encoder.register(db),
-            config.request(new_refresh_id(datetime.now(UTC)), _asked_by(context.run)),
+            encoders.register(db),
+            config.request(new_refresh_id(datetime.now(UTC)), asked_by(context.run)),
             run_id=context.run.run_id,
             chunk_size=settings.chunk_size,
             max_removed_share=settings.max_removed_share,
@@ -97,7 +95,7 @@ _SPECS = [
     dg.AssetSpec(
         EMBEDDING,
         deps=[BUNDLE],
-        description="The screenshot as an L2-normalized vector, once for each encoder.",
+        description="The screenshot as an L2-normalized vector, one by each encoder.",
         skippable=True,
         group_name="components",
         kinds={"pytorch"},
@@ -130,7 +128,7 @@ def refresh_components(
     database: DatabaseResource,
     cms: CmsResource,
     bundle_store: BundleStoreResource,
-    encoder: EncoderResource,
+    encoders: EncodersResource,
 ) -> Iterator[Any]:
     """Download, embed and index components: a refresh's chunk, or the partitions of a UI run."""
     # Dagster asks a multi-asset for outputs. This one reports its components itself, in batches:
@@ -142,9 +140,8 @@ def refresh_components(
             database=db,
             bundles=bundle_store.store(),
             cms=cms.connection(),
-            registered=encoder.register(db),
-            load_encoder=cache(encoder.load),
-            batch_size=encoder.batch_size,
+            encoders=encoders.in_use(db),
+            batch_size=encoders.batch_size,
         )
         with stopping(equipment.stop):
             if config.refresh_id:
@@ -172,7 +169,8 @@ def refresh_components(
         )
 
 
-def _asked_by(run: dg.DagsterRun) -> AskedBy:
+def asked_by(run: dg.DagsterRun) -> AskedBy:
+    """Return who has asked for a planning run."""
     if "dagster/schedule_name" in run.tags:
         return "schedule"
     if "dagster/sensor_name" in run.tags:

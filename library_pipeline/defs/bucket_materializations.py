@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
-from library_pipeline.defs.materializations import version_tags
+from library_pipeline.defs.materializations import embedding_version, version_tags
 from library_pipeline.defs.partitions import partition_of
 from library_pipeline.refresh.items import Report
 from library_pipeline.store.embeddings import RegisteredEncoder
@@ -19,7 +19,7 @@ def bucket_materializations(
     *,
     versions: Mapping[str, tuple[int, str]],
     buckets: int,
-    encoder: RegisteredEncoder,
+    encoders: Sequence[RegisteredEncoder],
     upstream_pointer: str,
 ) -> list[dg.AssetMaterialization]:
     """Return the events of one asset for the buckets that the `reports` are in.
@@ -39,7 +39,7 @@ def bucket_materializations(
                 partition=key,
                 metadata={"components": size, **counts},
                 tags=version_tags(
-                    asset_key, version, f"{version}-{encoder.fingerprint}", upstream_pointer
+                    asset_key, version, embedding_version(version, encoders), upstream_pointer
                 ),
             )
         )

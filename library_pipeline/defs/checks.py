@@ -8,15 +8,18 @@ import dagster as dg
 import psycopg
 
 from library_pipeline.defs.materializations import EMBEDDING, INDEX, MANIFEST
-from library_pipeline.defs.resources import DatabaseResource, EncoderResource
+from library_pipeline.defs.resources import DatabaseResource, EncodersResource
+from library_pipeline.settings import load_settings
+from library_pipeline.store.activation import activate_complete
 from library_pipeline.store.ann import ensure_ann_index
 from library_pipeline.store.closing import set_checked, unchecked_refreshes, worth_measuring
-from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.coverage import covers_all
 from library_pipeline.store.health import (
     Finding,
     ann_recall,
     embedding_coverage,
     freshness,
+    of_every_encoder,
     removals_held,
     vector_norms,
 )
@@ -26,56 +29,62 @@ VECTOR_INDEX = dg.AssetKey("vector_index")
 
 LONGEST_SILENCE = timedelta(days=1)
 
-_Ask = Callable[[psycopg.Connection, RegisteredEncoder], Finding]
+_Ask = Callable[[psycopg.Connection], Finding]
 
 
 @dg.asset(key=VECTOR_INDEX, deps=[EMBEDDING], group_name="search", kinds={"postgres"})
 def vector_index(
-    context: dg.AssetExecutionContext, database: DatabaseResource, encoder: EncoderResource
+    context: dg.AssetExecutionContext, database: DatabaseResource, encoders: EncodersResource
 ) -> dg.MaterializeResult[Any]:
-    """The HNSW index over an encoder's vectors; small libraries are searched exactly, without."""
+    """The HNSW index over each encoder's vectors; small libraries are searched exactly, without."""
+    metadata: dict[str, Any] = {}
     with database.open() as db, lease(db, context.run.run_id), db.connect() as connection:
-        outcome = ensure_ann_index(connection, encoder.register(db))
-    context.log.info(f"vector index: {outcome.state}, {outcome.vectors} vectors")
-    return dg.MaterializeResult(
-        metadata={
-            "state": outcome.state,
-            "vectors": outcome.vectors,
-            "build_seconds": round(outcome.seconds, 1),
-        }
-    )
+        for encoder in encoders.register(db):
+            # One that is being filled is filled faster without.
+            if encoder.active or covers_all(connection, encoder):
+                built = ensure_ann_index(connection, encoder)
+                context.log.info(f"{encoder.name}: {built.state}, {built.vectors} vectors")
+                metadata[f"{encoder.name} {encoder.fingerprint}"] = {
+                    "state": built.state,
+                    "vectors": built.vectors,
+                    "build_seconds": round(built.seconds, 1),
+                }
+        if load_settings().refresh.auto_activate:
+            for encoder in activate_complete(connection):
+                context.log.info(f"{encoder.name} ({encoder.fingerprint}) is active now")
+    return dg.MaterializeResult(metadata=metadata)
 
 
 _CHECKS: dict[str, tuple[dg.AssetKey, str, dg.AssetCheckSeverity, _Ask]] = {
     "every_component_has_an_embedding": (
         EMBEDDING,
-        "Every indexed component has a vector of the active encoder.",
+        "Every indexed component has a vector of every active encoder.",
         dg.AssetCheckSeverity.ERROR,
-        embedding_coverage,
+        lambda connection: of_every_encoder(connection, embedding_coverage),
     ),
     "vectors_have_norm_1": (
         EMBEDDING,
         "Vectors are finite and L2-normalized.",
         dg.AssetCheckSeverity.ERROR,
-        vector_norms,
+        lambda connection: of_every_encoder(connection, vector_norms),
     ),
     "recall_at_10": (
         VECTOR_INDEX,
         "The vector index finds at least 0.98 of what an exact search finds.",
         dg.AssetCheckSeverity.WARN,
-        ann_recall,
+        lambda connection: of_every_encoder(connection, ann_recall),
     ),
     "index_is_fresh": (
         INDEX,
         "What the CMS lists is indexed at its current revision.",
         dg.AssetCheckSeverity.WARN,
-        lambda connection, encoder: freshness(connection, max_age=LONGEST_SILENCE),
+        lambda connection: freshness(connection, max_age=LONGEST_SILENCE),
     ),
     "no_removal_waits_for_approval": (
         MANIFEST,
         "Not so much has left the CMS at once that a person should look at it.",
         dg.AssetCheckSeverity.ERROR,
-        lambda connection, encoder: removals_held(connection),
+        removals_held,
     ),
 }
 
@@ -89,18 +98,17 @@ _CHECKS: dict[str, tuple[dg.AssetKey, str, dg.AssetCheckSeverity, _Ask]] = {
     can_subset=True,
 )
 def index_checks(
-    context: dg.AssetCheckExecutionContext, database: DatabaseResource, encoder: EncoderResource
+    context: dg.AssetCheckExecutionContext, database: DatabaseResource
 ) -> Iterator[dg.AssetCheckResult]:
     """Ask the database each question once, over the whole library."""
     selected = {key.name for key in context.selected_asset_check_keys}
     with database.open() as db, lease(db, context.run.run_id), db.connect() as connection:
         closing = unchecked_refreshes(connection)
-        registered = encoder.register(db)
         for name in sorted(selected):
             if name == "recall_at_10" and closing and not worth_measuring(connection, closing):
                 continue
             asset, _, severity, ask = _CHECKS[name]
-            finding = ask(connection, registered)
+            finding = ask(connection)
             yield dg.AssetCheckResult(
                 check_name=name,
                 asset_key=asset,

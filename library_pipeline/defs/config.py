@@ -72,6 +72,37 @@ class ManifestConfig(dg.Config):
         )
 
 
+class ReembedConfig(dg.Config):
+    """Terms of a reembed."""
+
+    limit: int | None = Field(default=None, description="At most this many components.")
+    due_only: bool = Field(
+        default=False, description="Leave out what a reembed failed at and is not due again."
+    )
+    refresh_id: str | None = Field(default=None, description="Set by the command line.")
+    in_process: bool = Field(default=False, description="Set by the command line.")
+
+    @classmethod
+    def of(cls, request: RefreshRequest) -> "ReembedConfig":
+        """Return the configuration of a run that plans `request`."""
+        return cls(
+            limit=request.scope.limit,
+            due_only=request.scope.due_only,
+            refresh_id=request.refresh_id,
+            in_process=request.in_process,
+        )
+
+    def request(self, refresh_id: str, asked_by: AskedBy) -> RefreshRequest:
+        """Return what this configuration asks for."""
+        return RefreshRequest(
+            refresh_id=self.refresh_id or refresh_id,
+            kind="reembed",
+            asked_by=asked_by,
+            scope=RefreshScope(limit=self.limit, due_only=self.due_only),
+            in_process=self.in_process,
+        )
+
+
 class ChunkConfig(dg.Config):
     """Which chunk of which refresh a run does; empty for a run over partitions from the UI."""
 

@@ -10,8 +10,9 @@ from dagster_shared.error import SerializableErrorInfo
 
 from library_pipeline.catalog.refresh import RefreshRequest, RefreshResult
 from library_pipeline.defs.assets import ASKED_BY_TAG
-from library_pipeline.defs.config import ManifestConfig
+from library_pipeline.defs.config import ManifestConfig, ReembedConfig
 from library_pipeline.defs.dagster_storage import sensors_run
+from library_pipeline.defs.reembedding import PLAN
 from library_pipeline.defs.requests import REFRESH_TAG, chunk_config
 from library_pipeline.store.chunks import next_chunk, pending_chunks
 from library_pipeline.store.closing import stop_refresh, unchecked_refreshes
@@ -56,7 +57,8 @@ def run_refresh(
         jobs.plan(approve_removals=approve_removals)
         while (chunk := _next_chunk(database, request.refresh_id)) is not None:
             jobs.do_chunk(request.refresh_id, chunk)
-    if request.scope.whole and not sensors_run(instance):
+    # A reembed does not ask the CMS, and what was left over might have to.
+    if request.scope.whole and request.kind != "reembed" and not sensors_run(instance):
         _do_what_sensors_left(jobs, database)
     with database.connect() as connection:
         unchecked = unchecked_refreshes(connection)
@@ -84,6 +86,9 @@ class _Jobs:
 
     def plan(self, *, approve_removals: bool) -> None:
         """Plan the refresh."""
+        if self._request.kind == "reembed":
+            self.execute("reembed", dg.RunConfig(ops={PLAN: ReembedConfig.of(self._request)}))
+            return
         config = ManifestConfig.of(self._request).model_copy(
             update={"approve_removals": approve_removals}
         )

@@ -1,4 +1,4 @@
-"""The jobs: two plan a refresh, one does a chunk of it, one closes it, one clears away."""
+"""The jobs: three plan a refresh, one does a chunk of it, one closes it, one clears away."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import dagster as dg
 from library_pipeline.defs.assets import cms_manifest, refresh_components
 from library_pipeline.defs.checks import index_checks, vector_index
 from library_pipeline.defs.garbage import collect
+from library_pipeline.defs.reembedding import plan_reembed_op
 
 
 def _planning(refresh: str) -> dict[str, Any]:
@@ -37,6 +38,15 @@ close_refresh = dg.define_asset_job(
     description="Build the vector index where it is due and check what the refresh has left. "
     "Started by the chunk sensor when a refresh that changed something is done.",
 )
+
+
+@dg.job(
+    description="Give what is searchable the vectors that a configured encoder lacks, from stored "
+    "bundles. The chunk sensor then starts the runs that do it."
+)
+def reembed() -> None:
+    """Plan a reembed."""
+    plan_reembed_op()
 
 
 @dg.job(

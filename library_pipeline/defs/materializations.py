@@ -26,7 +26,7 @@ def materializations(
     asset_key: dg.AssetKey,
     reports: Sequence[Report],
     *,
-    encoder: RegisteredEncoder,
+    encoders: Sequence[RegisteredEncoder],
     thumbnails: Mapping[str, bytes],
     upstream_pointer: str,
     web_url: str | None = None,
@@ -36,8 +36,8 @@ def materializations(
         dg.AssetMaterialization(
             asset_key,
             partition=partition_key(report.component_id),
-            metadata=_metadata(asset_key, report, encoder, thumbnails, web_url),
-            tags=_version_tags(asset_key, report, encoder, upstream_pointer),
+            metadata=_metadata(asset_key, report, encoders, thumbnails, web_url),
+            tags=_version_tags(asset_key, report, encoders, upstream_pointer),
         )
         for report in reports
     ]
@@ -67,17 +67,22 @@ def version_tags(
     }
 
 
+def embedding_version(content: str, encoders: Sequence[RegisteredEncoder]) -> str:
+    """Return the data version of vectors: what they are of, and by which encoders."""
+    return f"{content}-{'+'.join(encoder.fingerprint for encoder in encoders)}"
+
+
 def _version_tags(
-    asset_key: dg.AssetKey, report: Report, encoder: RegisteredEncoder, pointer: str
+    asset_key: dg.AssetKey, report: Report, encoders: Sequence[RegisteredEncoder], pointer: str
 ) -> dict[str, str]:
-    embedding = f"{report.bundle.screenshot_sha256[:16]}-{encoder.fingerprint}"
+    embedding = embedding_version(report.bundle.screenshot_sha256[:16], encoders)
     return version_tags(asset_key, report.revision, embedding, pointer)
 
 
 def _metadata(
     asset_key: dg.AssetKey,
     report: Report,
-    encoder: RegisteredEncoder,
+    encoders: Sequence[RegisteredEncoder],
     thumbnails: Mapping[str, bytes],
     web_url: str | None,
 ) -> dict[str, dg.MetadataValue]:
@@ -93,8 +98,10 @@ def _metadata(
         metadata["downloaded_bytes"] = dg.MetadataValue.int(report.downloaded_bytes)
         metadata["download_ms"] = dg.MetadataValue.float(took.get("download", 0.0))
     elif asset_key == EMBEDDING:
-        metadata["encoder"] = dg.MetadataValue.text(f"{encoder.name} ({encoder.model})")
-        metadata["fingerprint"] = dg.MetadataValue.text(encoder.fingerprint)
+        names = [f"{encoder.name} ({encoder.model})" for encoder in encoders]
+        fingerprints = [encoder.fingerprint for encoder in encoders]
+        metadata["encoders"] = dg.MetadataValue.text(", ".join(names))
+        metadata["fingerprints"] = dg.MetadataValue.text(", ".join(fingerprints))
         metadata["embedded_now"] = dg.MetadataValue.bool(report.embedded)
         metadata["decode_ms"] = dg.MetadataValue.float(took.get("decode", 0.0))
         metadata["embed_ms"] = dg.MetadataValue.float(took.get("embed", 0.0))

@@ -18,7 +18,14 @@ from library_pipeline.store.runs import runs_of
 _STOPPED_BY_HAND = (dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.CANCELING)
 _UNDER_WAY = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 _OUR_JOBS = frozenset(
-    {"incremental_refresh", "full_refresh", "refresh_chunk", "close_refresh", "collect_garbage"}
+    {
+        "incremental_refresh",
+        "full_refresh",
+        "reembed",
+        "refresh_chunk",
+        "close_refresh",
+        "collect_garbage",
+    }
 )
 # From its start until its first step a run holds no lease yet, nor between two of its steps.
 _SETTLED_AFTER = timedelta(minutes=1)

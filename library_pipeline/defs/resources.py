@@ -1,19 +1,21 @@
-"""What assets work with: CMS, database, bundle store and encoder. Secrets stay in the settings."""
+"""What assets work with: CMS, database, bundle store and encoders. Secrets stay in the settings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache, partial
 
 import dagster as dg
 from pydantic import ValidationError
 
 from library_pipeline.bundles.store import BundleStore
-from library_pipeline.encoders import Encoder, encoder_identity, load_encoder
+from library_pipeline.refresh.items import EncoderInUse
 from library_pipeline.settings import Settings, SettingsError, load_settings
 from library_pipeline.sources.http_cms import CmsConnection
 from library_pipeline.store.database import Database, open_database
-from library_pipeline.store.embeddings import RegisteredEncoder, register_encoder
+from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.models import load_registered, register_configured
 
 
 class DatabaseResource(dg.ConfigurableResource):
@@ -65,26 +67,28 @@ class BundleStoreResource(dg.ConfigurableResource):
         return BundleStore(self.root)
 
 
-class EncoderResource(dg.ConfigurableResource):
-    """Which model embeds screenshots, and where it runs. Loaded once a process, when needed."""
+class EncodersResource(dg.ConfigurableResource):
+    """Which models embed screenshots. Loaded once a process, when needed."""
 
-    name: str
-    model: str
-    revision: str | None = None
-    device: str = "auto"
-    batch_size: int = 32
+    models: dict[str, str]
 
-    def register(self, database: Database) -> RegisteredEncoder:
-        """Make this encoder known to the database; reads no weights into memory."""
-        fingerprint, dim = encoder_identity(self.model, revision=self.revision)
+    def register(self, database: Database) -> tuple[RegisteredEncoder, ...]:
+        """Make what is configured known to the database; return the encoders in use."""
         with database.connect() as connection:
-            return register_encoder(
-                connection, name=self.name, model=self.model, fingerprint=fingerprint, dim=dim
-            )
+            return register_configured(connection, load_settings().all_encoders)
 
-    def load(self) -> Encoder:
-        """Return the encoder, ready to embed."""
-        return load_encoder(self.model, name=self.name, device=self.device, revision=self.revision)
+    def in_use(self, database: Database) -> tuple[EncoderInUse, ...]:
+        """Return the encoders that search asks or will ask, each with the way to load it."""
+        configured = load_settings().all_encoders
+        return tuple(
+            EncoderInUse(known, cache(partial(load_registered, known, configured)))
+            for known in self.register(database)
+        )
+
+    @property
+    def batch_size(self) -> int:
+        """How many screenshots go to the encoders at a time: what suits the tightest of them."""
+        return min(encoder.batch_size for encoder in load_settings().all_encoders)
 
 
 def resources(settings: Settings) -> dict[str, dg.ConfigurableResource]:
@@ -95,11 +99,7 @@ def resources(settings: Settings) -> dict[str, dg.ConfigurableResource]:
             base_url=settings.cms.base_url or "", concurrency=settings.cms.concurrency
         ),
         "bundle_store": BundleStoreResource(root=settings.bundle_root),
-        "encoder": EncoderResource(
-            name=settings.encoder.name,
-            model=settings.encoder.model,
-            revision=settings.encoder.revision,
-            device=settings.encoder.device,
-            batch_size=settings.encoder.batch_size,
+        "encoders": EncodersResource(
+            models={encoder.name: encoder.model for encoder in settings.all_encoders}
         ),
     }

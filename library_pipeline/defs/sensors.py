@@ -1,19 +1,20 @@
-"""Two sensors: one sees that the CMS has changed, one starts the runs that refreshes wait for."""
+"""Three sensors: the CMS has changed, an encoder is to be filled, runs are to be started."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-import psycopg
 
-from library_pipeline.defs.jobs import close_refresh, incremental_refresh, refresh_chunk
+from library_pipeline.defs.jobs import close_refresh, incremental_refresh, reembed, refresh_chunk
 from library_pipeline.defs.recovery import recover
+from library_pipeline.defs.reembedding import PLAN
 from library_pipeline.defs.requests import (
     UNFINISHED,
     chunk_request,
     closing_request,
     ended_without_claim,
 )
-from library_pipeline.defs.resources import CmsResource, DatabaseResource, EncoderResource
+from library_pipeline.defs.resources import CmsResource, DatabaseResource, EncodersResource
 from library_pipeline.sources.http_cms import CmsConnection, HttpCms
 from library_pipeline.store.chunks import give_up_attempt, pending_chunks
 from library_pipeline.store.closing import finish_if_done
@@ -21,9 +22,11 @@ from library_pipeline.store.database import Database
 from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.manifest import current_manifest
 from library_pipeline.store.plans import count_due
-from library_pipeline.store.refreshes import failed_plans
+from library_pipeline.store.reembedding import count_to_reembed, reembed_unfinished
+from library_pipeline.store.refreshes import FailedPlans, failed_plans
 
 CHUNK_POLL_SECONDS = 5
+CANDIDATE_POLL_SECONDS = 30
 LONGEST_PAUSE = timedelta(hours=1)
 
 
@@ -41,12 +44,12 @@ def cms_sensor(poll_seconds: int) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext,
         database: DatabaseResource,
         cms: CmsResource,
-        encoder: EncoderResource,
+        encoders: EncodersResource,
     ) -> dg.SkipReason | dg.RunRequest:
         if not cms.base_url:
             return dg.SkipReason("no CMS is configured: set cms.base_url in library.yaml")
         with database.open() as db:
-            return _plan_if_needed(context, db, cms.connection(), encoder.register(db))
+            return _plan_if_needed(context, db, cms.connection(), encoders.register(db))
 
     return cms_changes
 
@@ -55,35 +58,34 @@ def _plan_if_needed(
     context: dg.SensorEvaluationContext,
     database: Database,
     source: CmsConnection,
-    encoder: RegisteredEncoder,
+    encoders: Sequence[RegisteredEncoder],
 ) -> dg.SkipReason | dg.RunRequest:
-    if _planning(context.instance):
+    if _planning(context.instance, "incremental_refresh", "full_refresh"):
         return dg.SkipReason("a refresh is being planned")
     with database.connect() as connection:
-        if pause := _pause(connection, datetime.now(UTC)):
+        if pause := _pause(failed_plans(connection), datetime.now(UTC)):
             return dg.SkipReason(pause)
         known = current_manifest(connection)
         etag = known.etag if known and known.source == source.base_url else None
         with HttpCms(source) as manifest:
             if manifest.changed(etag):
                 return dg.RunRequest()
-        due = count_due(connection, encoder)
+        due = count_due(connection, encoders)
     if due:
         return dg.RunRequest()
     return dg.SkipReason("the CMS has not changed and nothing is due for another try")
 
 
-def _planning(instance: dg.DagsterInstance) -> bool:
-    """Whether a planning run is queued or under way."""
+def _planning(instance: dg.DagsterInstance, *jobs: str) -> bool:
+    """Whether a run of one of the planning `jobs` is queued or under way."""
     return any(
         instance.get_run_ids(dg.RunsFilter(job_name=name, statuses=UNFINISHED), limit=1)
-        for name in ("incremental_refresh", "full_refresh")
+        for name in jobs
     )
 
 
-def _pause(connection: psycopg.Connection, now: datetime) -> str | None:
+def _pause(failed: FailedPlans, now: datetime) -> str | None:
     """Return why to wait, after plans have failed: 30 s, 1, 2, 4, ... minutes, at most an hour."""
-    failed = failed_plans(connection)
     if not failed.count or failed.last_at is None:
         return None
     wait = min(timedelta(seconds=30 * 2 ** min(failed.count - 1, 10)), LONGEST_PAUSE)
@@ -94,6 +96,33 @@ def _pause(connection: psycopg.Connection, now: datetime) -> str | None:
         f"the last {failed.count} refreshes could not be planned ({failed.error}); "
         f"the next try is at {until:%H:%M:%S} UTC"
     )
+
+
+@dg.sensor(
+    name="encoder_candidates",
+    job=reembed,
+    minimum_interval_seconds=CANDIDATE_POLL_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Plans a reembed when a configured encoder is to take another one's place and "
+    "lacks vectors of what is searchable.",
+)
+def encoder_candidates(
+    context: dg.SensorEvaluationContext, database: DatabaseResource, encoders: EncodersResource
+) -> dg.SkipReason | dg.RunRequest:
+    """Ask for a reembed of what is due, one at a time; what failed before waits its turn."""
+    with database.open() as db:
+        candidates = [each for each in encoders.register(db) if each.candidate]
+        if not candidates:
+            return dg.SkipReason("no encoder waits to take another one's place")
+        with db.connect() as connection:
+            if reembed_unfinished(connection) or _planning(context.instance, "reembed"):
+                return dg.SkipReason("a reembed is under way")
+            if pause := _pause(failed_plans(connection, reembeds=True), datetime.now(UTC)):
+                return dg.SkipReason(pause)
+            due = count_to_reembed(connection, candidates)
+    if due:
+        return dg.RunRequest(run_config={"ops": {PLAN: {"config": {"due_only": True}}}})
+    return dg.SkipReason("no component lacks a candidate's vector, or is due for another try")
 
 
 @dg.sensor(

@@ -100,6 +100,9 @@ def _do_chunk(
 ) -> list[Failure]:
     """Do a claimed chunk, tell Dagster, and return the failures that stand for this refresh."""
     selected = [key for key in STAGES if key in context.selected_asset_keys]
+    if chunk.kind == "reembed":
+        # The index is told of as well: its row now stands on these vectors too, so it is not stale.
+        selected = [key for key in selected if key != BUNDLE]
     # Their transient failures come up once more at the refresh's end; only then they are final.
     report = refresh_chunk(
         equipment,
@@ -108,7 +111,9 @@ def _do_chunk(
         stages=frozenset(STAGES[asset_key] for asset_key in selected),
     )
     final = [item for item in report.failures if chunk.second_try or not item.transient]
-    mark_failures(context, selected, final)
+    # A component that a reembed fails at is searchable as it was.
+    failed = [EMBEDDING] if chunk.kind == "reembed" else selected
+    mark_failures(context, failed, final)
     for failure in report.failures:
         again = "" if failure in final else " (will be tried again at the end of the refresh)"
         context.log.warning(f"{failure.component_id}: {failure.code}: {failure.message}{again}")

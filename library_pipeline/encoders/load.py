@@ -34,10 +34,14 @@ _loading = threading.Lock()
 
 
 class EncoderIdentity(NamedTuple):
-    """What the index needs to know of an encoder: whether vectors compare, and their length."""
+    """What the index needs to know of an encoder: whether vectors compare, and their length.
+
+    `framing` is what was asked for, or what `auto` means for the model.
+    """
 
     fingerprint: str
     dim: int
+    framing: Literal["crop", "pad", "tiles"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +131,8 @@ def encoder_identity(
     cache_dir: Path | None = None,
 ) -> EncoderIdentity:
     """Return what `model`'s vectors are without importing torch; raises `EncoderError`."""
-    checkpoint, _, identity = _identified(model, revision, framing, precision, cache_dir)
-    return EncoderIdentity(identity, checkpoint.dim)
+    checkpoint, cut, identity = _identified(model, revision, framing, precision, cache_dir)
+    return EncoderIdentity(identity, checkpoint.dim, cut)
 
 
 def _identified(

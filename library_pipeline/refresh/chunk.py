@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import psycopg
 
+from library_pipeline.catalog.component import Component
 from library_pipeline.refresh.items import ALL_STAGES, ChunkReport, Equipment, Report, Stage, Task
 from library_pipeline.refresh.progress import Meter
 from library_pipeline.refresh.stream import ChunkStream
@@ -17,7 +18,7 @@ from library_pipeline.store.chunks import (
     put_back,
 )
 from library_pipeline.store.closing import cancellation_asked, finish_if_done
-from library_pipeline.store.index import indexed_files, known_bundles
+from library_pipeline.store.index import indexed_bundles, indexed_files, known_bundles
 from library_pipeline.store.manifest import components
 from library_pipeline.store.outcomes import set_outcomes, set_reported, unreported
 from library_pipeline.store.refreshes import is_forced
@@ -36,14 +37,22 @@ def refresh_chunk(
     stored stays. `tell` is given each success, those too that an earlier run of the chunk stored
     and died before it told of them. Raises what stops the whole chunk, such as a lost database;
     one component's failure is recorded and reported instead.
+
+    Of a reembed, whatever the `stages`, only vectors of the configured encoders are made, from
+    bundles that are kept.
     """
     connect = equipment.database.connect
+    encoders = equipment.encoders
+    reembeds = chunk.kind == "reembed"
+    if reembeds:
+        stages = frozenset[Stage]({"embedding"})
+        encoders = tuple(each for each in encoders if each.registered.configured)
     with connect() as writing, connect() as reading, connect() as noting:
-        tasks = _tasks(noting, chunk)
+        tasks = _tasks_of_reembed(noting, chunk) if reembeds else _tasks(noting, chunk)
         meter = Meter(noting, chunk, equipment.stop)
-        stream = ChunkStream(equipment, chunk, stages, writing, reading, meter)
+        stream = ChunkStream(equipment, chunk, stages, encoders, writing, reading, meter)
         stream.run(tasks)
-        _tell_all(noting, chunk, stream.reports, tell, indexed="index" in stages)
+        _tell_all(noting, chunk, stream.reports, tell, indexed=reembeds or "index" in stages)
         stopped = meter.halt.is_set() and bool(chunk_components(noting, chunk))
         _leave(noting, chunk, stopped=stopped)
         return ChunkReport(tuple(stream.reports), tuple(meter.failures), stopped)
@@ -111,7 +120,23 @@ def _tasks(connection: psycopg.Connection, chunk: Chunk) -> list[Task]:
         )
         for component in components(connection, ids)
     ]
-    # What has left the manifest meanwhile is the next plan's business.
-    left = set(actions) - {task.component.component_id for task in tasks}
+    return _leave_out_the_rest(connection, chunk, actions, tasks)
+
+
+def _tasks_of_reembed(connection: psycopg.Connection, chunk: Chunk) -> list[Task]:
+    """Return what is left to do in the chunk, of the revisions that search shows by now."""
+    actions = chunk_components(connection, chunk)
+    tasks = [
+        Task(Component(component_id, bundle.revision, component_id, {}), "embed", known=bundle)
+        for component_id, bundle in indexed_bundles(connection, list(actions)).items()
+    ]
+    return _leave_out_the_rest(connection, chunk, actions, tasks)
+
+
+def _leave_out_the_rest(
+    connection: psycopg.Connection, chunk: Chunk, ids: Iterable[str], tasks: list[Task]
+) -> list[Task]:
+    """Return `tasks`; what has left meanwhile is the next plan's business."""
+    left = set(ids) - {task.component.component_id for task in tasks}
     set_outcomes(connection, chunk.refresh_id, dict.fromkeys(left, "unchanged"))
     return tasks

@@ -63,7 +63,7 @@ class Fetcher:
                 screenshot = await asyncio.to_thread(self._store.get, task.known.screenshot_sha256)
             except BundleError as error:
                 if not self._download:
-                    raise ComponentError("download", "download.no_bundle", str(error)) from error
+                    raise _no_bundle(task, error) from error
             else:
                 return Item(task, task.known, screenshot, downloaded_bytes=0)
         if not self._download:
@@ -78,6 +78,16 @@ class Fetcher:
         )
         phases = {"download": fetched.milliseconds}
         return Item(task, fetched.bundle, fetched.screenshot, fetched.downloaded_bytes, phases)
+
+
+def _no_bundle(task: Task, error: BundleError) -> ComponentError:
+    return ComponentError(
+        "download",
+        "download.no_bundle",
+        f"component {task.component.component_id}: {error.message} (`library-pipeline retry --now` "
+        "or a full refresh brings back what the CMS still has)",
+        transient=error.code == "bundle.inaccessible",
+    )
 
 
 def _may_reuse(task: Task) -> bool:

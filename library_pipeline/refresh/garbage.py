@@ -10,10 +10,7 @@ import psycopg
 from library_pipeline.bundles.store import BundleStore
 from library_pipeline.store.database import Database
 from library_pipeline.store.garbage import Rows, delete_unneeded, needed_files
-from library_pipeline.store.leases import sole_lease
-
-BUNDLES_IN_USE = "bundles in use"
-"""The lease that every run holds which works with bundles; garbage is collected without any."""
+from library_pipeline.store.leases import BUNDLES_IN_USE, sole_lease
 
 _LEFTOVERS_AFTER_SECONDS = 3600
 

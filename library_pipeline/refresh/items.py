@@ -26,19 +26,32 @@ ALL_STAGES: frozenset[Stage] = frozenset({"bundle", "embedding", "index"})
 
 
 @dataclass(frozen=True, slots=True)
-class Equipment:
-    """What a refresh works with. `load_encoder` is called once something must be embedded.
+class EncoderInUse:
+    """An encoder and how to get it; `load` is called once something must be embedded."""
 
-    Setting `stop` ends a chunk early: what is under way is finished, nothing more is begun.
+    registered: RegisteredEncoder
+    load: Callable[[], Encoder]
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What a refresh works with: among it the encoders that search asks or will ask.
+
+    `batch_size` screenshots are decoded for all of them and embedded at a time. Setting `stop` ends
+    a chunk early: what is under way is finished, nothing more is begun.
     """
 
     database: Database
     bundles: BundleStore
     cms: CmsConnection
-    registered: RegisteredEncoder
-    load_encoder: Callable[[], Encoder]
+    encoders: tuple[EncoderInUse, ...]
     batch_size: int = 32
     stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def registered(self) -> tuple[RegisteredEncoder, ...]:
+        """The encoders as the registry knows them."""
+        return tuple(encoder.registered for encoder in self.encoders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +70,11 @@ class Task:
 
 @dataclass(slots=True)
 class Item:
-    """A task under way; each phase fills in its part, and `milliseconds` by phase."""
+    """A task under way; each phase fills in its part, and `milliseconds` by phase.
+
+    `pixels` are for each encoder that has no vector of the screenshot yet; those that made one
+    now are in `embedded`.
+    """
 
     task: Task
     bundle: Bundle
@@ -65,8 +82,8 @@ class Item:
     downloaded_bytes: int
     milliseconds: dict[str, float] = field(default_factory=dict)
     decoded: Screenshot | None = None
-    pixels: NDArray[np.uint8] | None = None
-    embedded: bool = False
+    pixels: dict[RegisteredEncoder, NDArray[np.uint8]] = field(default_factory=dict)
+    embedded: set[RegisteredEncoder] = field(default_factory=set)
 
     @property
     def component_id(self) -> str:

@@ -25,7 +25,7 @@ class UnknownComponentError(Exception):
 
 def plan_refresh(
     database: Database,
-    encoder: RegisteredEncoder,
+    encoders: Sequence[RegisteredEncoder],
     request: RefreshRequest,
     *,
     run_id: str | None,
@@ -49,12 +49,13 @@ def plan_refresh(
             plan = make_plan(
                 connection,
                 request,
-                encoder=encoder,
+                encoders=encoders,
                 chunk_size=chunk_size,
                 max_removed_share=max_removed_share,
                 buckets=buckets,
             )
-            drop_for_bulk_load(connection, encoder, plan.fresh)
+            for encoder in encoders:
+                drop_for_bulk_load(connection, encoder, plan.fresh)
         except Exception as error:
             stop_refresh(connection, request.refresh_id, str(error))
             raise

@@ -70,6 +70,11 @@ class Meter:
         counts, self._counts = self._counts, Counter()
         failures, self._unwritten = self._unwritten, []
         if failures:
-            record_failures(self._connection, self._chunk.refresh_id, failures)
+            record_failures(
+                self._connection,
+                self._chunk.refresh_id,
+                failures,
+                reembedding=self._chunk.kind == "reembed",
+            )
         if counts:
             add_progress(self._connection, self._chunk, **counts)

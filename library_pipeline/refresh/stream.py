@@ -8,15 +8,14 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
 import psycopg
 
 from library_pipeline.bundles.download import BundleDownloader
 from library_pipeline.catalog.failures import ComponentError
 from library_pipeline.catalog.refresh import Outcome
-from library_pipeline.refresh.embedding import Batcher, embed_batch
+from library_pipeline.refresh.embedding import Batcher, Embedded, embed_batch
 from library_pipeline.refresh.fetching import Fetcher
-from library_pipeline.refresh.items import Equipment, Item, Report, Stage, Task
+from library_pipeline.refresh.items import EncoderInUse, Equipment, Item, Report, Stage, Task
 from library_pipeline.refresh.progress import Meter
 from library_pipeline.store.chunks import Chunk
 from library_pipeline.store.index import store_batch
@@ -36,6 +35,7 @@ class ChunkStream:
         equipment: Equipment,
         chunk: Chunk,
         stages: frozenset[Stage],
+        encoders: Sequence[EncoderInUse],
         writing: psycopg.Connection,
         reading: psycopg.Connection,
         meter: Meter,
@@ -43,11 +43,12 @@ class ChunkStream:
         self._equipment = equipment
         self._chunk = chunk
         self._stages = stages
+        self._encoders = encoders
         self._writing = writing
         self._reading = reading
         self.meter = meter
         self.reports: list[Report] = []
-        self._broken: set[str] = set()
+        self._broken: dict[str, str] = {}
 
     def run(self, tasks: Sequence[Task]) -> None:
         """Run all phases until `tasks` are through, or the meter calls a halt."""
@@ -73,8 +74,7 @@ class ChunkStream:
                 )
                 batcher = Batcher(
                     self._reading,
-                    tools.registered,
-                    tools.load_encoder,
+                    self._encoders,
                     pool,
                     self.meter,
                     self._stages,
@@ -91,33 +91,29 @@ class ChunkStream:
         """Embed a batch while the one before it is being stored."""
         storing: asyncio.Task[None] | None = None
         while batch := await decoded.get():
-            vectors = await asyncio.to_thread(embed_batch, self._equipment.load_encoder, batch)
-            good = self._without_broken(batch)
+            embedded = await asyncio.to_thread(embed_batch, self._encoders, batch)
+            good = self._without_broken(batch, embedded.broken)
             self.meter.add("embedded", len(good))
             if storing:
                 await storing
-            storing = asyncio.create_task(asyncio.to_thread(self._store, good, vectors))
+            storing = asyncio.create_task(asyncio.to_thread(self._store, good, embedded))
         if storing:
             await storing
 
-    def _without_broken(self, batch: Sequence[Item]) -> list[Item]:
+    def _without_broken(self, batch: Sequence[Item], broken: Mapping[str, str]) -> list[Item]:
         """Return the batch less the items whose screenshot got no usable vector.
 
         A later batch may show the same screenshot, which is decoded and embedded once a chunk.
         """
-        self._broken.update(
-            item.bundle.screenshot_sha256
-            for item in batch
-            if item.decoded and not item.embedded and "embedding" in self._stages
-        )
+        self._broken.update(broken)
         for item in batch:
-            if item.bundle.screenshot_sha256 in self._broken:
-                message = f"component {item.component_id}: the encoder gave no finite vector"
+            if name := self._broken.get(item.bundle.screenshot_sha256):
+                message = f"component {item.component_id}: the encoder {name} gave no finite vector"
                 error = ComponentError("embed", "embed.not_finite", message)
                 self.meter.failed(error.failure(item.component_id))
         return [item for item in batch if item.bundle.screenshot_sha256 not in self._broken]
 
-    def _store(self, batch: Sequence[Item], vectors: Mapping[str, np.ndarray]) -> None:
+    def _store(self, batch: Sequence[Item], embedded: Embedded) -> None:
         if not batch:
             return
         started = time.perf_counter()
@@ -127,8 +123,7 @@ class ChunkStream:
             refresh_id=self._chunk.refresh_id,
             bundles=[item.bundle for item in batch],
             screenshots=[item.decoded for item in batch if item.decoded],
-            encoder=self._equipment.registered,
-            vectors=vectors,
+            vectors=embedded.vectors,
             outcomes=outcomes,
             index="index" in self._stages,
         )
@@ -147,13 +142,19 @@ def _first(group: ExceptionGroup[Exception]) -> Exception:
 
 
 def _outcome(item: Item) -> Outcome:
-    """Say what the refresh did: a check that found nothing to repair leaves it unchanged."""
+    """Say what the refresh did: a check that found nothing to repair leaves it unchanged.
+
+    A vector by an encoder that nobody asks yet repairs nothing, unless the refresh is about that.
+    """
     task = item.task
+    if task.action == "embed":
+        return "changed"
     if task.action in ("new", "changed"):
         return task.action
     digests = {kind: file.sha256 for kind, file in item.bundle.files.items()}
     same = task.indexed is not None and task.indexed.files == digests
-    return "unchanged" if same and (task.force or not item.embedded) else "changed"
+    repaired = not task.force and any(encoder.active for encoder in item.embedded)
+    return "unchanged" if same and not repaired else "changed"
 
 
 def _report(item: Item, outcome: Outcome) -> Report:
@@ -163,7 +164,7 @@ def _report(item: Item, outcome: Outcome) -> Report:
         outcome,
         item.bundle,
         item.downloaded_bytes,
-        item.embedded,
+        bool(item.embedded),
         item.milliseconds,
     )
 

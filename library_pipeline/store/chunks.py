@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from library_pipeline.catalog.refresh import Action
+from library_pipeline.catalog.refresh import Action, RefreshKind
 from library_pipeline.store.leases import lease_is_free
 from library_pipeline.store.runs import add_run
 
@@ -22,7 +22,8 @@ from (select count(*) filter (where outcome <> 'failed') as good,
       from pipeline.refresh_component where refresh_id = %(refresh)s and chunk = %(chunk)s) o
 where k.refresh_id = %(refresh)s and k.chunk = %(chunk)s and k.state = 'pending'
   and (select r.state from pipeline.refresh r where r.id = k.refresh_id) = 'running'
-returning k.attempt, k.size, k.second_try
+returning k.attempt, k.size, k.second_try,
+    (select r.kind from pipeline.refresh r where r.id = k.refresh_id)
 """
 # A chunk whose run holds no lease any more goes back, or is given up after MAX_ATTEMPTS.
 _RELEASE = """
@@ -32,7 +33,8 @@ where refresh_id = %(refresh)s and chunk = %(chunk)s and run_id = %(run)s and st
 returning state
 """
 _PENDING = """
-select k.refresh_id, k.chunk, k.attempt, k.size, k.second_try from pipeline.refresh_chunk k
+select k.refresh_id, k.chunk, k.attempt, k.size, k.second_try, r.kind
+from pipeline.refresh_chunk k
 join pipeline.refresh r on r.id = k.refresh_id
 where k.state = 'pending' and r.state = 'running' and not r.in_process
 order by r.started_at, k.chunk limit %s
@@ -51,6 +53,7 @@ class Chunk:
     attempt: int
     size: int
     second_try: bool = False
+    kind: RefreshKind = "incremental"
 
 
 @dataclass(frozen=True, slots=True)

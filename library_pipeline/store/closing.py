@@ -35,7 +35,8 @@ returning id
 # Outcomes are counted from the rows themselves.
 _CLOSE = """
 update pipeline.refresh r set finished_at = now(),
-    checked_at = case when r.kind <> 'full' and o.new + o.changed + r.removed = 0 then now() end,
+    checked_at = case when r.kind not in ('full', 'reembed')
+                           and o.new + o.changed + r.removed = 0 then now() end,
     state = case when %(stopped)s::text is not null then %(stopped)s
                  when o.unreached = 0 then 'finished'
                  when o.stopped_by_hand then 'cancelled' else 'failed' end,

@@ -3,23 +3,58 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import psycopg
 from psycopg import sql
 
-from library_pipeline.store.embeddings import embedding_table
+from library_pipeline.store.embeddings import RegisteredEncoder, embedding_table
+from library_pipeline.store.registry import known_encoders
+
+EncoderState = Literal["active", "candidate", "kept"]
+
+_COVERED = """
+select count(*), count(e.screenshot_sha256),
+       (select count(*) from {embedding}), pg_total_relation_size({name}::regclass)
+from pipeline.component c left join {embedding} e using (screenshot_sha256)
+where c.removed_at is null
+"""
+_LACKING = """
+select exists (
+    select from pipeline.component c where c.removed_at is null and not exists
+        (select from {embedding} e where e.screenshot_sha256 = c.screenshot_sha256))
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderCoverage:
-    """One encoder and how many screenshots it has embedded."""
+    """One encoder: how many of the searchable `components` it covers, and what its vectors take.
+
+    `embedded` counts screenshots, `size` is in bytes, with the vector index.
+    """
 
     name: str
     model: str
+    revision: str | None
+    framing: str
+    precision: str
     fingerprint: str
     dim: int
-    active: bool
+    state: EncoderState
+    components: int
+    covered: int
     embedded: int
+    size: int
+
+    @property
+    def active(self) -> bool:
+        """Whether search asks it."""
+        return self.state == "active"
+
+    @property
+    def share(self) -> float:
+        """What share of the searchable components it covers, 1 for none to cover."""
+        return self.covered / self.components if self.components else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +64,6 @@ class Coverage:
     components: int
     listed: int
     failed: int
-    encoders: tuple[EncoderCoverage, ...]
 
 
 def coverage(connection: psycopg.Connection) -> Coverage:
@@ -39,22 +73,39 @@ def coverage(connection: psycopg.Connection) -> Coverage:
                   (select count(*) from pipeline.manifest_entry),
                   (select count(*) from pipeline.failure)"""
     ).fetchone()
-    components, listed, failed = row or (0, 0, 0)
-    encoders = connection.execute(
-        "select id, name, model, fingerprint, dim, active from pipeline.encoder order by id"
-    ).fetchall()
-    return Coverage(
-        components,
-        listed,
-        failed,
-        tuple(
-            EncoderCoverage(*facts, embedded=_embedded(connection, encoder_id))
-            for encoder_id, *facts in encoders
-        ),
+    return Coverage(*row) if row else Coverage(0, 0, 0)
+
+
+def encoder_coverages(connection: psycopg.Connection) -> tuple[EncoderCoverage, ...]:
+    """Return every encoder that has vectors here, by name, the oldest first."""
+    return tuple(encoder_coverage(connection, each) for each in known_encoders(connection))
+
+
+def encoder_coverage(connection: psycopg.Connection, encoder: RegisteredEncoder) -> EncoderCoverage:
+    """Return how much of the library `encoder` covers."""
+    table = embedding_table(encoder.id)
+    name = sql.Literal(f"pipeline.embedding_{encoder.id}")
+    row = connection.execute(sql.SQL(_COVERED).format(embedding=table, name=name)).fetchone()
+    components, covered, embedded, size = row or (0, 0, 0, 0)
+    spec = encoder.spec
+    return EncoderCoverage(
+        name=spec.name,
+        model=spec.model,
+        revision=spec.revision,
+        framing=spec.framing,
+        precision=spec.precision,
+        fingerprint=encoder.fingerprint,
+        dim=encoder.dim,
+        state="active" if encoder.active else "candidate" if encoder.configured else "kept",
+        components=components,
+        covered=covered,
+        embedded=embedded,
+        size=size,
     )
 
 
-def _embedded(connection: psycopg.Connection, encoder_id: int) -> int:
-    count = sql.SQL("select count(*) from {}").format(embedding_table(encoder_id))
-    row = connection.execute(count).fetchone()
-    return row[0] if row else 0
+def covers_all(connection: psycopg.Connection, encoder: RegisteredEncoder) -> bool:
+    """Whether every searchable component has a vector of `encoder`."""
+    table = embedding_table(encoder.id)
+    row = connection.execute(sql.SQL(_LACKING).format(embedding=table)).fetchone()
+    return bool(row and not row[0])

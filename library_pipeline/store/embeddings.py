@@ -1,4 +1,4 @@
-"""Encoders and their vectors: one `halfvec` table for each encoder fingerprint."""
+"""Vectors of screenshots: one `halfvec` table for each encoder that the registry knows."""
 
 from __future__ import annotations
 
@@ -12,33 +12,52 @@ from pgvector import HalfVector
 from pgvector.psycopg import register_vector
 from psycopg import sql
 
+from library_pipeline.catalog.encoder import EncoderSpec
+
 _CREATE_TABLE = """
 create table if not exists {table} (
     screenshot_sha256 text primary key references pipeline.screenshot,
     vector halfvec({dim}) not null
 )
 """
-_STAGE = """
-create temp table embedding_stage (screenshot_sha256 text, vector halfvec({dim})) on commit drop
-"""
-_COPY = "copy embedding_stage (screenshot_sha256, vector) from stdin (format binary)"
+_STAGE = "create temp table {stage} (screenshot_sha256 text, vector halfvec({dim})) on commit drop"
+_COPY = "copy {stage} (screenshot_sha256, vector) from stdin (format binary)"
 # Sorted, so that two writers lock rows in the same order.
 _UPSERT = """
 insert into {table} (screenshot_sha256, vector)
-select screenshot_sha256, vector from embedding_stage order by screenshot_sha256
+select screenshot_sha256, vector from {stage} order by screenshot_sha256
 on conflict (screenshot_sha256) do update set vector = excluded.vector
 """
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredEncoder:
-    """An encoder as the database knows it; `id` names its table of vectors."""
+    """An encoder as the registry had it; `id` names its table of vectors.
+
+    Search asks the `active` ones. A `configured` one that is not active is a candidate.
+    """
 
     id: int
-    name: str
-    model: str
+    spec: EncoderSpec
     fingerprint: str
     dim: int
+    active: bool = True
+    configured: bool = True
+
+    @property
+    def name(self) -> str:
+        """What the index calls it; several fingerprints may share the name, one is active."""
+        return self.spec.name
+
+    @property
+    def model(self) -> str:
+        """Hub name, folder or `demo`."""
+        return self.spec.model
+
+    @property
+    def candidate(self) -> bool:
+        """Whether it is being filled and not asked yet."""
+        return self.configured and not self.active
 
 
 def embedding_table(encoder_id: int) -> sql.Identifier:
@@ -46,47 +65,10 @@ def embedding_table(encoder_id: int) -> sql.Identifier:
     return sql.Identifier("pipeline", f"embedding_{encoder_id}")
 
 
-def register_encoder(
-    connection: psycopg.Connection, *, name: str, model: str, fingerprint: str, dim: int
-) -> RegisteredEncoder:
-    """Make (name, fingerprint) known and active, with a table for its vectors; idempotent."""
-    with connection.transaction():
-        connection.execute("select pg_advisory_xact_lock(hashtext('pipeline.encoder'))")
-        known = _find(connection, name, fingerprint)
-        if known is None:
-            connection.execute(
-                """insert into pipeline.encoder (name, model, fingerprint, dim)
-                   values (%s, %s, %s, %s)""",
-                (name, model, fingerprint, dim),
-            )
-            known = _find(connection, name, fingerprint)
-        if known is None:
-            raise RuntimeError(f"encoder {name} ({fingerprint}) could not be registered")
-        connection.execute(
-            sql.SQL(_CREATE_TABLE).format(table=embedding_table(known.id), dim=sql.Literal(dim))
-        )
-        # Two statements: the rule of one active encoder is checked row by row.
-        connection.execute(
-            """update pipeline.encoder set active = false
-               where name = %s and fingerprint <> %s and active""",
-            (name, fingerprint),
-        )
-        connection.execute(
-            """update pipeline.encoder set active = true
-               where name = %s and fingerprint = %s and not active""",
-            (name, fingerprint),
-        )
-    return known
-
-
-def active_encoder(connection: psycopg.Connection, name: str) -> RegisteredEncoder | None:
-    """Return the active encoder called `name`, or None before the first refresh."""
-    row = connection.execute(
-        """select id, name, model, fingerprint, dim from pipeline.encoder
-           where name = %s and active""",
-        (name,),
-    ).fetchone()
-    return RegisteredEncoder(*row) if row else None
+def create_embedding_table(connection: psycopg.Connection, encoder_id: int, dim: int) -> None:
+    """Make the table for vectors of `dim`, unless it is there."""
+    table = embedding_table(encoder_id)
+    connection.execute(sql.SQL(_CREATE_TABLE).format(table=table, dim=sql.Literal(dim)))
 
 
 def embedded_screenshots(
@@ -110,18 +92,10 @@ def store_embeddings(
     if not vectors:
         return
     register_vector(connection)
-    connection.execute(sql.SQL(_STAGE).format(dim=sql.Literal(encoder.dim)))
-    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+    stage = sql.Identifier(f"embedding_stage_{encoder.id}")
+    connection.execute(sql.SQL(_STAGE).format(stage=stage, dim=sql.Literal(encoder.dim)))
+    with connection.cursor() as cursor, cursor.copy(sql.SQL(_COPY).format(stage=stage)) as copy:
         copy.set_types(["text", "halfvec"])
         for digest, vector in vectors.items():
             copy.write_row((digest, HalfVector(vector)))
-    connection.execute(sql.SQL(_UPSERT).format(table=embedding_table(encoder.id)))
-
-
-def _find(connection: psycopg.Connection, name: str, fingerprint: str) -> RegisteredEncoder | None:
-    row = connection.execute(
-        """select id, name, model, fingerprint, dim from pipeline.encoder
-           where name = %s and fingerprint = %s""",
-        (name, fingerprint),
-    ).fetchone()
-    return RegisteredEncoder(*row) if row else None
+    connection.execute(sql.SQL(_UPSERT).format(table=embedding_table(encoder.id), stage=stage))

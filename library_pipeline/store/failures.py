@@ -16,7 +16,7 @@ insert into pipeline.failure as f (component_id, revision, refresh_id, phase, co
                                    transient, next_due_at)
 select m.component_id, m.revision, %(refresh)s, %(phase)s, %(code)s, %(message)s, %(transient)s,
        case when %(transient)s then now() + interval '1 minute' end
-from pipeline.manifest_entry m where m.component_id = %(id)s
+from {failed} m where m.component_id = %(id)s
 on conflict (component_id) do update set revision = excluded.revision,
     refresh_id = excluded.refresh_id, phase = excluded.phase, code = excluded.code,
     message = excluded.message, transient = excluded.transient, last_failed_at = now(),
@@ -25,13 +25,26 @@ on conflict (component_id) do update set revision = excluded.revision,
         now() + case when f.revision = excluded.revision
             then least(interval '1 minute' * 2 ^ least(f.attempts, 20), interval '1 day')
             else interval '1 minute' end end
+{where}
 """
+# A reembed is about the indexed revision; a newer one's failure says more, and stays.
+_OF_REFRESH = _RECORD.format(failed="pipeline.manifest_entry", where="")
+_OF_REEMBED = _RECORD.format(
+    failed="pipeline.component", where="where f.revision = excluded.revision"
+)
 
 
 def record_failures(
-    connection: psycopg.Connection, refresh_id: str, failures: Sequence[Failure]
+    connection: psycopg.Connection,
+    refresh_id: str,
+    failures: Sequence[Failure],
+    *,
+    reembedding: bool = False,
 ) -> None:
-    """Record that `failures` happened in `refresh_id`; what is indexed of them stays searchable."""
+    """Record that `failures` happened in `refresh_id`; what is indexed of them stays searchable.
+
+    A failure is the manifest's revision's, or the indexed one's where that was `reembedding`.
+    """
     rows = [
         {
             "refresh": refresh_id,
@@ -44,7 +57,7 @@ def record_failures(
         for failure in sorted(failures, key=lambda failure: failure.component_id)
     ]
     with connection.transaction(), connection.cursor() as cursor:
-        cursor.executemany(_RECORD, rows)
+        cursor.executemany(_OF_REEMBED if reembedding else _OF_REFRESH, rows)
         set_outcomes(connection, refresh_id, {item.component_id: "failed" for item in failures})
 
 

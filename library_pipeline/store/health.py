@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -12,6 +12,7 @@ from psycopg import sql
 
 from library_pipeline.store.ann import ann_index_ready, nearest, read_by_index
 from library_pipeline.store.embeddings import RegisteredEncoder, embedding_table
+from library_pipeline.store.registry import active_encoders
 from library_pipeline.store.removals import held_removals
 from library_pipeline.store.search import candidates_for
 
@@ -83,6 +84,33 @@ class Finding:
     summary: str
     numbers: Mapping[str, int | float]
     examples: tuple[str, ...] = field(default=())
+
+
+def of_every_encoder(
+    connection: psycopg.Connection,
+    ask: Callable[[psycopg.Connection, RegisteredEncoder], Finding],
+) -> Finding:
+    """Ask of every active encoder: well if all are; numbers are under each one's name, if several.
+
+    Well, and saying so, where there is none yet.
+    """
+    encoders = active_encoders(connection)
+    findings = {encoder.name: ask(connection, encoder) for encoder in encoders}
+    if len(findings) == 1:
+        return findings[encoders[0].name]
+    summary = "; ".join(found.summary for found in findings.values()) or "no encoder is active yet"
+    numbers = {
+        f"{name} {number}": value
+        for name, found in findings.items()
+        for number, value in found.numbers.items()
+    }
+    examples = dict.fromkeys(example for found in findings.values() for example in found.examples)
+    return Finding(
+        all(found.ok for found in findings.values()),
+        summary,
+        numbers,
+        tuple(examples)[:EXAMPLES],
+    )
 
 
 def embedding_coverage(connection: psycopg.Connection, encoder: RegisteredEncoder) -> Finding:

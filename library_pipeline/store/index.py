@@ -49,6 +49,11 @@ on conflict (component_id) do update set revision = excluded.revision, name = ex
     screenshot_sha256 = excluded.screenshot_sha256, indexed_at = now(), removed_at = null
 returning c.component_id
 """
+# The vectors are what a reembed failed to make; what else failed is nearer to the CMS.
+_CLEAR_REEMBED_FAILURE = """
+delete from pipeline.failure f using pipeline.refresh r
+where r.id = f.refresh_id and r.kind = 'reembed' and f.component_id = any(%s)
+"""
 _CLEAR_FAILURE = "delete from pipeline.failure where component_id = any(%s)"
 
 
@@ -102,26 +107,28 @@ def store_batch(
     refresh_id: str,
     bundles: Sequence[Bundle],
     screenshots: Sequence[Screenshot],
-    encoder: RegisteredEncoder,
-    vectors: Mapping[str, NDArray[np.float32]],
+    vectors: Mapping[RegisteredEncoder, Mapping[str, NDArray[np.float32]]],
     outcomes: Mapping[str, Outcome],
     index: bool = True,
 ) -> set[str]:
     """Store one batch in one transaction; with `index` false its components are not searchable yet.
 
-    `vectors` holds (dim,) float32 by screenshot digest, for those that were embedded now. Returns
-    the components that did not get in, as the manifest has another revision of them by now; they
-    are recorded as unchanged, and the next plan finds them.
+    `vectors` holds (dim,) float32 by encoder and screenshot digest, for those that were embedded
+    now. Returns the components that did not get in, as the manifest has another revision of them by
+    now; they are recorded as unchanged, and the next plan finds them.
     """
     overtaken: set[str] = set()
     with connection.transaction():
         store_bundles(connection, bundles, screenshots)
-        store_embeddings(connection, encoder, vectors)
+        for encoder in sorted(vectors, key=lambda encoder: encoder.id):
+            store_embeddings(connection, encoder, vectors[encoder])
         if index and bundles:
             rows = connection.execute(_COMPONENTS, _columns(map(_component_row, bundles)))
             stored = {row[0] for row in rows}
             overtaken = {bundle.component_id for bundle in bundles} - stored
             connection.execute(_CLEAR_FAILURE, (list(stored),))
+        elif vectors:
+            connection.execute(_CLEAR_REEMBED_FAILURE, ([item.component_id for item in bundles],))
         set_outcomes(connection, refresh_id, {**outcomes, **dict.fromkeys(overtaken, "unchanged")})
     return overtaken
 
@@ -149,6 +156,17 @@ def known_bundles(connection: psycopg.Connection, ids: Sequence[str]) -> dict[st
         """select b.component_id, b.revision, b.files from pipeline.bundle b
            join pipeline.manifest_entry m using (component_id, revision)
            where b.component_id = any(%s)""",
+        (list(ids),),
+    )
+    return {row[0]: Bundle.of_json(*row) for row in rows}
+
+
+def indexed_bundles(connection: psycopg.Connection, ids: Sequence[str]) -> dict[str, Bundle]:
+    """Return the bundles of the searchable revisions of `ids`, by component id."""
+    rows = connection.execute(
+        """select b.component_id, b.revision, b.files from pipeline.bundle b
+           join pipeline.component c using (component_id, revision)
+           where b.component_id = any(%s) and c.removed_at is null""",
         (list(ids),),
     )
     return {row[0]: Bundle.of_json(*row) for row in rows}

@@ -9,6 +9,9 @@ import psycopg
 
 from library_pipeline.store.database import Database
 
+BUNDLES_IN_USE = "bundles in use"
+"""What every run holds that works with bundles and vectors; who deletes some holds it alone."""
+
 
 @contextmanager
 def lease(database: Database, *names: str) -> Iterator[None]:

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
 
 from library_pipeline.catalog.refresh import RefreshRequest, RefreshScope
-from library_pipeline.store.buckets import BUCKET
+from library_pipeline.store.cutting import chunks_to_do, cut_chunks
 from library_pipeline.store.embeddings import RegisteredEncoder, embedding_table
 from library_pipeline.store.removals import remove_absent
 
 # One row for every manifest entry in scope, with what the index, the vectors, the failures and
-# other refreshes say of it. `due` is the whole rule of which components a refresh takes up. Only a
-# failure of this very revision makes it wait. Others are settled by looking again: also where the
-# indexed revision has come back, as after an edit that was undone, or where the entry was at fault.
+# other refreshes say of it. Vectors are those of the active encoders: a candidate's are a reembed's
+# business, which brings no revision in and so keeps no component busy. `due` is the whole rule of
+# which components a refresh takes up. Only a failure of this very revision makes it wait. Others
+# are settled by looking again: also where the indexed revision has come back, as after an edit that
+# was undone, or where the entry was at fault.
 _COMPARE = """
 with busy as materialized (
     select distinct rc.component_id from pipeline.refresh_component rc
     join pipeline.refresh r on r.id = rc.refresh_id
     join pipeline.refresh_chunk k on (k.refresh_id, k.chunk) = (rc.refresh_id, rc.chunk)
-    where r.state = 'running' and k.state in ('pending', 'running') and rc.outcome is null
+    where r.state = 'running' and r.kind <> 'reembed'
+      and k.state in ('pending', 'running') and rc.outcome is null
 ), unreported as materialized (
     select distinct rc.component_id from pipeline.refresh_component rc
     join pipeline.refresh r on r.id = rc.refresh_id
@@ -43,14 +46,14 @@ with busy as materialized (
                      then coalesce(f.next_due_at <= now(), false)
                      else f.component_id is not null
                           or c.component_id is null or c.removed_at is not null
-                          or c.revision <> m.revision or e.screenshot_sha256 is null end
+                          or c.revision <> m.revision or {lacking} end
              else true end as wanted
     from pipeline.manifest_entry m
     left join pipeline.component c using (component_id)
     left join pipeline.failure f using (component_id)
     left join busy b using (component_id)
     left join unreported u using (component_id)
-    left join {embedding} e on e.screenshot_sha256 = c.screenshot_sha256
+    {embeddings}
     where (%(client)s::text is null or m.client = %(client)s)
       and (%(category)s::text is null or m.category = %(category)s)
       and (%(only)s::text[] is null or m.component_id = any(%(only)s))
@@ -62,17 +65,7 @@ select component_id, partition_key, broken, busy, unreported, failed_before, wan
            and (wanted or (%(kind)s = 'incremental' and unreported and action = 'check')) as due
 from compared
 """
-_CHUNK_COMPONENTS = """
-insert into pipeline.refresh_component (refresh_id, component_id, chunk, action, outcome)
-select %(refresh)s, component_id, (row_number() over (order by {order}) - 1) / %(size)s, action,
-       case when action = 'report' then 'unchanged' end
-from (select component_id, action from plan_row where due order by {order} limit %(limit)s) taken
-"""
-_CHUNKS = """
-insert into pipeline.refresh_chunk (refresh_id, chunk, size)
-select refresh_id, chunk, count(*) from pipeline.refresh_component
-where refresh_id = %(refresh)s group by refresh_id, chunk
-"""
+_JOIN = "left join {table} {name} on {name}.screenshot_sha256 = c.screenshot_sha256"
 # What this refresh takes up, it also reports; nobody has to come back to the earlier rows.
 _TAKE_OVER_REPORTS = """
 update pipeline.refresh_component rc set reported_at = now()
@@ -108,11 +101,6 @@ from (select count(*) as total, count(*) filter (where broken) as broken,
       from pipeline.refresh_component where refresh_id = %(refresh)s) c
 where r.id = %(refresh)s
 """
-# Somebody may have cancelled it while its manifest was being read.
-_HEED_CANCELLATION = """
-update pipeline.refresh_chunk set state = 'cancelled' where refresh_id = %(refresh)s
-  and (select cancel_asked_at from pipeline.refresh where id = %(refresh)s) is not null
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +123,7 @@ def make_plan(
     connection: psycopg.Connection,
     request: RefreshRequest,
     *,
-    encoder: RegisteredEncoder,
+    encoders: Sequence[RegisteredEncoder],
     chunk_size: int,
     max_removed_share: float,
     buckets: int | None = None,
@@ -151,20 +139,20 @@ def make_plan(
     parameters = {
         **_terms(request.kind, request.scope),
         "refresh": request.refresh_id,
-        "limit": request.scope.limit,
-        "size": chunk_size,
-        "buckets": buckets,
     }
-    by_id = sql.SQL("component_id")
-    order = sql.SQL("{}, {}").format(BUCKET, by_id) if buckets else by_id
     with connection.transaction():
         connection.execute("select pg_advisory_xact_lock(hashtext('pipeline.plan'))")
         connection.execute(
-            sql.SQL("create temp table plan_row on commit drop as {}").format(_compare(encoder)),
+            sql.SQL("create temp table plan_row on commit drop as {}").format(_compare(encoders)),
             parameters,
         )
-        connection.execute(sql.SQL(_CHUNK_COMPONENTS).format(order=order), parameters)
-        connection.execute(_CHUNKS, parameters)
+        cut_chunks(
+            connection,
+            request.refresh_id,
+            size=chunk_size,
+            limit=request.scope.limit,
+            buckets=buckets,
+        )
         connection.execute(_TAKE_OVER_REPORTS, parameters)
         connection.execute(_MANIFEST_FAILURES, parameters)
         removes = request.scope.whole and request.kind in ("full", "incremental")
@@ -172,19 +160,24 @@ def make_plan(
             remove_absent(connection, request.refresh_id, max_removed_share) if removes else ((), 0)
         )
         connection.execute(_COUNTS, {**parameters, "removed": len(removed), "held": held})
-        connection.execute(_HEED_CANCELLATION, parameters)
         return _read_plan(connection, request.refresh_id, removed, held)
 
 
-def count_due(connection: psycopg.Connection, encoder: RegisteredEncoder) -> int:
+def count_due(connection: psycopg.Connection, encoders: Sequence[RegisteredEncoder]) -> int:
     """Return how many components an incremental refresh would take up, the manifest as it is."""
-    count = sql.SQL("select count(*) from ({}) compared where due").format(_compare(encoder))
+    count = sql.SQL("select count(*) from ({}) compared where due").format(_compare(encoders))
     row = connection.execute(count, _terms("incremental", RefreshScope())).fetchone()
     return row[0] if row else 0
 
 
-def _compare(encoder: RegisteredEncoder) -> sql.Composed:
-    return sql.SQL(_COMPARE).format(embedding=embedding_table(encoder.id))
+def _compare(encoders: Sequence[RegisteredEncoder]) -> sql.Composed:
+    active = [(sql.Identifier(f"e{each.id}"), each) for each in encoders if each.active]
+    joins = [
+        sql.SQL(_JOIN).format(name=name, table=embedding_table(each.id)) for name, each in active
+    ]
+    lacks = [sql.SQL("{}.screenshot_sha256 is null").format(name) for name, _ in active]
+    lacking = sql.SQL(" or ").join(lacks) if lacks else sql.SQL("false")
+    return sql.SQL(_COMPARE).format(embeddings=sql.SQL(" ").join(joins), lacking=lacking)
 
 
 def _terms(kind: str, scope: RefreshScope) -> Mapping[str, object]:
@@ -200,11 +193,7 @@ def _terms(kind: str, scope: RefreshScope) -> Mapping[str, object]:
 def _read_plan(
     connection: psycopg.Connection, refresh_id: str, removed: tuple[str, ...], held: int
 ) -> Plan:
-    chunks = connection.execute(
-        """select chunk, size from pipeline.refresh_chunk
-           where refresh_id = %s and state = 'pending' order by chunk""",
-        (refresh_id,),
-    ).fetchall()
+    chunks = chunks_to_do(connection, refresh_id)
     new = connection.execute(
         """select p.partition_key from pipeline.refresh_component t
            join plan_row p using (component_id)
@@ -216,8 +205,8 @@ def _read_plan(
     ).fetchone()
     return Plan(
         refresh_id,
-        chunks=tuple(chunk for chunk, _ in chunks),
-        planned=sum(size for _, size in chunks),
+        chunks=tuple(chunks),
+        planned=sum(chunks.values()),
         fresh=fresh[0] if fresh else 0,
         new=tuple(key for (key,) in new),
         removed=removed,

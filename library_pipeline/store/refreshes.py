@@ -98,15 +98,21 @@ def orphans(connection: psycopg.Connection) -> list[str]:
     return [refresh_id for (refresh_id,) in rows if lease_is_free(connection, refresh_id)]
 
 
-def failed_plans(connection: psycopg.Connection) -> FailedPlans:
-    """Return how many refreshes in a row could not be planned, the newest ones."""
+def failed_plans(connection: psycopg.Connection, *, reembeds: bool = False) -> FailedPlans:
+    """Return how many refreshes in a row could not be planned, the newest ones.
+
+    Reembeds, which need no CMS, are counted apart.
+    """
     row = connection.execute(
         """with planned as (
                select started_at from pipeline.refresh where state <> 'planning'
+                 and (kind = 'reembed') = %(reembeds)s
                  and not (state = 'failed' and total = 0) order by started_at desc limit 1)
            select count(*), max(finished_at), (array_agg(error order by started_at desc))[1]
            from pipeline.refresh where state = 'failed'
-             and started_at > coalesce((select started_at from planned), '-infinity')"""
+             and (kind = 'reembed') = %(reembeds)s
+             and started_at > coalesce((select started_at from planned), '-infinity')""",
+        {"reembeds": reembeds},
     ).fetchone()
     return FailedPlans(*row) if row else FailedPlans(0, None, None)
 

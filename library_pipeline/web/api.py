@@ -18,7 +18,10 @@ router = APIRouter(prefix="/api")
 
 
 class FoundComponent(BaseModel):
-    """One search result; `score` is the cosine similarity to the question, 1 at best."""
+    """One search result; `scores` are cosine similarities by encoder, `score` their mean.
+
+    The mean is weighted; 1 is best.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -29,6 +32,7 @@ class FoundComponent(BaseModel):
     tags: tuple[str, ...]
     revision: str
     score: float
+    scores: dict[str, float]
     screenshot_sha256: str
     screenshot_url: str
     url: str
@@ -71,6 +75,7 @@ def _found(matches: Sequence[Match]) -> list[FoundComponent]:
             tags=match.tags,
             revision=match.revision,
             score=round(match.score, 6),
+            scores={name: round(score, 6) for name, score in match.scores.items()},
             screenshot_sha256=match.screenshot_sha256,
             screenshot_url=screenshot_url(match.screenshot_sha256),
             url=component_url(match.component_id),

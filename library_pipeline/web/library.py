@@ -13,9 +13,8 @@ from PIL import Image
 from library_pipeline.bundles.store import BundleStore
 from library_pipeline.encoders import EncoderError, ImageError, read_image
 from library_pipeline.search.finder import Finder
-from library_pipeline.settings import EncoderSettings, Settings
+from library_pipeline.settings import Settings
 from library_pipeline.store.database import Database
-from library_pipeline.store.embeddings import active_encoder
 from library_pipeline.store.search import Match
 from library_pipeline.web.browse import Details, details
 from library_pipeline.web.problems import QuestionError, no_component, picture_problem
@@ -31,7 +30,6 @@ class Library:
     """The library as the web reads it; shared by all requests, safe in threads."""
 
     database: Database
-    encoder: EncoderSettings
     finder: Finder
     bundles: BundleStore
     gate: threading.BoundedSemaphore = field(
@@ -63,19 +61,15 @@ def library_over(database: Database, settings: Settings) -> Library:
     """Return the library that `settings` describe."""
     return Library(
         database,
-        settings.encoder,
-        Finder(database, settings.encoder),
+        Finder(database, settings.all_encoders),
         BundleStore(settings.bundle_root),
     )
 
 
 def warm_up(library: Library) -> None:
-    """Load the model if anything is indexed; what stops it is told to whoever asks first."""
+    """Load the models if anything is indexed; what stops it is told to whoever asks first."""
     try:
-        with library.database.connect() as connection:
-            indexed = active_encoder(connection, library.encoder.name) is not None
-        if indexed:
-            library.finder.warm_up()
+        library.finder.warm_up()
     except EncoderError as error:
         _log.warning("web.no_model", code=error.code, reason=error.message)
     except Exception as error:  # a background thread has nobody else to tell

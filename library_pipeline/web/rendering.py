@@ -19,6 +19,8 @@ from starlette.responses import Response
 from library_pipeline import __version__
 from library_pipeline.encoders import thumbnail
 from library_pipeline.store.coverage import Coverage, coverage
+from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.registry import active_encoders
 from library_pipeline.web import links
 from library_pipeline.web.browse import Client, clients
 from library_pipeline.web.library import Library
@@ -32,15 +34,16 @@ PREVIEW_WIDTH, PREVIEW_HEIGHT = 480, 360
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What is around every page: the counts in the header, the clients to choose from."""
+    """What is around every page: the counts, the clients to choose from, the encoders asked."""
 
     counts: Coverage
     clients: list[Client]
+    encoders: tuple[RegisteredEncoder, ...]
 
 
 def frame(connection: psycopg.Connection) -> Frame:
     """Read what is around a page."""
-    return Frame(coverage(connection), clients(connection))
+    return Frame(coverage(connection), clients(connection), active_encoders(connection))
 
 
 def page(request: Request, template: str, *, status: int = 200, **values: object) -> Response:

@@ -32,7 +32,9 @@ async def uploaded(request: Request) -> tuple[Upload, Asked]:
     async with bounded.form(max_files=1, max_fields=8, max_part_size=16 * 1024) as form:
         upload = await _picture(form.get("picture"))
         fields = {key: value for key, value in form.items() if isinstance(value, str)}
-    return upload, asked({**request.query_params, **fields})
+        weights = [str(value) for value in form.getlist("weight")]
+    weights = weights or request.query_params.getlist("weight")
+    return upload, asked({**request.query_params, **fields, "weight": weights})
 
 
 async def _picture(part: UploadFile | str | None) -> Upload:

@@ -15,6 +15,7 @@ from library_pipeline.cli.app import app
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import Settings
 from library_pipeline_tests.bundles_on_disk import picture, write_bundle
+from library_pipeline_tests.encoders.conftest import CENTRE_CROP, write_checkpoint
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,9 +53,43 @@ def test_from_nothing_to_an_answer(cms: SampleCms, tmp_path: Path) -> None:
     assert status["failures"][0]["component_id"] == "c-1"
 
 
+def test_an_encoder_is_changed_from_the_command_line(
+    cms: SampleCms, database: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Filled, refused while it is not, activated; the old one is freed."""
+    assert run("refresh").returncode == 0
+    model = write_checkpoint(tmp_path / "model", CENTRE_CROP)
+    monkeypatch.setenv("LIBRARY_ENCODER_MODEL", str(model))
+    (old,) = json.loads(run("encoders", "list", "--json").stdout)
+    partly = run("reembed", "--limit", "2", "--json")
+    assert json.loads(partly.stdout)["counts"]["changed"] == 2, partly.stderr
+    refused = run("encoders", "activate", "clip")
+    assert refused.returncode == 2
+    assert "covers 2 of 6 searchable components (33.3%)" in refused.stderr
+    assert "library-pipeline reembed" in refused.stderr
+    listed = run("encoders", "list").stdout
+    assert "2 of 6 (33.3 %)" in listed
+    assert "6 of 6 (100.0 %)" in listed
+    assert "2 of 6 components covered, 2 screenshots embedded (candidate)" in run("status").stdout
+    refused = run("encoders", "drop", "clip", old["fingerprint"], "--yes")
+    assert "is the active one; activate another one first" in refused.stderr
+    assert run("reembed").returncode == 0
+    activated = run("encoders", "activate", "--auto")
+    assert "search asks clip" in activated.stdout, activated.stderr
+    assert run("encoders", "drop", "clip", old["fingerprint"], "--yes").returncode == 0
+    (new,) = json.loads(run("encoders", "list", "--json").stdout)
+    assert (new["model"], new["state"], new["share"]) == (str(model), "active", 1.0)
+    (tmp_path / "query.png").write_bytes(picture("c-2"))
+    found = json.loads(run("search", "query.png", "--weight", "clip=2", "--json").stdout)
+    assert found[0]["component_id"] == "c-2"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["encoders", "activate"], "name the encoder to activate, or say --auto"),
+        (["encoders", "drop", "clip", "0"], "there is no encoder clip 0; there is: none of that"),
+        (["search", "--text", "x", "--weight", "clip"], "'clip' is not NAME=NUMBER"),
         (["search"], "ask by exactly one of: PICTURE, --text, --like"),
         (["search", "x.png", "--text", "x"], "ask by exactly one of"),
         (["status", "--json", "--watch"], "exclude each other"),

@@ -21,7 +21,8 @@ def of(folder: Path) -> str:
 
 def test_it_is_the_loaded_encoders_fingerprint(checkpoint_folder: Path) -> None:
     encoder = load_encoder(str(checkpoint_folder), device="cpu")
-    assert encoder_identity(str(checkpoint_folder)) == (encoder.fingerprint, encoder.dim)
+    expected = (encoder.fingerprint, encoder.dim, "tiles")
+    assert encoder_identity(str(checkpoint_folder)) == expected
     assert len(encoder.fingerprint) == 16
     int(encoder.fingerprint, 16)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 
 import psycopg
 import pytest
@@ -17,17 +17,24 @@ from library_pipeline.catalog.refresh import (
     RefreshResult,
     RefreshScope,
 )
-from library_pipeline.encoders import encoder_identity, load_encoder
 from library_pipeline.refresh.chunk import refresh_chunk
-from library_pipeline.refresh.items import ALL_STAGES, ChunkReport, Equipment, Report, Stage
+from library_pipeline.refresh.items import (
+    ALL_STAGES,
+    ChunkReport,
+    EncoderInUse,
+    Equipment,
+    Report,
+    Stage,
+)
 from library_pipeline.refresh.planning import plan_refresh
+from library_pipeline.refresh.reembedding import plan_reembed
 from library_pipeline.sample_cms import SampleCms
-from library_pipeline.settings import load_settings
+from library_pipeline.settings import EncoderSettings, load_settings
 from library_pipeline.sources.http_cms import CmsConnection
 from library_pipeline.store.chunks import Chunk, claim, next_chunk
 from library_pipeline.store.closing import finish_if_done
 from library_pipeline.store.database import Database
-from library_pipeline.store.embeddings import register_encoder
+from library_pipeline.store.models import load_registered, register_configured
 from library_pipeline.store.refreshes import new_refresh_id, result
 
 WHOLE = RefreshScope()
@@ -37,11 +44,6 @@ class Refresher:
     """Runs refreshes of one library and keeps what was reported and told of."""
 
     def __init__(self, database: Database, cms: SampleCms) -> None:
-        fingerprint, dim = encoder_identity("demo")
-        with database.connect() as connection:
-            registered = register_encoder(
-                connection, name="clip", model="demo", fingerprint=fingerprint, dim=dim
-            )
         self.reports: list[ChunkReport] = []
         self.told: list[Report] = []
         self.tell: Callable[[Sequence[Report]], None] = self.told.extend
@@ -51,10 +53,19 @@ class Refresher:
             database=database,
             bundles=BundleStore(load_settings().bundle_root),
             cms=CmsConnection(base_url=cms.url, max_attempts=2, backoff_seconds=0.01),
-            registered=registered,
-            load_encoder=cache(lambda: load_encoder("demo")),
+            encoders=(),
             batch_size=4,
         )
+        self.configure(EncoderSettings(model="demo"))
+
+    def configure(self, *configured: EncoderSettings) -> None:
+        """Have these encoders configured, as a run that starts now would find them."""
+        with self.equipment.database.connect() as connection:
+            known = register_configured(connection, configured)
+        encoders = tuple(
+            EncoderInUse(each, cache(partial(load_registered, each, configured))) for each in known
+        )
+        self.equipment = dataclasses.replace(self.equipment, encoders=encoders)
 
     def __call__(
         self,
@@ -69,15 +80,20 @@ class Refresher:
         request = RefreshRequest(
             new_refresh_id(datetime.now(UTC)), kind, "cli", scope, force, in_process=True
         )
-        plan_refresh(
-            database,
-            self.equipment.registered,
-            request,
-            run_id=None,
-            chunk_size=chunk_size,
-            max_removed_share=0.5,
-            cms=self.equipment.cms,
-        )
+        if kind == "reembed":
+            plan_reembed(
+                database, self.equipment.registered, request, run_id=None, chunk_size=chunk_size
+            )
+        else:
+            plan_refresh(
+                database,
+                self.equipment.registered,
+                request,
+                run_id=None,
+                chunk_size=chunk_size,
+                max_removed_share=0.5,
+                cms=self.equipment.cms,
+            )
         self.after_plan()
         with database.connect() as connection:
             while (number := next_chunk(connection, request.refresh_id)) is not None:

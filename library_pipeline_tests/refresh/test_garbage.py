@@ -9,11 +9,11 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from library_pipeline.refresh.garbage import BUNDLES_IN_USE, Garbage, GarbageError, collect_garbage
+from library_pipeline.refresh.garbage import Garbage, GarbageError, collect_garbage
 from library_pipeline.sample_cms import Faults, FileFault, SampleCms
 from library_pipeline.store.chunks import Chunk
 from library_pipeline.store.garbage import Rows
-from library_pipeline.store.leases import lease, lease_is_free
+from library_pipeline.store.leases import BUNDLES_IN_USE, lease, lease_is_free
 from library_pipeline.store.refreshes import progress
 from library_pipeline_tests.bundles_on_disk import picture, write_bundle
 from library_pipeline_tests.refresh.conftest import Refresher, counts, searchable
@@ -57,7 +57,7 @@ def files_of(connection: psycopg.Connection, ids: Iterable[str]) -> set[str]:
 
 def sizes(connection: psycopg.Connection, refresh: Refresher) -> dict[str, int]:
     """Return how many rows each table has."""
-    vectors = f"embedding_{refresh.equipment.registered.id}"
+    vectors = f"embedding_{refresh.equipment.registered[0].id}"
     found: dict[str, int] = {}
     for table in ("component", "bundle", "screenshot", vectors, "refresh"):
         row = connection.execute(f"select count(*) from pipeline.{table}").fetchone()

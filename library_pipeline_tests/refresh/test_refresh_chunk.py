@@ -6,6 +6,7 @@ import dataclasses
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -18,6 +19,14 @@ from library_pipeline.sources.manifest import ManifestError
 from library_pipeline.store.refreshes import recent
 from library_pipeline_tests.bundles_on_disk import picture, write_bundle
 from library_pipeline_tests.refresh.conftest import Refresher, counts, searchable
+
+
+def use(refresh: Refresher, load: Callable[[], Any], **changes: Any) -> None:
+    """Have the refresher embed by what `load` returns."""
+    (encoder,) = refresh.equipment.encoders
+    refresh.equipment = dataclasses.replace(
+        refresh.equipment, encoders=(dataclasses.replace(encoder, load=load),), **changes
+    )
 
 
 def test_everything_that_the_cms_lists_becomes_searchable(
@@ -157,7 +166,7 @@ def test_a_full_refresh_finds_what_the_index_has_lost(
     refresh: Refresher, connection: psycopg.Connection
 ) -> None:
     refresh()
-    encoder = refresh.equipment.registered.id
+    encoder = refresh.equipment.registered[0].id
     connection.execute(
         f"""delete from pipeline.embedding_{encoder} where screenshot_sha256 =
             (select screenshot_sha256 from pipeline.component where component_id = 'c-1')"""
@@ -196,7 +205,7 @@ def test_a_manifest_that_cannot_be_read_fails_the_refresh_and_nothing_else(
 
 def test_each_stage_does_just_its_part(refresh: Refresher, connection: psycopg.Connection) -> None:
     def vectors() -> int:
-        encoder = refresh.equipment.registered.id
+        encoder = refresh.equipment.registered[0].id
         row = connection.execute(f"select count(*) from pipeline.embedding_{encoder}").fetchone()
         return row[0] if row else 0
 
@@ -235,11 +244,7 @@ def test_a_vector_that_is_not_finite_fails_its_component_alone(
             vectors[0] = np.nan
             return vectors
 
-    refresh.equipment = dataclasses.replace(
-        refresh.equipment,
-        load_encoder=FakeBrokenEncoder,
-        batch_size=6,  # type: ignore[arg-type]
-    )
+    use(refresh, FakeBrokenEncoder, batch_size=6)
     done = refresh()
     assert done.counts.failed >= 1
     assert {failure.code for failure in done.failures} == {"embed.not_finite"}
@@ -265,11 +270,7 @@ def test_a_screenshot_without_a_finite_vector_fails_whoever_shows_it_in_later_ba
             vectors[[(picture == broken).all() for picture in pictures]] = np.nan
             return vectors
 
-    refresh.equipment = dataclasses.replace(
-        refresh.equipment,
-        load_encoder=FakeBrokenEncoder,  # type: ignore[arg-type]
-        batch_size=1,
-    )
+    use(refresh, FakeBrokenEncoder, batch_size=1)
     assert {failure.component_id for failure in refresh().failures} == {"c-0", "c-1", "c-2"}
     assert len(searchable(connection)) == 3
 
@@ -282,6 +283,6 @@ def test_an_unloaded_encoder_stays_unloaded_when_nothing_changed(refresh: Refres
         loads.append(load)
         return load_encoder("demo")
 
-    refresh.equipment = dataclasses.replace(refresh.equipment, load_encoder=load)
+    use(refresh, load)
     refresh("full")
     assert loads == []

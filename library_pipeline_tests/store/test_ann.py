@@ -19,7 +19,7 @@ from library_pipeline.store.ann import (
 )
 from library_pipeline.store.database import Database
 from library_pipeline.store.embeddings import RegisteredEncoder, embedding_table
-from library_pipeline.store.search import search
+from library_pipeline.store.search import Question, search
 from library_pipeline_tests.store.test_search import clustered, put_library, put_vectors
 
 
@@ -79,7 +79,7 @@ def test_one_builds_while_others_search_and_a_second_builder_returns_at_once(
             wait_for_the_build(connection)
             assert ensure_ann_index(connection, encoder, ann_from=0) == AnnIndex("busy")
             assert not drop_for_bulk_load(connection, encoder, 1_000)
-            assert search(connection, encoder, vectors[3], k=1)[0].component_id == "3"
+            assert search(connection, [Question(encoder, vectors[3])], k=1)[0].component_id == "3"
             assert not building.done()
         assert building.result().state == "built"
 
@@ -94,7 +94,7 @@ def test_the_index_makes_way_for_a_load_of_more_than_a_quarter(
     assert not drop_for_bulk_load(connection, encoder, 25)
     assert drop_for_bulk_load(connection, encoder, 26)
     assert not ann_index_ready(connection, encoder)
-    assert search(connection, encoder, vectors[3], k=1)[0].component_id == "3"
+    assert search(connection, [Question(encoder, vectors[3])], k=1)[0].component_id == "3"
     assert ensure_ann_index(connection, encoder, ann_from=0).state == "built"
 
 

@@ -11,7 +11,7 @@ import pytest
 from library_pipeline.catalog.bundle import Bundle, StoredFile
 from library_pipeline.store.embeddings import RegisteredEncoder, embedded_screenshots
 from library_pipeline.store.index import Screenshot, known_bundles, store_batch
-from library_pipeline.store.search import component_vector, search
+from library_pipeline.store.search import Question, component_vector, search
 from library_pipeline_tests.store.test_plans import component, encoder_of, put_manifest
 
 
@@ -37,8 +37,7 @@ def store(
         refresh_id="none",
         bundles=bundles,
         screenshots=[Screenshot(sha, "png", 4, 3, 10, b"thumb") for sha in digests],
-        encoder=encoder,
-        vectors={sha: np.array(vector, np.float32) for sha in digests},
+        vectors={encoder: {sha: np.array(vector, np.float32) for sha in digests}},
         outcomes={item.component_id: "new" for item in bundles},
     )
 
@@ -86,7 +85,7 @@ def test_two_components_with_one_screenshot_share_its_vector(
     put_manifest(connection, [component("a", "r1"), component("b", "r1")])
     store(connection, encoder, bundle("a", "r1"), bundle("b", "r1"))
     assert embedded_screenshots(connection, encoder.id, [digest("s"), digest("t")]) == {digest("s")}
-    found = search(connection, encoder, np.array([1, 0], np.float32), k=5)
+    found = search(connection, [Question(encoder, np.array([1, 0], np.float32))], k=5)
     assert [(match.component_id, match.score) for match in found] == [("a", 1.0), ("b", 1.0)]
 
 
@@ -100,8 +99,7 @@ def test_a_batch_that_fails_leaves_nothing_behind(connection: psycopg.Connection
             refresh_id="none",
             bundles=[bundle("a", "r1")],
             screenshots=[Screenshot(digest("s"), "png", 4, 3, 10, b"")],
-            encoder=encoder,
-            vectors={digest("s"): wrong},
+            vectors={encoder: {digest("s"): wrong}},
             outcomes={},
         )
     assert connection.execute("select count(*) from pipeline.screenshot").fetchone() == (0,)
@@ -117,9 +115,13 @@ def test_search_ranks_by_likeness_and_keeps_to_the_client(connection: psycopg.Co
     store(connection, encoder, bundle("b", "1", "sb"), vector=(0.8, 0.6))
     store(connection, encoder, bundle("c", "1", "sc"), vector=(0, 1))
     query = np.array([0.6, 0.8], np.float32)
-    assert [m.component_id for m in search(connection, encoder, query)] == ["b", "c", "a"]
-    assert [m.component_id for m in search(connection, encoder, query, client="north", k=1)] == [
-        "c"
+    assert [m.component_id for m in search(connection, [Question(encoder, query)])] == [
+        "b",
+        "c",
+        "a",
     ]
+    assert [
+        m.component_id for m in search(connection, [Question(encoder, query)], client="north", k=1)
+    ] == ["c"]
     hostile = "north' or true --"
-    assert search(connection, encoder, query, client=hostile) == []
+    assert search(connection, [Question(encoder, query)], client=hostile) == []

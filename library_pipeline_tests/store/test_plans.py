@@ -13,16 +13,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from library_pipeline.catalog.component import Component, FileRef
+from library_pipeline.catalog.encoder import EncoderSpec
 from library_pipeline.catalog.partition_keys import bucket_key
 from library_pipeline.catalog.refresh import RefreshKind, RefreshRequest, RefreshScope
 from library_pipeline.sources.manifest import ManifestProblem
 from library_pipeline.store.buckets import bucket_versions, components_in_buckets
 from library_pipeline.store.closing import cancel_refresh, finish_if_done, stop_refresh
-from library_pipeline.store.embeddings import RegisteredEncoder, register_encoder
+from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.manifest import load_manifest
 from library_pipeline.store.outcomes import set_reported
 from library_pipeline.store.plans import Plan, count_due, make_plan
 from library_pipeline.store.refreshes import create_refresh, new_refresh_id, result
+from library_pipeline.store.registry import register_encoder
 
 WHOLE = RefreshScope()
 IDS = ["a", "b", "ü,\"'", "d" * 200, "e/…/1"]
@@ -101,7 +103,7 @@ def put_failure(
 
 
 def encoder_of(connection: psycopg.Connection) -> RegisteredEncoder:
-    return register_encoder(connection, name="clip", model="m", fingerprint="f", dim=2)
+    return register_encoder(connection, EncoderSpec("clip", "m"), fingerprint="f", dim=2)
 
 
 def plan(
@@ -118,7 +120,7 @@ def plan(
     return make_plan(
         connection,
         request,
-        encoder=encoder_of(connection),
+        encoders=[encoder_of(connection)],
         chunk_size=chunk_size,
         max_removed_share=share,
         buckets=buckets,
@@ -172,7 +174,7 @@ def test_the_plan_follows_the_rule(
         for case in library:
             expected |= expected_actions(case, kind)
         if kind == "incremental":
-            assert count_due(connection, encoder) == len(expected)
+            assert count_due(connection, [encoder]) == len(expected)
 
         made = plan(connection, kind)
 
@@ -203,13 +205,13 @@ def test_what_was_stored_but_never_told_of_is_taken_up_to_be_told(
     connection.execute(
         "update pipeline.refresh_component set outcome = 'new' where component_id = 'a'"
     )
-    assert count_due(connection, encoder_of(connection)) == 0  # its own run may still tell
+    assert count_due(connection, [encoder_of(connection)]) == 0  # its own run may still tell
     stop_refresh(connection, first.refresh_id, "its process is gone")
-    assert count_due(connection, encoder_of(connection)) == 1
+    assert count_due(connection, [encoder_of(connection)]) == 1
     made = plan(connection)
     assert (actions(connection, made), made.new) == ({"a": "report"}, ("a",))
     set_reported(connection, made.refresh_id, ["a"])
-    assert count_due(connection, encoder_of(connection)) == 0
+    assert count_due(connection, [encoder_of(connection)]) == 0
 
 
 def test_a_refresh_that_was_cancelled_while_being_planned_does_nothing(
@@ -222,7 +224,7 @@ def test_a_refresh_that_was_cancelled_while_being_planned_does_nothing(
     made = make_plan(
         connection,
         request,
-        encoder=encoder_of(connection),
+        encoders=[encoder_of(connection)],
         chunk_size=2,
         max_removed_share=1,
     )

@@ -9,9 +9,11 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
+from library_pipeline.catalog.encoder import EncoderSpec
 from library_pipeline.store.ann import ensure_ann_index
-from library_pipeline.store.embeddings import RegisteredEncoder, register_encoder, store_embeddings
-from library_pipeline.store.search import Match, search
+from library_pipeline.store.embeddings import RegisteredEncoder, store_embeddings
+from library_pipeline.store.registry import register_encoder
+from library_pipeline.store.search import Match, Question, search
 
 Vectors = NDArray[np.float32]
 DIM = 32
@@ -32,7 +34,7 @@ def digests(count: int) -> list[str]:
 def put_vectors(connection: psycopg.Connection, vectors: Vectors) -> RegisteredEncoder:
     """Store screenshots with `vectors` by a new encoder of their dimension."""
     encoder = register_encoder(
-        connection, name="clip", model="m", fingerprint="f", dim=vectors.shape[1]
+        connection, EncoderSpec("clip", "m"), fingerprint="f", dim=vectors.shape[1]
     )
     shown = digests(len(vectors))
     with connection.transaction():
@@ -83,7 +85,7 @@ def test_the_ann_index_finds_what_an_exact_scan_finds(connection: psycopg.Connec
     encoder = put_library(connection, vectors)
     assert ensure_ann_index(connection, encoder, ann_from=3000).state == "built"
     with connection.transaction():
-        found = [search(connection, encoder, query) for query in queries]
+        found = [search(connection, [Question(encoder, query)]) for query in queries]
         assert scans(connection, encoder) == 40
     hits = [
         len(set(ids(matches)) & set(exact(vectors, query, range(3000))))
@@ -108,16 +110,16 @@ def test_search_is_exact_where_the_ann_index_cannot_answer(
     # As with a table so large that the planner would do anything rather than sort it.
     connection.execute("set enable_sort = off")
 
-    south = search(connection, encoder, query, client="south")
+    south = search(connection, [Question(encoder, query)], client="south")
     assert ids(south) == exact(vectors, query, range(0, 1500, 100))
-    assert len(search(connection, encoder, query, k=1200)) == 1200
+    assert len(search(connection, [Question(encoder, query)], k=1200)) == 1200
 
     gone = exact(vectors, query, range(1500), k=195)
     connection.execute(
         "update pipeline.component set removed_at = now() where component_id = any(%s)", (gone,)
     )
     left = [number for number in range(1500) if str(number) not in gone]
-    assert ids(search(connection, encoder, query)) == exact(vectors, query, left)
+    assert ids(search(connection, [Question(encoder, query)])) == exact(vectors, query, left)
 
 
 def test_components_that_share_a_screenshot_are_results_of_their_own(
@@ -130,7 +132,7 @@ def test_components_that_share_a_screenshot_are_results_of_their_own(
         """update pipeline.component set screenshot_sha256 = %s where component_id::int < 30""",
         (digests(1)[0],),
     )
-    found = search(connection, encoder, vectors[0], k=29, excluding="0")
+    found = search(connection, [Question(encoder, vectors[0])], k=29, excluding="0")
     assert ids(found) == sorted(map(str, range(1, 30)))
     assert {match.score for match in found} == {found[0].score}
 
@@ -140,7 +142,7 @@ def test_search_leaves_the_connection_as_it_was(connection: psycopg.Connection) 
     encoder = put_library(connection, clustered(300))
     ensure_ann_index(connection, encoder, ann_from=0)
     with connection.transaction():
-        search(connection, encoder, clustered(1)[0])
+        search(connection, [Question(encoder, clustered(1)[0])])
         assert scans(connection, encoder) == 1
         assert connection.execute("show enable_sort").fetchone() == ("on",)
         assert connection.execute("show hnsw.ef_search").fetchone() == ("40",)

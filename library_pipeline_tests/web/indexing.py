@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from library_pipeline.bundles.store import BundleStore
 from library_pipeline.catalog.bundle import Bundle
 from library_pipeline.catalog.component import FILE_KINDS, Component, FileRef
+from library_pipeline.catalog.encoder import EncoderSpec
 from library_pipeline.encoders import encoder_identity, load_encoder, read_image, thumbnail
 from library_pipeline.settings import Settings
 from library_pipeline.store.database import Database
-from library_pipeline.store.embeddings import register_encoder
 from library_pipeline.store.index import Screenshot, store_batch
 from library_pipeline.store.manifest import load_manifest
+from library_pipeline.store.registry import register_encoder
 
 FORMATS = ((b"\x89PNG", "png"), (b"\xff\xd8", "jpeg"), (b"GIF8", "gif"), (b"RIFF", "webp"))
 
@@ -44,17 +45,19 @@ def index(database: Database, settings: Settings, samples: Sequence[Sample]) -> 
         with load_manifest(connection) as load:
             load.add(_component(sample) for sample in samples)
             load.commit(source="test", etag=None)
+        registered = register_encoder(
+            connection, EncoderSpec("clip", model), fingerprint=fingerprint, dim=dim
+        )
         store_batch(
             connection,
             refresh_id="test",
             bundles=bundles,
             screenshots=[_screenshot(sample) for sample in samples],
-            encoder=register_encoder(
-                connection, name="clip", model=model, fingerprint=fingerprint, dim=dim
-            ),
             vectors={
-                bundle.screenshot_sha256: encoder.embed_image(sample.screenshot)
-                for bundle, sample in zip(bundles, samples, strict=True)
+                registered: {
+                    bundle.screenshot_sha256: encoder.embed_image(sample.screenshot)
+                    for bundle, sample in zip(bundles, samples, strict=True)
+                }
             },
             outcomes={},
         )

@@ -14,6 +14,7 @@ def test_a_match_says_all_there_is_to_know(client: TestClient) -> None:
     assert match["component_id"] in ("c-4", "c-5")
     assert match["client"] == "south"
     assert -1 <= match["score"] <= 1
+    assert match["scores"] == {"clip": match["score"]}
     assert client.get(match["screenshot_url"]).status_code == 200
     assert client.get(match["url"]).status_code == 200
 
@@ -34,8 +35,11 @@ def test_texts_components_and_pictures_are_ranked_best_first(client: TestClient)
 
 
 def test_a_pictures_parameters_may_be_in_the_query(client: TestClient) -> None:
-    answer = client.post("/api/search?k=2&client=north", files={"picture": picture("c-2")})
+    query = "k=2&client=north&weight=clip:0.6"
+    answer = client.post(f"/api/search?{query}", files={"picture": picture("c-2")})
     assert [match["client"] for match in answer.json()] == ["north", "north"]
+    weighed = {"picture": picture("c-2")}, {"weight": "dino:1"}
+    assert client.post("/api/search", files=weighed[0], data=weighed[1]).status_code == 409
 
 
 @pytest.mark.parametrize(
@@ -50,6 +54,10 @@ def test_a_pictures_parameters_may_be_in_the_query(client: TestClient) -> None:
         ("text=a&k=0", 400, "k: "),
         ("text=a&k=101", 400, "k: "),
         (f"text={'x' * 501}", 400, "text: "),
+        ("text=a&weight=clip:much", 400, "weight: the weight 'clip:much' is not NAME=NUMBER"),
+        ("text=a&weight=clip:1,clip:2", 400, "weight: the weight of clip is given twice"),
+        ("text=a&weight=clip:1&weight=dino:1", 409, "no encoder called dino is active"),
+        ("text=a&weight=clip:0", 409, "the weight of clip is 0.0; it must be more than 0"),
     ],
 )
 def test_a_question_that_cannot_be_asked_says_why(client, query, status, reason) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import re
+import shutil
+from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -17,6 +19,7 @@ from library_pipeline.store.failures import record_failures
 from library_pipeline.web.links import component_url, like_url
 from library_pipeline.web.server import create_app
 from library_pipeline_tests.bundles_on_disk import picture
+from library_pipeline_tests.encoders.conftest import CENTRE_CROP, write_checkpoint
 from library_pipeline_tests.web.asgi import request
 from library_pipeline_tests.web.conftest import PARENT, SAMPLES, SCRIPT, SLASHED
 from library_pipeline_tests.web.indexing import index
@@ -168,13 +171,24 @@ def test_failures_are_listed_with_their_reasons(
 
 
 def test_a_component_page_does_without_a_model_that_is_gone(
-    library: Database, settings: Settings
+    database: Database, settings: Settings, tmp_path: Path
 ) -> None:
-    gone = settings.model_copy(update={"encoder": EncoderSettings(model="no/such folder")})
-    client = TestClient(create_app(library, gone))
+    model = write_checkpoint(tmp_path / "gone", CENTRE_CROP)
+    gone = settings.model_copy(update={"encoder": EncoderSettings(model=str(model), device="cpu")})
+    index(database, gone, SAMPLES[:3])
+    shutil.rmtree(model)
+    client = TestClient(create_app(database, gone))
     page = client.get("/components/c-1")
     assert page.status_code == 200
-    assert "no/such folder" in page.text
+    assert component_url("c-0") in page.text
     asked = client.get("/?text=hero")
     assert asked.status_code == 503
-    assert "no/such folder" in asked.text
+    assert str(model) in asked.text
+    assert "library-pipeline reembed" in asked.text
+
+
+def test_search_goes_by_what_the_index_was_made_with_whatever_is_configured(
+    library: Database, settings: Settings
+) -> None:
+    other = settings.model_copy(update={"encoder": EncoderSettings(model="no/such folder")})
+    assert TestClient(create_app(library, other)).get("/?text=hero").status_code == 200

@@ -10,8 +10,8 @@ from library_pipeline.search.finder import Finder
 from library_pipeline.settings import Settings
 from library_pipeline.sources.http_cms import CmsConnection
 from library_pipeline.store.database import open_database
-from library_pipeline.store.embeddings import active_encoder
 from library_pipeline.store.plans import count_due
+from library_pipeline.store.registry import active_encoders
 
 REPEATS = 40
 
@@ -22,13 +22,13 @@ def measure_answers(settings: Settings) -> Answers:
     """Return milliseconds of each question, asked again and again over the indexed library."""
     connection = CmsConnection(base_url=str(settings.cms.base_url))
     with open_database(settings) as database:
-        finder = Finder(database, settings.encoder)
+        finder = Finder(database, settings.all_encoders)
         with database.connect() as session:
             component_id, digest = session.execute(
                 "select component_id, screenshot_sha256 from library.component limit 1"
             ).fetchone() or ("", "")
-            encoder = active_encoder(session, settings.encoder.name)
-            if encoder is None:
+            encoders = active_encoders(session)
+            if not encoders:
                 raise RuntimeError("nothing is indexed")
             picture = (settings.home / "bundles" / digest[:2] / digest[2:4] / digest).read_bytes()
             return {
@@ -38,7 +38,7 @@ def measure_answers(settings: Settings) -> Answers:
                 "sensor: ask an unchanged CMS": _times(
                     lambda: load_current_manifest(database, connection, conditional=True)
                 ),
-                "sensor: is anything due": _times(lambda: count_due(session, encoder)),
+                "sensor: is anything due": _times(lambda: count_due(session, encoders)),
             }
 
 

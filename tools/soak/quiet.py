@@ -9,10 +9,10 @@ import dagster as dg
 import httpx
 import psycopg
 
-from library_pipeline.defs.resources import EncoderResource
 from library_pipeline.settings import Settings
 from library_pipeline.store.database import Database
 from library_pipeline.store.manifest import current_manifest
+from library_pipeline.store.models import register_configured
 from library_pipeline.store.plans import count_due
 
 FINISHED = frozenset(
@@ -52,7 +52,7 @@ def unrest(database: Database, instance: dg.DagsterInstance, settings: Settings)
         with database.connect() as connection:
             return [
                 *_of_database(connection),
-                *_due(connection, database, settings),
+                *_due(connection, settings),
                 *_runs(instance),
             ]
     except (psycopg.Error, httpx.HTTPError) as error:
@@ -75,10 +75,8 @@ def _of_database(connection: psycopg.Connection) -> list[str]:
     return [row[0] for row in rows]
 
 
-def _due(connection: psycopg.Connection, database: Database, settings: Settings) -> list[str]:
-    encoder = settings.encoder
-    registered = EncoderResource(name=encoder.name, model=encoder.model).register(database)
-    due = count_due(connection, registered)
+def _due(connection: psycopg.Connection, settings: Settings) -> list[str]:
+    due = count_due(connection, register_configured(connection, settings.all_encoders))
     found = [f"{due} components are due"] if due else []
     manifest = current_manifest(connection)
     listed = httpx.get(f"{settings.cms.base_url}/components", params={"limit": 1}, timeout=10)

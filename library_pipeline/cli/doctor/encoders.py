@@ -42,8 +42,8 @@ def _model(encoder: EncoderSettings) -> Check:
 
 
 def _identified(name: str, encoder: EncoderSettings, where: str, revision: str | None) -> Check:
-    fingerprint, dim = identify(replace(encoder.spec, model=where, revision=revision))
-    found = f"{encoder.model}: {dim} dimensions, fingerprint {fingerprint}"
+    identity = identify(replace(encoder.spec, model=where, revision=revision))
+    found = f"{encoder.model}: {identity.dim} dimensions, fingerprint {identity.fingerprint}"
     if encoder.model == DEMO:
         hint = "for trying things out; openai/clip-vit-base-patch32 is the real thing"
         return Check(name, "ok", f"{found}, comes with the program", hint)

@@ -1,0 +1,112 @@
+"""Changing over from one encoder to another, and freeing what is left of it."""
+
+from __future__ import annotations
+
+import psycopg
+
+from library_pipeline.store.ann import ensure_ann_index
+from library_pipeline.store.coverage import EncoderCoverage, covers_all, encoder_coverage
+from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.leases import BUNDLES_IN_USE, sole_lease
+from library_pipeline.store.registry import activate, drop, encoders_in_use, known_encoders
+
+
+class ActivationError(Exception):
+    """An encoder cannot be activated or dropped; the message says why and what to do."""
+
+
+def find_encoder(
+    connection: psycopg.Connection, name: str, fingerprint: str | None = None
+) -> RegisteredEncoder:
+    """Return the encoder called `name` with `fingerprint`, or with none given its candidate.
+
+    The beginning of a fingerprint will do. Raises ActivationError unless there is exactly one.
+    """
+    known = [each for each in known_encoders(connection) if each.name == name]
+    wanted = [
+        each
+        for each in known
+        if (each.fingerprint.startswith(fingerprint) if fingerprint else each.candidate)
+    ]
+    if len(wanted) == 1:
+        return wanted[0]
+    there = ", ".join(f"{each.name} {each.fingerprint}" for each in known)
+    what = f"{name} {fingerprint}" if fingerprint else f"candidate called {name}"
+    raise ActivationError(
+        f"there {'are several encoders' if wanted else 'is no encoder'} {what}; "
+        f"there is: {there or 'none of that name'} (library-pipeline encoders list)"
+    )
+
+
+def make_active(
+    connection: psycopg.Connection, encoder: RegisteredEncoder, *, incomplete: bool = False
+) -> EncoderCoverage:
+    """Have search ask `encoder` instead of the active one of its name; return what it covers.
+
+    Its vector index is built first where it is due, while search goes on. Raises ActivationError
+    if it lacks a searchable component, which would then not be found, unless `incomplete` will do.
+    """
+    _refuse(encoder_coverage(connection, encoder), incomplete=incomplete)
+    ensure_ann_index(connection, encoder)
+    with connection.transaction():
+        # Nothing becomes searchable meanwhile.
+        connection.execute("lock table pipeline.component in share mode")
+        covered = encoder_coverage(connection, encoder)
+        _refuse(covered, incomplete=incomplete)
+        activate(connection, encoder)
+    return covered
+
+
+def activate_complete(connection: psycopg.Connection) -> list[RegisteredEncoder]:
+    """Activate the candidates that cover every searchable component; return them."""
+    complete = [
+        each
+        for each in encoders_in_use(connection)
+        if each.candidate and covers_all(connection, each)
+    ]
+    return [each for each in complete if _activated(connection, each)]
+
+
+def free_encoder(connection: psycopg.Connection, encoder: RegisteredEncoder) -> None:
+    """Drop an encoder that search does not ask, with its vectors.
+
+    Raises ActivationError for an active one, and while a refresh is at work with it.
+    """
+    if encoder.active:
+        raise ActivationError(
+            f"encoder {encoder.name} ({encoder.fingerprint}) is the active one; activate another "
+            f"one first: library-pipeline encoders activate {encoder.name}"
+        )
+    with sole_lease(connection, BUNDLES_IN_USE) as alone:
+        if not alone:
+            raise ActivationError(
+                f"a refresh is at work and may be filling encoder {encoder.name} "
+                f"({encoder.fingerprint}); try again when it is done (library-pipeline status)"
+            )
+        drop(connection, encoder)
+
+
+def _activated(connection: psycopg.Connection, encoder: RegisteredEncoder) -> bool:
+    try:
+        make_active(connection, encoder)
+    except ActivationError:
+        return (
+            False  # a component has become searchable in between; the next closing run sees to it
+        )
+    return True
+
+
+def _refuse(found: EncoderCoverage, *, incomplete: bool) -> None:
+    if found.covered < found.components and not incomplete:
+        lacking = found.components - found.covered
+        way_out = (
+            f"configure {found.model} again and fill it"
+            if found.state == "kept"
+            else "fill it first"
+        )
+        raise ActivationError(
+            f"encoder {found.name} ({found.fingerprint}) covers {found.covered} of "
+            f"{found.components} searchable components ({found.share:.1%}); the other {lacking} "
+            f"would not be found any more. Either {way_out}: library-pipeline reembed; or say "
+            "--yes to lose them until the next refresh"
+        )

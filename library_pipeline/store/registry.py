@@ -1,0 +1,163 @@
+"""The registry of encoders: which are configured, which one of each name search asks.
+
+While nothing is searchable, what is configured is active. Afterwards a changed model, or one under
+a new name, is a candidate: it is filled beside the active ones, and `activate` makes it one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from library_pipeline.catalog.encoder import EncoderSpec
+from library_pipeline.store.embeddings import (
+    RegisteredEncoder,
+    create_embedding_table,
+    embedding_table,
+)
+
+_KNOWN = """
+select id, name, model, revision, framing, precision, fingerprint, dim, active, configured
+from pipeline.encoder
+"""
+_ADD = """
+insert into pipeline.encoder (name, model, revision, framing, precision, fingerprint, dim)
+values (%(name)s, %(model)s, %(revision)s, %(framing)s, %(precision)s, %(fingerprint)s, %(dim)s)
+"""
+# Other words for the same weights: the newest ones are the likeliest to lead there again.
+_REWORD = """
+update pipeline.encoder
+set model = %(model)s, revision = %(revision)s, framing = %(framing)s, precision = %(precision)s
+where name = %(name)s and fingerprint = %(fingerprint)s
+  and (model, revision, framing, precision)
+      is distinct from (%(model)s, %(revision)s, %(framing)s, %(precision)s)
+"""
+_CONFIGURE = """
+update pipeline.encoder set configured = fingerprint = %(fingerprint)s
+where name = %(name)s and configured <> (fingerprint = %(fingerprint)s)
+"""
+_FORGET_NAMES = """
+update pipeline.encoder set configured = false where configured and not name = any(%s)
+"""
+# Two statements: the rule of one active encoder a name is checked row by row.
+_ACTIVATE = (
+    "update pipeline.encoder set active = false where name = %(name)s and active and id <> %(id)s",
+    "update pipeline.encoder set active = true where id = %(id)s and not active",
+)
+# A name that is not configured any more is served until one that is can take its place.
+_RETIRE = """
+with named as (select distinct name from pipeline.encoder where configured)
+update pipeline.encoder e set active = false
+where e.active and e.name not in (select name from named)
+  and exists (select from pipeline.encoder o join named using (name) where o.active)
+"""
+_SEARCHABLE = "select exists (select from pipeline.component where removed_at is null)"
+
+
+def register_encoder(
+    connection: psycopg.Connection, spec: EncoderSpec, *, fingerprint: str, dim: int
+) -> RegisteredEncoder:
+    """Make an encoder known as the configured one of its name, with a table; idempotent.
+
+    It is active at once while nothing is searchable, else a candidate until it is activated.
+    """
+    terms = {
+        "name": spec.name,
+        "model": spec.model,
+        "revision": spec.revision,
+        "framing": spec.framing,
+        "precision": spec.precision,
+        "fingerprint": fingerprint,
+        "dim": dim,
+    }
+    with _changing(connection):
+        if _find(connection, spec.name, fingerprint) is None:
+            connection.execute(_ADD, terms)
+        connection.execute(_REWORD, terms)
+        connection.execute(_CONFIGURE, terms)
+        known = _find(connection, spec.name, fingerprint)
+        if known is None:
+            raise RuntimeError(f"encoder {spec.name} ({fingerprint}) could not be registered")
+        create_embedding_table(connection, known.id, dim)
+        row = connection.execute(_SEARCHABLE).fetchone()
+        if not known.active and row and not row[0]:
+            _activate(connection, known)
+            known = _find(connection, spec.name, fingerprint) or known
+    return known
+
+
+def configure_encoders(
+    connection: psycopg.Connection, configured: Sequence[tuple[EncoderSpec, str, int]]
+) -> tuple[RegisteredEncoder, ...]:
+    """Register all (spec, fingerprint, dim) that are configured; return the encoders in use."""
+    with _changing(connection):
+        connection.execute(_FORGET_NAMES, ([spec.name for spec, _, _ in configured],))
+        for spec, fingerprint, dim in configured:
+            register_encoder(connection, spec, fingerprint=fingerprint, dim=dim)
+        connection.execute(_RETIRE)
+    return encoders_in_use(connection)
+
+
+def encoders_in_use(connection: psycopg.Connection) -> tuple[RegisteredEncoder, ...]:
+    """Return the encoders that search asks or will ask: the active and the configured ones."""
+    return tuple(each for each in known_encoders(connection) if each.active or each.configured)
+
+
+def active_encoders(connection: psycopg.Connection) -> tuple[RegisteredEncoder, ...]:
+    """Return the encoders that search asks, at most one a name; none before the first refresh."""
+    return tuple(each for each in known_encoders(connection) if each.active)
+
+
+def known_encoders(connection: psycopg.Connection) -> tuple[RegisteredEncoder, ...]:
+    """Return every encoder that has a table of vectors, by name, the oldest first."""
+    rows = connection.execute(_KNOWN + "order by name, id")
+    return tuple(_encoder(row) for row in rows)
+
+
+def activate(connection: psycopg.Connection, encoder: RegisteredEncoder) -> None:
+    """Have search ask `encoder` instead of the active one of its name, in one transaction."""
+    with _changing(connection):
+        _activate(connection, encoder)
+        connection.execute(_RETIRE)
+
+
+def drop(connection: psycopg.Connection, encoder: RegisteredEncoder) -> None:
+    """Forget an encoder and free its vectors, unless it is active by now (ValueError)."""
+    with _changing(connection):
+        gone = connection.execute(
+            "delete from pipeline.encoder where id = %s and not active", (encoder.id,)
+        ).rowcount
+        if not gone:
+            raise ValueError(f"encoder {encoder.name} ({encoder.fingerprint}) is active")
+        connection.execute(sql.SQL("drop table {}").format(embedding_table(encoder.id)))
+
+
+def _activate(connection: psycopg.Connection, encoder: RegisteredEncoder) -> None:
+    for statement in _ACTIVATE:
+        connection.execute(statement, {"name": encoder.name, "id": encoder.id})
+
+
+@contextmanager
+def _changing(connection: psycopg.Connection) -> Iterator[None]:
+    with connection.transaction():
+        connection.execute("select pg_advisory_xact_lock(hashtext('pipeline.encoder'))")
+        yield
+
+
+def _find(connection: psycopg.Connection, name: str, fingerprint: str) -> RegisteredEncoder | None:
+    row = connection.execute(
+        _KNOWN + "where name = %s and fingerprint = %s", (name, fingerprint)
+    ).fetchone()
+    return _encoder(row) if row else None
+
+
+def _encoder(row: tuple[Any, ...]) -> RegisteredEncoder:
+    encoder_id, name, model, revision, framing, precision, fingerprint, dim, active, configured = (
+        row
+    )
+    spec = EncoderSpec(name, model, revision, framing, precision)
+    return RegisteredEncoder(encoder_id, spec, fingerprint, dim, active, configured)
