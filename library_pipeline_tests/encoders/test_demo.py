@@ -31,7 +31,7 @@ def test_its_vectors_are_the_known_ones(encoder: Encoder) -> None:
 def test_it_is_an_ordinary_encoder_of_512_dimensions(encoder: Encoder) -> None:
     assert isinstance(encoder, Encoder)
     assert (encoder.model, encoder.dim) == ("demo", 512)
-    assert encoder_identity("demo") == (encoder.fingerprint, 512)
+    assert encoder_identity("demo") == (encoder.fingerprint, 512, "crop")
 
 
 def test_it_fits_into_a_repository() -> None:

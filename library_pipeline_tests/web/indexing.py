@@ -39,14 +39,17 @@ def index(database: Database, settings: Settings, samples: Sequence[Sample]) -> 
     store = BundleStore(settings.bundle_root)
     model = settings.encoder.model
     encoder = load_encoder(model, device="cpu")
-    fingerprint, dim = encoder_identity(model)
+    identity = encoder_identity(model)
     bundles = [_bundle(store, sample) for sample in samples]
     with database.connect() as connection:
         with load_manifest(connection) as load:
             load.add(_component(sample) for sample in samples)
             load.commit(source="test", etag=None)
         registered = register_encoder(
-            connection, EncoderSpec("clip", model), fingerprint=fingerprint, dim=dim
+            connection,
+            EncoderSpec("clip", model),
+            fingerprint=identity.fingerprint,
+            dim=identity.dim,
         )
         store_batch(
             connection,
