@@ -7,7 +7,7 @@ from typing import Literal
 
 # auto: `tiles` for a model whose own preparation would cut pictures, else `crop`.
 # crop: as the model was published with. pad: the whole picture on its own border colour.
-# tiles: the whole picture and, of one much longer than wide, square parts of it; pooled.
+# tiles: the whole picture squashed and, of one much longer than wide, its parts; pooled.
 Framing = Literal["auto", "crop", "pad", "tiles"]
 # auto: float32 in its results; a GPU computes in float16 where that changes nothing (docs).
 Precision = Literal["auto", "float32", "bfloat16", "int8"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, Literal, Protocol
 
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image
 
 from library_pipeline.catalog.encoder import Framing
 
-# Up to this ratio of the sides the whole picture is shown alone: parts would add little.
+# Below this ratio of the sides the whole picture is shown alone: parts would add little.
 TILES_FROM: Final = 2.0
 MOST_TILES: Final = 4
 
@@ -70,14 +71,18 @@ class Framer:
     framing: Literal["crop", "pad", "tiles"]
 
     def views(self, image: Image.Image) -> np.ndarray:
-        """Return uint8 pixels (views, 3, H, W): the whole picture or its crop first, then tiles."""
+        """Return uint8 pixels (views, 3, H, W): first the whole picture or its crop, then tiles.
+
+        Where a part is not square, it is squashed: measured, that finds more than a border does.
+        """
         if self.framing == "crop":
             return self.preparation.apply(image)[None]
         side, resample = self.preparation.side, Image.Resampling(self.preparation.resample)
-        squares = [padded(image, side, resample)]
-        if self.framing == "tiles":
-            boxes = tile_boxes(image.width, image.height)
-            squares += [image.resize((side, side), resample, box=box) for box in boxes]
+        if self.framing == "pad":
+            squares = [padded(image, side, resample)]
+        else:
+            boxes = [(0, 0, *image.size), *tile_boxes(image.width, image.height)]
+            squares = [image.resize((side, side), resample, box=box) for box in boxes]
         pixels = np.stack([np.asarray(square, dtype=np.uint8) for square in squares])
         return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
 
@@ -99,19 +104,20 @@ def padded(image: Image.Image, side: int, resample: Image.Resampling) -> Image.I
     return square
 
 
-def tile_boxes(width: int, height: int) -> list[tuple[int, int, int, int]]:
-    """Return squares (left, top, right, bottom) evenly along the longer side, first to last.
+def tile_boxes(width: int, height: int) -> list[tuple[float, float, float, float]]:
+    """Return parts (left, top, right, bottom) that cover a picture along its longer side.
 
-    At most `MOST_TILES`, which overlap where they can; none in a picture that is nearly square.
+    As many as make each about as much longer than wide as there are of them, at most `MOST_TILES`:
+    a strip of 9:1 becomes three parts of 3:1. None of a picture below `TILES_FROM`.
     """
     long, short = max(width, height), min(width, height)
     if long < TILES_FROM * short:
         return []
-    count = min(MOST_TILES, math.ceil(long / short))
-    starts = [round(i * (long - short) / (count - 1)) for i in range(count)]
+    count = min(MOST_TILES, math.ceil(math.sqrt(long / short)))
+    cuts = [long * i / count for i in range(count + 1)]
     if width == long:
-        return [(start, 0, start + short, short) for start in starts]
-    return [(0, start, short, start + short) for start in starts]
+        return [(left, 0, right, short) for left, right in pairwise(cuts)]
+    return [(0, top, short, bottom) for top, bottom in pairwise(cuts)]
 
 
 def border_colour(image: Image.Image) -> tuple[int, int, int]:

@@ -13,7 +13,7 @@ from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 IMAGE_SIZE: Final = 112
 PATCH_SIZE: Final = 16
 MAX_TOKENS: Final = 32
-VOCABULARY: Final = 1500
+VOCABULARY: Final = 4000
 BOS, EOS = "<|startoftext|>", "<|endoftext|>"
 MEAN: Final = (0.9, 0.9, 0.9)  # screenshots are mostly paper: about what the renders average to
 STD: Final = (0.25, 0.25, 0.25)
@@ -40,23 +40,26 @@ PREPROCESSOR: Final[dict[str, Any]] = {
 }
 
 
-def build_model(vocabulary: int) -> CLIPModel:
-    """Return an untrained model of 2.5 M parameters with the standard 512-long projection."""
+def build_model(vocabulary: int, layers: int = 4, width: int = 192) -> CLIPModel:
+    """Return an untrained model with the standard 512-long projection.
+
+    `layers` and `width` are the image tower's; with four of 192 there are 3.1 M parameters.
+    """
     vision = {
         "image_size": IMAGE_SIZE,
         "patch_size": PATCH_SIZE,
-        "hidden_size": 192,
-        "intermediate_size": 576,
-        "num_hidden_layers": 4,
-        "num_attention_heads": 6,
+        "hidden_size": width,
+        "intermediate_size": 3 * width,
+        "num_hidden_layers": layers,
+        "num_attention_heads": width // 32,
         "projection_dim": 512,
     }
     text = {
         "vocab_size": vocabulary,
-        "hidden_size": 128,
-        "intermediate_size": 384,
+        "hidden_size": 160,
+        "intermediate_size": 480,
         "num_hidden_layers": 2,
-        "num_attention_heads": 4,
+        "num_attention_heads": 5,
         "max_position_embeddings": MAX_TOKENS,
         "projection_dim": 512,
         "bos_token_id": vocabulary - 2,

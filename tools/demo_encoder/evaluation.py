@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from library_pipeline.encoders import Encoder, load_encoder, read_image
-from tools.demo_encoder.paraphrases import PARAPHRASES
+from tools.demo_encoder.paraphrases import DEFINITIONS, PARAPHRASES
 from tools.demo_encoder.renders import Render, kind_captions, read_index
 from tools.demo_encoder.views import View, colour, crop, downscale, jpeg, shift
 
@@ -46,12 +46,19 @@ def evaluate(model: str, folders: Sequence[Path], seed: int = 0) -> list[Figure]
     chance = float(np.mean([(kinds == kind).mean() for kind in kinds]))
     plain = {kind: kind_captions(kind)[1] for kind in sorted(set(kinds.tolist()))}
     other = {kind: text for kind, text in PARAPHRASES.items() if kind in plain}
+    defined = {kind: text for kind, text in DEFINITIONS.items() if kind in plain}
     frameworks = [render.framework for render in renders]
     figures = [
         Figure("text -> kind, precision@5", _by_text(encoder, gallery, plain, kinds), chance, 0.7),
         Figure(
             "text -> kind in words not trained on, precision@5",
             _by_text(encoder, gallery, other, kinds),
+            chance,
+            0.7,
+        ),
+        Figure(
+            "text -> kind in the words of design systems, precision@5",
+            _by_text(encoder, gallery, defined, kinds),
             chance,
         ),
         Figure(
@@ -62,7 +69,12 @@ def evaluate(model: str, folders: Sequence[Path], seed: int = 0) -> list[Figure]
             _named_right(encoder, gallery, plain, kinds),
             1 / len(plain),
         ),
-        Figure("image -> same kind, precision@5", _by_image(gallery, kinds), chance, 0.6),
+        Figure(
+            "image -> same kind, precision@5",
+            _by_image(gallery, kinds),
+            chance,
+            0.6,
+        ),
         Figure(
             "image -> same kind in other frameworks, precision@5",
             _by_image(gallery, kinds, frameworks),
@@ -121,14 +133,27 @@ def _named_right(
 def _by_image(
     gallery: np.ndarray, kinds: np.ndarray, frameworks: Sequence[str] | None = None
 ) -> float:
-    """Never count the query itself, nor, where `frameworks` are given, its whole framework."""
+    return float(nearest_of_kind(gallery, kinds, frameworks).mean())
+
+
+def nearest_of_kind(
+    gallery: np.ndarray, kinds: np.ndarray, frameworks: Sequence[str] | None = None, k: int = 5
+) -> np.ndarray:
+    """Return (N,): the share of a picture's `k` nearest that are of its kind.
+
+    Neither the picture itself counts nor, where `frameworks` are given, its whole framework.
+    """
     scores = gallery @ gallery.T
     names = np.arange(len(kinds)) if frameworks is None else np.array(frameworks)
     scores[names[:, None] == names[None, :]] = -2
-    return _precision(scores, kinds, kinds)
+    return _shares(scores, kinds, kinds, k)
 
 
 def _precision(scores: np.ndarray, wanted: np.ndarray, kinds: np.ndarray, k: int = 5) -> float:
     """Return the mean share of the `k` best that have the wanted kind."""
+    return float(_shares(scores, wanted, kinds, k).mean())
+
+
+def _shares(scores: np.ndarray, wanted: np.ndarray, kinds: np.ndarray, k: int) -> np.ndarray:
     best = np.argsort(-scores, axis=1)[:, :k]
-    return float((kinds[best] == wanted[:, None]).mean())
+    return (kinds[best] == wanted[:, None]).mean(axis=1)

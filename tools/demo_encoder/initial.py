@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -19,6 +20,13 @@ def prepare(model: CLIPModel) -> None:
     table[1:].copy_(sine_positions(side, table.shape[1]))
     for layer in vision.encoder.layers:
         _mimetic(layer.self_attn)
+
+
+def go_on_from(model: CLIPModel, folder: Path) -> None:
+    """Take over the image tower of the checkpoint in `folder`; its shape must be the same."""
+    old = CLIPModel.from_pretrained(folder, dtype=torch.float32)
+    for part in ("vision_model", "visual_projection"):
+        getattr(model, part).load_state_dict(getattr(old, part).state_dict())
 
 
 def sine_positions(side: int, width: int) -> torch.Tensor:

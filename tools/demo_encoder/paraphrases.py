@@ -26,3 +26,27 @@ PARAPHRASES: Final[dict[str, str]] = {
     "tabs": "switch between panels",
     "testimonial": "what customers say about us",
 }
+
+# The way design systems define the same kinds in their documentation, shortened to a query.
+DEFINITIONS: Final[dict[str, str]] = {
+    "accordion": "vertically stacked list that expands and collapses to hide nested content",
+    "alert": "informs users about an important event",
+    "breadcrumb": "shows where the current page sits in the hierarchy of the site",
+    "button-group": "related actions kept together in one strip",
+    "card": "flexible container for information about a single subject",
+    "chart": "quantitative data visualised",
+    "data-table": "information organised in a grid for scanning and sorting",
+    "footer": "logo, copyright notice and links to other pages",
+    "gallery": "collection of thumbnails to browse",
+    "hero": "captivating top-level container that introduces the main message",
+    "login-form": "lets a returning user authenticate with credentials",
+    "modal": "overlay that interrupts until the user responds",
+    "navbar": "branding and primary destinations across the top",
+    "pagination": "splits a long list into numbered chunks",
+    "pricing-table": "subscription tiers and what each includes",
+    "profile": "represents a member with avatar, name and bio",
+    "sidebar": "secondary navigation in a column beside the content",
+    "stats": "key metrics of a dashboard in large type",
+    "tabs": "organises content so that one section is visible at a time",
+    "testimonial": "endorsement quoted from a happy client",
+}

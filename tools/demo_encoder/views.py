@@ -30,9 +30,9 @@ def downscale(image: Image.Image, rng: Random, factor: float | None = None) -> I
 
 
 def crop(image: Image.Image, rng: Random, share: float | None = None) -> Image.Image:
-    """Cut `share` of width and height away at random sides, up to 0.2 unless given."""
-    cut_x = image.width * (share or rng.uniform(0, 0.2))
-    cut_y = image.height * (share or rng.uniform(0, 0.2))
+    """Cut `share` of width and height away at random sides, up to 0.25 unless given."""
+    cut_x = image.width * (share or rng.uniform(0, 0.25))
+    cut_y = image.height * (share or rng.uniform(0, 0.25))
     left, top = cut_x * rng.random(), cut_y * rng.random()
     box = (left, top, left + image.width - cut_x, top + image.height - cut_y)
     return image.crop(tuple(round(edge) for edge in box))  # type: ignore[arg-type]
@@ -67,15 +67,22 @@ def colour(image: Image.Image, rng: Random) -> Image.Image:
 
 def training_view(image: Image.Image, rng: Random) -> Image.Image:
     """Return a random view: a frame change in most, a loss of quality and a tint in half."""
-    frame = rng.choice((crop, crop, shift, shift, pad, None))
+    frame = rng.choice((crop, crop, shift, pad, None, None))
     for change, chance in ((frame, 1.0), (downscale, 0.4), (colour, 0.5), (jpeg, 0.5)):
         if change is not None and rng.random() < chance:
             image = change(image, rng)
     return image
 
 
-def pixels(image: Image.Image) -> np.ndarray:
-    """Return the model's uint8 input (3, H, W): the same squash as at inference."""
-    size = (IMAGE_SIZE, IMAGE_SIZE)
-    small = image.resize(size, Image.Resampling(PREPROCESSOR["resample"]))
+def square_part(image: Image.Image, rng: Random) -> Image.Image:
+    """Return a random square of 70 to 100% of the shorter side, as CLIP was trained on."""
+    side = max(8, round(min(image.size) * rng.uniform(0.7, 1.0)))
+    left = round((image.width - side) * rng.random())
+    top = round((image.height - side) * rng.random())
+    return image.crop((left, top, left + side, top + side))
+
+
+def pixels(image: Image.Image, side: int = IMAGE_SIZE) -> np.ndarray:
+    """Return uint8 (3, side, side), by default the model's input: the squash of inference."""
+    small = image.resize((side, side), Image.Resampling(PREPROCESSOR["resample"]))
     return np.asarray(small, dtype=np.uint8).transpose(2, 0, 1)
