@@ -17,6 +17,12 @@ from library_pipeline.store.migrate import migrate
 from library_pipeline_tests.bundles_on_disk import write_bundle
 
 _numbers = itertools.count()
+_LONGEST = ("/e2e/", "/cli/", "/defs/", "")  # folders of tests, by how long a test takes
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long ones first, so that no worker is left alone with them at the end."""
+    items.sort(key=lambda item: next(i for i, room in enumerate(_LONGEST) if room in item.nodeid))
 
 
 @pytest.fixture(autouse=True)

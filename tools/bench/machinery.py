@@ -109,8 +109,8 @@ def _bare_downloads(settings: Settings) -> float:
     return bare_downloads(urls, connection.concurrency)
 
 
-def _warm(settings: Settings) -> np.ndarray:
+def _warm(settings: Settings) -> list[np.ndarray]:
     from PIL import Image  # noqa: PLC0415
 
     picture = Image.new("RGB", (320, 200), "white")
-    return load_encoder(settings.encoder.model).preprocess(picture)[None]
+    return [load_encoder(settings.encoder.model).preprocess(picture)]

@@ -8,11 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
-from transformers import AutoImageProcessor, AutoModel
-
-from library_pipeline.encoders import load_encoder
 
 Contender = Callable[[Sequence[Path]], np.ndarray]
 BATCH = 32
@@ -23,33 +19,43 @@ ONNX = "ours, ONNX Runtime, float32"
 INT8 = "ours, int8"
 
 
-def contenders(checkpoint: Path) -> dict[str, Contender]:
-    """Return all that can be run here, loaded; ours see pictures as the model was published."""
-    found = {
-        ONE_AT_A_TIME: _transformers(checkpoint, 1),
-        "transformers, batches of 32": _transformers(checkpoint, BATCH),
-        TORCH: _ours(checkpoint),
-        ONNX: _ours(checkpoint, runtime="onnx"),
-        INT8: _ours(checkpoint, precision="int8"),
+def contenders() -> dict[str, Callable[[Path], Contender]]:
+    """Return what can be run here, to be loaded from a checkpoint.
+
+    Ours see pictures as the model was published, and without a bar. Nothing heavy is imported
+    before one is loaded, each in a process of its own: torch's settings are the process's.
+    """
+    found: dict[str, Callable[[Path], Contender]] = {
+        ONE_AT_A_TIME: lambda checkpoint: _transformers(checkpoint, 1),
+        "transformers, batches of 32": lambda checkpoint: _transformers(checkpoint, BATCH),
+        TORCH: _ours,
+        ONNX: lambda checkpoint: _ours(checkpoint, runtime="onnx"),
+        INT8: lambda checkpoint: _ours(checkpoint, precision="int8"),
     }
     if find_spec("sentence_transformers"):
-        found[SENTENCE_TRANSFORMERS] = _sentence_transformers(checkpoint)
+        found[SENTENCE_TRANSFORMERS] = _sentence_transformers
     return found
 
 
 def reference(checkpoint: Path, images: Sequence[Image.Image]) -> np.ndarray:
     """Return transformers' own vectors: PIL processor, float32, unit length, 16 at a time."""
-    processor: Any = AutoImageProcessor.from_pretrained(checkpoint, backend="pil")
-    model: Any = AutoModel.from_pretrained(checkpoint, dtype=torch.float32).eval()
+    processor, model = _transformers_parts(checkpoint)
     parts = [images[start : start + 16] for start in range(0, len(images), 16)]
     return np.concatenate(
         [_features(model, processor(part, return_tensors="pt")) for part in parts]
     )
 
 
+def _transformers_parts(checkpoint: Path) -> tuple[Any, Any]:
+    import torch  # noqa: PLC0415
+    from transformers import AutoImageProcessor, AutoModel  # noqa: PLC0415
+
+    processor = AutoImageProcessor.from_pretrained(checkpoint, backend="pil")
+    return processor, AutoModel.from_pretrained(checkpoint, dtype=torch.float32).eval()
+
+
 def _transformers(checkpoint: Path, batch: int) -> Contender:
-    processor: Any = AutoImageProcessor.from_pretrained(checkpoint, backend="pil")
-    model: Any = AutoModel.from_pretrained(checkpoint, dtype=torch.float32).eval()
+    processor, model = _transformers_parts(checkpoint)
 
     def embed(paths: Sequence[Path]) -> np.ndarray:
         parts = [paths[start : start + batch] for start in range(0, len(paths), batch)]
@@ -61,6 +67,8 @@ def _transformers(checkpoint: Path, batch: int) -> Contender:
 
 
 def _features(model: Any, inputs: Any) -> np.ndarray:
+    import torch  # noqa: PLC0415
+
     with torch.inference_mode():
         if hasattr(model, "get_image_features"):
             found = model.get_image_features(**inputs).pooler_output
@@ -86,5 +94,7 @@ def _sentence_transformers(checkpoint: Path) -> Contender:
 
 
 def _ours(checkpoint: Path, **options: Any) -> Contender:
+    from library_pipeline.encoders import load_encoder  # noqa: PLC0415 - sets torch up its own way
+
     encoder = load_encoder(str(checkpoint), device="cpu", framing="crop", **options)
     return lambda paths: encoder.embed_batch(paths, BATCH, progress=False)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from tools.bench.encoders.library import served, write_library
@@ -62,9 +64,23 @@ def _peak(checkpoint: Path, url: str, home: Path, variables: dict[str, str]) -> 
         **variables,
     }
     program = str(Path(sys.executable).with_name("library-pipeline"))
-    refresh = subprocess.Popen([program, "refresh"], env=environment, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(refresh.pid, 0)
-    refresh.returncode = status  # it has been waited for
-    if status:
-        raise RuntimeError(f"{' '.join(variables)}: the refresh ended with status {status}")
-    return used.ru_maxrss / 1024
+    with subprocess.Popen(
+        [program, "refresh"], env=environment, stdout=subprocess.DEVNULL
+    ) as refresh:
+        peak = 0.0
+        while refresh.poll() is None:
+            peak = _high_water(refresh.pid) or peak
+            time.sleep(0.1)
+    if refresh.returncode:
+        raise RuntimeError(f"{variables}: the refresh ended with status {refresh.returncode}")
+    return peak
+
+
+def _high_water(pid: int) -> float | None:
+    """Return the most megabytes a process has had; `ru_maxrss` would begin with its parent's."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
+    return int(found[1]) / 1024 if found else None

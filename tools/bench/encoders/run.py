@@ -42,8 +42,8 @@ def measure_encoders(console: Console, pictures: int = 96, components: int = 200
     with tempfile.TemporaryDirectory(prefix="library-encoders-") as scratch:
         folder = Path(scratch)
         checkpoint = write_clip_b32(folder / "clip-b32")
-        files = write_screenshots(folder / "pictures", pictures)
-        speeds = measure_speed(checkpoint, files)
+        write_screenshots(folder / "pictures", pictures)
+        speeds = measure_speed(checkpoint, folder / "pictures", pictures)
         console.print(speed_table(speeds))
         console.print(ratio_table(speeds))
         console.print(pipeline_table(measure_pipeline(checkpoint, components)))

@@ -1,16 +1,20 @@
-"""Pictures a second, all contenders in one process, in turns, so that noise hits all alike."""
+"""Pictures a second: a process for each contender, in turns, so that noise hits all alike."""
 
 from __future__ import annotations
 
+import json
 import statistics
-import time
-from collections.abc import Sequence
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
-from tools.bench.encoders.contenders import contenders
+from tools.bench.encoders.contenders import ONE_AT_A_TIME, contenders
 
 ROUNDS = 5
 
@@ -35,21 +39,58 @@ class Speed:
         return 1000 * statistics.median(self.cpu) / self.pictures
 
 
-def measure_speed(checkpoint: Path, pictures: Sequence[Path]) -> dict[str, Speed]:
-    """Return each contender's rounds over the same files."""
-    loaded = contenders(checkpoint)
-    speeds = {name: Speed(len(pictures)) for name in loaded}
-    first = next(iter(loaded.values()))(pictures)
-    for name, embed in loaded.items():
-        vectors = embed(pictures[: min(32, len(pictures))])  # warms up as well
-        speeds[name].cosine = float((vectors * first[: len(vectors)]).sum(axis=1).min())
-    for turn in range(ROUNDS):
-        order = list(loaded) if turn % 2 == 0 else list(loaded)[::-1]
-        for name in order:
-            wall, cpu = time.perf_counter(), time.process_time()
-            vectors = loaded[name](pictures)
-            speeds[name].wall.append(time.perf_counter() - wall)
-            speeds[name].cpu.append(time.process_time() - cpu)
-            if not np.isfinite(vectors).all():
-                raise RuntimeError(f"{name} gave vectors that are not finite")
-    return speeds
+def measure_speed(checkpoint: Path, folder: Path, pictures: int) -> dict[str, Speed]:
+    """Return each contender's rounds over the `pictures` PNGs in `folder`."""
+    with ExitStack() as stack:
+        workers = {
+            name: stack.enter_context(_Worker(name, checkpoint, folder)) for name in contenders()
+        }
+        speeds = {name: Speed(pictures) for name in workers}
+        expected = workers[ONE_AT_A_TIME].vectors
+        for name, worker in workers.items():
+            speeds[name].cosine = float((worker.vectors * expected).sum(axis=1).min())
+        for turn in range(ROUNDS):
+            for name in list(workers) if turn % 2 == 0 else list(workers)[::-1]:
+                took = workers[name].round()
+                speeds[name].wall.append(took["wall"])
+                speeds[name].cpu.append(took["cpu"])
+        return speeds
+
+
+class _Worker:
+    """A contender's process; idle but for its rounds."""
+
+    def __init__(self, name: str, checkpoint: Path, folder: Path) -> None:
+        self._scratch = tempfile.TemporaryDirectory(prefix="library-contender-")
+        vectors = Path(self._scratch.name) / "vectors.npy"
+        words = (name, str(checkpoint), str(folder), str(vectors))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tools.bench.encoders.worker", *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self._answer()
+        self.vectors: np.ndarray = np.load(vectors)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+        self._scratch.cleanup()
+
+    def round(self) -> dict[str, float]:
+        """Return the wall-clock and CPU seconds of one round."""
+        if self._process.stdin is None:
+            raise RuntimeError("the contender has no input")
+        self._process.stdin.write("go\n")
+        self._process.stdin.flush()
+        return json.loads(self._answer())
+
+    def _answer(self) -> str:
+        line = self._process.stdout.readline() if self._process.stdout else ""
+        if not line:
+            raise RuntimeError(f"{self._process.args} ended with {self._process.wait()}")
+        return line
