@@ -132,30 +132,23 @@ def _called(encoder: EncoderCoverage) -> str:
 
 
 def _show(found: tuple[EncoderCoverage, ...]) -> None:
-    from rich.table import Table  # noqa: PLC0415 - --help stays fast
-
     if not found:
         console.print("No encoder has been used yet: library-pipeline refresh")
-        return
-    table = Table()
-    for name in ("name", "state", "model", "framing", "precision"):
-        table.add_column(name, overflow="fold")
-    for name in ("dim", "fingerprint", "coverage", "size"):
-        table.add_column(name, justify="right", no_wrap=True)
     for each in found:
         model = f"{each.model}@{each.revision}" if each.revision else each.model
-        table.add_row(
-            each.name,
-            each.state,
-            model,
-            each.framing,
-            each.precision,
-            str(each.dim),
-            each.fingerprint,
-            f"{each.covered} of {each.components} ({_percent(each)})",
-            f"{each.size / MEGABYTE:.1f} MB",
+        covered = f"{each.covered} of {each.components} ({_percent(each)})"
+        size = f"{each.size / MEGABYTE:.1f} MB"
+        console.print(
+            f"{each.name}  {each.state}  {each.fingerprint}  {covered}  {size}",
+            markup=False,
+            soft_wrap=True,
         )
-    console.print(table)
+        console.print(
+            f"    {model}, {each.dim} dimensions, framing {each.framing}, "
+            f"precision {each.precision}",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _percent(encoder: EncoderCoverage) -> str:
