@@ -14,7 +14,7 @@ from library_pipeline.encoders.checkpoint import Checkpoint
 from library_pipeline.encoders.errors import EncoderError
 from library_pipeline.encoders.framing import Preparation
 from library_pipeline.encoders.naflex import NaflexPreprocessing
-from library_pipeline.encoders.networks import ImageTower, NaflexTower
+from library_pipeline.encoders.networks import ImageTower, NaflexTower, normalization
 
 # Views a pass. More gain nothing: a CPU's caches and a GPU's multiprocessors are full by then.
 MOST_ON_CPU: Final = 32
@@ -77,11 +77,8 @@ class TorchForward:
         self.device, self.dtype = torch.device(device), dtype
         tower = self._load().to(device=self.device, dtype=dtype)
         self._naflex = isinstance(tower, NaflexTower)
-        mean = torch.tensor(self._preparation.mean, dtype=torch.float64)
-        std = torch.tensor(self._preparation.std, dtype=torch.float64)
-        # (x * factor - mean) / std as one multiply-subtract.
-        self._scale = (self._preparation.scale / std).float().view(3, 1, 1).to(self.device)
-        self._shift = (mean / std).float().view(3, 1, 1).to(self.device)
+        scale, shift = normalization(self._preparation)
+        self._scale, self._shift = scale.to(self.device), shift.to(self.device)
         mode = "max-autotune" if self.device.type == "cuda" else "default"
         self._tower = cast(
             ImageTower, torch.compile(tower, mode=mode, dynamic=False) if self._compiled else tower

@@ -26,6 +26,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from library_pipeline.encoders.checkpoint import Checkpoint, bad_checkpoint
+from library_pipeline.encoders.framing import Preparation
 
 _IMAGE_TOWERS: Final[dict[str, Any]] = {
     "clip": CLIPVisionModelWithProjection,
@@ -118,6 +119,13 @@ class TextTower(torch.nn.Module):
         )
         names = ("input_ids", "attention_mask") if self.is_clip else ("input_ids",)
         return {name: found[name] for name in names}
+
+
+def normalization(preparation: Preparation) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return scale and shift (3, 1, 1): (x * factor - mean) / std as one multiply-subtract."""
+    mean = torch.tensor(preparation.mean, dtype=torch.float64)
+    std = torch.tensor(preparation.std, dtype=torch.float64)
+    return (preparation.scale / std).float().view(3, 1, 1), (mean / std).float().view(3, 1, 1)
 
 
 def _config(checkpoint: Checkpoint) -> Any:

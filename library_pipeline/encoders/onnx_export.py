@@ -14,7 +14,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from library_pipeline.encoders.checkpoint import read_checkpoint
 from library_pipeline.encoders.framing import Preparation
-from library_pipeline.encoders.networks import ImageTower
+from library_pipeline.encoders.networks import ImageTower, normalization
 from library_pipeline.encoders.preparation import read_preparation
 
 OPSET = 17
@@ -27,10 +27,7 @@ class _Whole(torch.nn.Module):
     def __init__(self, tower: ImageTower, preparation: Preparation) -> None:
         super().__init__()
         self.tower = tower
-        std = torch.tensor(preparation.std, dtype=torch.float64)
-        mean = torch.tensor(preparation.mean, dtype=torch.float64)
-        self.scale = (preparation.scale / std).float().view(1, 3, 1, 1)
-        self.shift = (mean / std).float().view(1, 3, 1, 1)
+        self.scale, self.shift = normalization(preparation)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         return self.tower(pixels.float() * self.scale - self.shift)
