@@ -16,8 +16,9 @@ from library_pipeline.encoders.framing import Preparation
 from library_pipeline.encoders.naflex import NaflexPreprocessing
 from library_pipeline.encoders.networks import ImageTower, NaflexTower, normalization
 
-# Views a pass. More gain nothing: a CPU's caches and a GPU's multiprocessors are full by then.
-MOST_ON_CPU: Final = 32
+# Views a pass. More gain nothing: a CPU's caches and a GPU's multiprocessors are full by then,
+# and 16 more views of a ViT-B/32 take 100 MB.
+MOST_ON_CPU: Final = 16
 MOST_ON_GPU: Final = 256
 _log = structlog.get_logger()
 

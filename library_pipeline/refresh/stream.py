@@ -52,13 +52,16 @@ class ChunkStream:
 
     def run(self, tasks: Sequence[Task]) -> None:
         """Run all phases until `tasks` are through, or the meter calls a halt."""
-        with _decoders() as pool:
+        # Forward passes stay in one thread: each that ran any keeps tens of megabytes for the next.
+        with _decoders() as decoding, ThreadPoolExecutor(1, "embed") as embedding:
             try:
-                asyncio.run(self._run(tasks, pool))
+                asyncio.run(self._run(tasks, decoding, embedding))
             except ExceptionGroup as group:
                 raise _first(group) from group
 
-    async def _run(self, tasks: Sequence[Task], pool: ThreadPoolExecutor) -> None:
+    async def _run(
+        self, tasks: Sequence[Task], decoding: ThreadPoolExecutor, embedding: ThreadPoolExecutor
+    ) -> None:
         tools = self._equipment
         fetched: asyncio.Queue[Item | None] = asyncio.Queue(BATCHES_AHEAD * tools.batch_size)
         decoded: asyncio.Queue[list[Item] | None] = asyncio.Queue(BATCHES_AHEAD)
@@ -75,23 +78,26 @@ class ChunkStream:
                 batcher = Batcher(
                     self._reading,
                     self._encoders,
-                    pool,
+                    decoding,
                     self.meter,
                     self._stages,
                 )
                 async with asyncio.TaskGroup() as group:
                     group.create_task(fetcher.run(tasks, tools.cms.concurrency, self.meter.halt))
                     group.create_task(batcher.run(fetched, decoded, tools.batch_size))
-                    group.create_task(self._embed_and_store(decoded))
+                    group.create_task(self._embed_and_store(decoded, embedding))
         finally:
             metering.cancel()
             self.meter.flush()
 
-    async def _embed_and_store(self, decoded: asyncio.Queue[list[Item] | None]) -> None:
+    async def _embed_and_store(
+        self, decoded: asyncio.Queue[list[Item] | None], pool: ThreadPoolExecutor
+    ) -> None:
         """Embed a batch while the one before it is being stored."""
+        loop = asyncio.get_running_loop()
         storing: asyncio.Task[None] | None = None
         while batch := await decoded.get():
-            embedded = await asyncio.to_thread(embed_batch, self._encoders, batch)
+            embedded = await loop.run_in_executor(pool, embed_batch, self._encoders, batch)
             good = self._without_broken(batch, embedded.broken)
             self.meter.add("embedded", len(good))
             if storing:

@@ -49,13 +49,13 @@ def test_short_memory_halves_the_batch_loses_nothing_and_is_remembered(
     SmallMemory.tried = []
     forward, whole = made(checkpoint_folder, SmallMemory), made(checkpoint_folder, ImageTower)
     with capture_logs() as logs:
-        vectors = forward(pixels(20))
-    assert np.allclose(vectors, whole(pixels(20)), atol=1e-5)
-    assert SmallMemory.tried[:4] == [20, 10, 5, 2]
-    assert [line["views_a_pass"] for line in logs] == [10, 5, 2]
+        vectors = forward(pixels(13))
+    assert np.allclose(vectors, whole(pixels(13)), atol=1e-5)
+    assert SmallMemory.tried[:4] == [13, 6, 3, 3]
+    assert [line["views_a_pass"] for line in logs] == [6, 3]
     SmallMemory.tried.clear()
     forward(pixels(5))
-    assert SmallMemory.tried == [2, 2, 1]
+    assert SmallMemory.tried == [3, 2]
 
 
 def test_no_room_for_one_picture_says_what_to_do(

@@ -29,6 +29,7 @@ _WRITERS: dict[str, Callable[[Path], Path]] = {
 _OPTIONS: dict[str, dict[str, Any]] = {
     "float32": {},
     "ONNX Runtime": {"runtime": "onnx"},
+    "bfloat16": {"precision": "bfloat16"},
     "int8": {"precision": "int8"},
 }
 
