@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, get_args
 
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 FileKind = Literal["config", "format", "records", "screenshot"]
 FILE_KINDS: tuple[FileKind, ...] = get_args(FileKind)
 
 
 @dataclass(frozen=True, slots=True)
 class FileRef:
-    """Where one file of a component is, and its digest where the CMS knows it."""
+    """Where one file of a component is, and its digest where the source knows it.
+
+    `url` is http(s), or `data:` for what the source lists itself, or `file:` for a local source.
+    """
 
     url: str
     sha256: str | None = None
@@ -31,3 +35,6 @@ class Component:
     category: str = ""
     tags: tuple[str, ...] = field(default=())
     updated_at: datetime | None = None
+    attributes: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    source: str = "cms"
+    """Name of the configured source that lists it."""

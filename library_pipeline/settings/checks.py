@@ -76,3 +76,15 @@ def cron(value: str) -> str:
         if not set(re.findall(r"[a-z]+", text.lower())) <= {*words, "l"}:  # l: the last
             raise ValueError(f"{_CRON_WORDS}; its {name} is not")
     return value
+
+
+def expression(value: str) -> str:
+    """Return a JMESPath expression."""
+    import jmespath.exceptions  # noqa: PLC0415 - only where there are sources
+
+    try:
+        jmespath.compile(value)
+    except jmespath.exceptions.JMESPathError as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"it is no JMESPath expression ({reason})") from None
+    return value

@@ -30,6 +30,7 @@ from pydantic_settings import (
 from library_pipeline.catalog.encoder import EncoderSpec, Framing, Precision, Runtime
 from library_pipeline.settings import checks
 from library_pipeline.settings.file import config_file, read_file
+from library_pipeline.settings.sources import SourceSettings, distinct
 from library_pipeline.settings.variables import read_variables
 
 Url = Annotated[str, AfterValidator(checks.web_address)]
@@ -110,6 +111,7 @@ class Settings(BaseSettings):
     bundle_store: str | None = None
     web_url: Url | None = None
     cms: CmsSettings = CmsSettings()
+    sources: tuple[SourceSettings, ...] = ()
     encoder: EncoderSettings = EncoderSettings()
     encoders: tuple[EncoderSettings, ...] = ()
     refresh: RefreshSettings = RefreshSettings()
@@ -154,6 +156,16 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"encoders: the name {min(twice)!r} is given twice; each needs its own"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _one_way_to_name_sources(self) -> Self:
+        if self.sources and self.cms.base_url:
+            raise ValueError(
+                "cms is for one CMS that answers as in docs/cms.md, sources for any and several; "
+                "make it one of the sources, with `preset: contract`"
+            )
+        distinct(self.sources)
         return self
 
     @classmethod

@@ -25,26 +25,12 @@ from library_pipeline.sources.retries import (
     status_failure,
     transport_failure,
 )
+from library_pipeline.sources.source import NotModified, Poll
 from library_pipeline.sources.wording import redacted, shorten
 
 __all__ = ["CmsConnection", "HttpCms", "NotModified", "Poll"]
 
 MAX_REDIRECTS = 3
-
-
-class NotModified(Exception):
-    """The library is as it was when the given ETag was current: there is nothing to read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Poll:
-    """What a conditional request found; true when the library changed."""
-
-    not_modified: bool
-    etag: str | None
-
-    def __bool__(self) -> bool:
-        return not self.not_modified
 
 
 @dataclass(frozen=True, slots=True)

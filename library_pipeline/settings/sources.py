@@ -1,0 +1,218 @@
+"""Keys of one of the `sources`: a CMS over HTTP, folders, files of items, an SQL query.
+
+`docs/sources.md` shows each; `library_pipeline/sources/presets/` holds what presets fill in.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from library_pipeline.settings import checks
+
+Kind = Literal["http", "images", "bundles", "items", "sql"]
+Preset = Literal[
+    "contract", "wagtail", "directus", "strapi", "wordpress", "wordpress-media", "contentful",
+    "storybook",
+]  # fmt: skip
+Expression = Annotated[
+    str,
+    AfterValidator(checks.expression),
+    Field(description="a JMESPath expression like `meta.updated_at` (https://jmespath.org)"),
+]
+_OF_KIND: dict[Kind, frozenset[str]] = {
+    "http": frozenset(
+        {"preset", "url", "query", "paging", "mapping", "changed_since", "conditional"}
+    ),
+    "images": frozenset({"path"}),
+    "bundles": frozenset({"path"}),
+    "items": frozenset({"path", "mapping"}),
+    "sql": frozenset({"sql", "database_env", "database_file", "mapping"}),
+}  # fmt: skip
+_EVERYWHERE = frozenset({"name", "kind", "prefix", "max_items"})
+_DOWNLOADS = frozenset({
+    "auth", "allowed_hosts", "allowed_networks", "page_size", "concurrency",
+    "requests_per_second", "timeout_seconds", "webhook",
+})  # fmt: skip
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Secret(_Part):
+    """Where a secret is read from; never the secret itself, which no file of settings may hold."""
+
+    secret_env: str | None = None
+    secret_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.secret_env is None) == (self.secret_file is None):
+            raise ValueError(
+                "give secret_env (a variable's name) or secret_file (a path), not both"
+            )
+        return self
+
+
+class AuthSettings(Secret):
+    """Credentials, for the source's own origin only."""
+
+    kind: Literal["bearer", "basic", "header", "query"] = "bearer"
+    name: str | None = Field(default=None, description="a header's or query key's name")
+    user: str | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.kind in ("header", "query") and not self.name:
+            raise ValueError(f"kind: {self.kind} needs `name`, the {self.kind}'s name")
+        if self.kind == "basic" and not self.user:
+            raise ValueError("kind: basic needs `user`")
+        return self
+
+
+class WebhookSettings(Secret):
+    """What proves that a call is the CMS's: a shared token, or a signature over its body."""
+
+    kind: Literal["token", "hmac-sha256"] = "token"
+    header: str = "X-Webhook-Token"
+
+
+class PagingSettings(_Part):
+    """How the next page is asked for.
+
+    `cursor`: `next` finds the cursor, sent as `param`. `next_url`: `next` finds the URL. `link`:
+    the Link header has it. `offset` and `page` count, as `param`, from `first`.
+    """
+
+    style: Literal["cursor", "next_url", "link", "offset", "page", "none"] = "none"
+    param: str | None = None
+    size_param: str | None = None
+    first: int = Field(default=0, ge=0)
+    next: Expression | None = None
+    total: str | None = Field(
+        default=None, description="a JMESPath expression, or `header:X-Total` for a header"
+    )
+
+
+class FileSettings(_Part):
+    """Where one file is: at a URL, a URL made by a template, or inside the item as JSON or text."""
+
+    url: Expression | None = None
+    template: str | None = Field(
+        default=None, description="a URL with expressions in braces, like `/assets/{image.id}.png`"
+    )
+    inline: Expression | None = None
+    sha256: Expression | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if sum(way is not None for way in (self.url, self.template, self.inline)) != 1:
+            raise ValueError("a file is given by one of `url`, `template` and `inline`")
+        return self
+
+
+class FilesSettings(_Part):
+    """The four files; what is not mapped is made from the item: config holds all of it."""
+
+    config: FileSettings | None = None
+    format: FileSettings | None = None
+    records: FileSettings | None = None
+    screenshot: FileSettings | None = None
+
+
+class MappingSettings(_Part):
+    """From one page of JSON to components: which items, and what each of them says."""
+
+    items: Expression | None = None
+    where: Expression | None = None
+    id: Expression | None = None
+    revision: Expression | tuple[Expression, ...] | None = Field(
+        default=None,
+        description="a JMESPath expression, or a list of those whose values are hashed together",
+    )
+    name: Expression | None = None
+    client: Expression | None = None
+    category: Expression | None = None
+    tags: Expression | None = None
+    updated_at: Expression | None = None
+    attributes: dict[str, Expression] = Field(
+        default={}, description="names with JMESPath expressions"
+    )
+    files: FilesSettings = FilesSettings()
+
+
+class SourceSettings(_Part):
+    """One source of components; its ids begin with `prefix` (by default `<name>:`)."""
+
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_-]{0,39}$",
+        description="a lower-case letter, then at most 39 letters, digits, _ or -",
+    )
+    kind: Kind = "http"
+    preset: Preset | None = None
+    prefix: str | None = Field(default=None, max_length=100)
+    url: Annotated[str, AfterValidator(checks.web_address)] | None = None
+    query: dict[str, str] = Field(default={}, description="names and values of a URL's query")
+    path: Path | None = None
+    sql: str | None = Field(default=None, description="one SELECT statement")
+    database_env: str | None = None
+    database_file: Path | None = None
+    auth: AuthSettings | None = None
+    webhook: WebhookSettings | None = None
+    paging: PagingSettings | None = None
+    mapping: MappingSettings = MappingSettings()
+    changed_since: str | None = Field(
+        default=None, description="the name of the query key that takes a time"
+    )
+    conditional: bool | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_networks: tuple[str, ...] = ()
+    page_size: int | None = Field(default=None, ge=1, le=10_000)
+    max_items: int = Field(default=1_000_000, ge=1)
+    timeout_seconds: float = Field(default=30.0, gt=0)
+    concurrency: int = Field(default=16, ge=1, le=256)
+    requests_per_second: float | None = Field(default=None, gt=0)
+
+    @property
+    def id_prefix(self) -> str:
+        """What every id of this source begins with."""
+        return f"{self.name}:" if self.prefix is None else self.prefix
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        strangers = self.model_fields_set - _EVERYWHERE - _OF_KIND[self.kind] - _DOWNLOADS
+        if strangers:
+            raise ValueError(f"kind: {self.kind} has no key {', '.join(sorted(strangers))}")
+        needed = {"http": "url", "sql": "sql"}.get(self.kind, "path")
+        if getattr(self, needed) is None:
+            raise ValueError(f"kind: {self.kind} needs `{needed}`")
+        if self.kind == "sql" and (self.database_env is None) == (self.database_file is None):
+            raise ValueError("kind: sql needs database_env (a variable's name) or database_file")
+        return self
+
+
+def distinct(sources: tuple[SourceSettings, ...]) -> None:
+    """Raise ValueError where names, or ids of two sources, could be the same."""
+    for number, one in enumerate(sources):
+        for other in sources[number + 1 :]:
+            if one.name == other.name:
+                raise ValueError(f"sources: the name {one.name!r} is given twice")
+            first, second = one.id_prefix, other.id_prefix
+            if first.startswith(second) or second.startswith(first):
+                raise ValueError(
+                    f"sources: {one.name} and {other.name} could have the same ids, as their "
+                    f"prefixes are {first!r} and {second!r}; neither may begin with the other"
+                )
+
+
+def merged(preset: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return a preset's keys with those that were given put over them, section by section."""
+    result = dict(preset)
+    for key, value in given.items():
+        before = result.get(key)
+        both = isinstance(before, dict) and isinstance(value, dict)
+        result[key] = merged(before, value) if both else value  # pyright: ignore[reportArgumentType]
+    return result

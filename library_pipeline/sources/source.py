@@ -1,0 +1,70 @@
+"""What every source of components is to the rest of the program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from library_pipeline.sources.connection import CmsConnection
+from library_pipeline.sources.manifest import ManifestPage
+
+
+class NotModified(Exception):
+    """The source lists what it listed when the given ETag was current: there is nothing to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What a poll found; true when the source changed."""
+
+    not_modified: bool
+    etag: str | None
+
+    def __bool__(self) -> bool:
+        return not self.not_modified
+
+
+class OpenSource(Protocol):
+    """A source being read. Not thread-safe.
+
+    `etag` and `read_at` are those of the listing read last: what tells whether it has changed, and
+    when it was read by the source's own clock; None where it has neither.
+    """
+
+    etag: str | None
+    read_at: datetime | None
+
+    def changed(self, etag: str | None) -> Poll:
+        """Say, as cheaply as the source allows, whether it still lists what it did at `etag`."""
+        ...
+
+    def pages(
+        self, etag: str | None = None, updated_since: datetime | None = None
+    ) -> Iterator[ManifestPage]:
+        """Yield the listing, entry by entry checked; raises NotModified first, or ManifestError.
+
+        With `updated_since`, pages whose `since` is not None list only what was updated at or
+        after that. What was yielded before an error must not be taken for the whole. Ids come
+        with the source's prefix.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A configured source: how to open it, and how the files that it lists may be had.
+
+    `identity` says what is listed: a manifest read under another one has to be read whole.
+    `connection` is how files are asked for over HTTP, `folder` below what local ones must lie;
+    None: the source has no such files.
+    """
+
+    name: str
+    identity: str
+    open: Callable[[], AbstractContextManager[OpenSource]]
+    connection: CmsConnection | None = None
+    folder: Path | None = None
