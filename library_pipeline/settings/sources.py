@@ -1,17 +1,18 @@
 """Keys of one of the `sources`: a CMS over HTTP, folders, files of items, an SQL query.
 
-`docs/sources.md` shows each; `library_pipeline/sources/presets/` holds what presets fill in.
+`docs/sources.md` shows each; `presets/` holds what presets fill in.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from library_pipeline.settings import checks
 
+_PRESETS: Final = Path(__file__).parent / "presets"
 Kind = Literal["http", "images", "bundles", "items", "sql"]
 Preset = Literal[
     "contract", "wagtail", "directus", "strapi", "wordpress", "wordpress-media", "contentful",
@@ -176,6 +177,15 @@ class SourceSettings(_Part):
     concurrency: int = Field(default=16, ge=1, le=256)
     requests_per_second: float | None = Field(default=None, gt=0)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _over_its_preset(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        keys = cast("dict[str, Any]", given)
+        known = get_args(Preset)
+        return merged(read_preset(keys["preset"]), keys) if keys.get("preset") in known else keys
+
     @property
     def id_prefix(self) -> str:
         """What every id of this source begins with."""
@@ -208,11 +218,19 @@ def distinct(sources: tuple[SourceSettings, ...]) -> None:
                 )
 
 
+def read_preset(name: str) -> dict[str, Any]:
+    """Return the keys that a preset fills in."""
+    import yaml  # noqa: PLC0415 - only where there are sources
+
+    return yaml.safe_load((_PRESETS / f"{name}.yaml").read_text(encoding="utf-8")) or {}
+
+
 def merged(preset: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """Return a preset's keys with those that were given put over them, section by section."""
     result = dict(preset)
     for key, value in given.items():
         before = result.get(key)
-        both = isinstance(before, dict) and isinstance(value, dict)
-        result[key] = merged(before, value) if both else value  # pyright: ignore[reportArgumentType]
+        if isinstance(before, dict) and isinstance(value, dict):
+            value = merged(cast("dict[str, Any]", before), cast("dict[str, Any]", value))
+        result[key] = value
     return result

@@ -8,10 +8,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import cast
+from typing import Protocol, cast
 
-from library_pipeline.catalog.component import FILE_KINDS, Component, FileKind, FileRef
-from library_pipeline.sources.origins import AllowedOrigins, UrlRefused
+from library_pipeline.catalog.component import FILE_KINDS, Component, FileKind, FileRef, Json
+from library_pipeline.sources.origins import UrlRefused
 from library_pipeline.sources.wording import redacted, shorten
 
 MAX_TEXT_LENGTH = 500
@@ -19,6 +19,17 @@ MAX_TAGS = 200
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 # NUL cannot be stored in PostgreSQL, half a surrogate pair cannot be encoded at all.
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+
+
+MAX_ATTRIBUTES_LENGTH = 64 * 1024
+
+
+class FileRule(Protocol):
+    """Which URLs a source's files may have."""
+
+    def check(self, url: str) -> None:
+        """Raise UrlRefused unless a file may be at `url`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +54,22 @@ class _Unusable(Exception):
         self.field, self.value, self.code, self.why = field, value, code, why
 
 
-def parse_entry(raw: object, position: int, origins: AllowedOrigins) -> Component | ManifestProblem:
-    """Return what one entry says. That an id is listed twice shows only over the whole manifest."""
+def parse_entry(
+    raw: object, position: int, files: FileRule, *, source: str = "cms", prefix: str = ""
+) -> Component | ManifestProblem:
+    """Return what one entry says. That an id is listed twice shows only over the whole manifest.
+
+    The component has the `source`, and an id that begins with `prefix`.
+    """
     component_id: str | None = None
     try:
         if not isinstance(raw, dict):
             raise _Unusable("", raw, "not_an_object", "the entry is not an object")
         entry = cast("dict[str, object]", raw)
-        component_id = _component_id(entry)
-        return _component(component_id, entry, origins)
+        component_id = prefix + _component_id(entry)
+        return _component(component_id, entry, files, source)
     except _Unusable as unusable:
         value = shorten(unusable.value)
-        name = f"component {shorten(component_id)}" if component_id else "component without id"
         at = f"{unusable.field}={value}" if unusable.field else value
         return ManifestProblem(
             position,
@@ -62,23 +77,36 @@ def parse_entry(raw: object, position: int, origins: AllowedOrigins) -> Componen
             unusable.field,
             value,
             f"manifest.{unusable.code}",
-            f"{name} (entry {position}): {at}: {unusable.why}",
+            f"{_named(component_id, position)}: {at}: {unusable.why}",
             _updated_at_of(raw),
         )
 
 
+def problem_of(position: int, component_id: str | None, code: str, why: str) -> ManifestProblem:
+    """Return what to say of an entry that could not even be taken apart."""
+    message = f"{_named(component_id, position)}: {why}"
+    return ManifestProblem(position, component_id, "", "", f"manifest.{code}", message)
+
+
+def _named(component_id: str | None, position: int) -> str:
+    name = f"component {shorten(component_id)}" if component_id else "component without id"
+    return f"{name} (entry {position})"
+
+
 def _component(
-    component_id: str, entry: Mapping[str, object], origins: AllowedOrigins
+    component_id: str, entry: Mapping[str, object], files: FileRule, source: str
 ) -> Component:
     return Component(
         component_id=component_id,
         revision=_revision(entry),
         name=_text(entry, "name") or component_id,
-        files=_files(entry.get("files"), origins),
+        files=_files(entry.get("files"), files),
         client=_text(entry, "client"),
         category=_text(entry, "category"),
         tags=_tags(entry.get("tags")),
         updated_at=_updated_at(entry.get("updated_at")),
+        attributes=_attributes(entry.get("attributes")),
+        source=source,
     )
 
 
@@ -150,6 +178,25 @@ def _tag(value: object) -> str:
     return _storable("tags", value, "bad_tags")
 
 
+def _attributes(value: object) -> Mapping[str, Json]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise _Unusable("attributes", value, "bad_attributes", "attributes is an object")
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        why = "attributes are nested too deeply"
+        raise _Unusable("attributes", "", "bad_attributes", why) from None
+    if len(text) > MAX_ATTRIBUTES_LENGTH:
+        why = f"{len(text):,} characters of JSON are more than {MAX_ATTRIBUTES_LENGTH:,}"
+        raise _Unusable("attributes", value, "bad_attributes", why)
+    if "\\u0000" in text or UNSTORABLE.search(text):
+        why = "it holds a NUL or half a surrogate pair, which cannot be stored"
+        raise _Unusable("attributes", value, "bad_attributes", why)
+    return cast("dict[str, Json]", value)
+
+
 def _updated_at(value: object) -> datetime | None:
     time = utc_time(value)
     if time is None and value is not None:
@@ -173,21 +220,23 @@ def utc_time(value: object) -> datetime | None:
         return None
 
 
-def _files(value: object, origins: AllowedOrigins) -> Mapping[FileKind, FileRef]:
+def _files(value: object, rule: FileRule) -> Mapping[FileKind, FileRef]:
     if not isinstance(value, dict):
         why = f"files is an object of {', '.join(FILE_KINDS)}"
         raise _Unusable("files", value, "missing_file", why)
     files = cast("dict[str, object]", value)
-    return {kind: _file(kind, files.get(kind), origins) for kind in FILE_KINDS}
+    return {kind: _file(kind, files.get(kind), rule) for kind in FILE_KINDS}
 
 
-def _file(kind: FileKind, value: object, origins: AllowedOrigins) -> FileRef:
+def _file(kind: FileKind, value: object, rule: FileRule) -> FileRef:
+    if isinstance(value, FileRef):  # never out of JSON: it has been made here, from the item
+        return value
     url = cast("dict[str, object]", value).get("url") if isinstance(value, dict) else None
     if not isinstance(url, str) or not url:
         why = f"every component needs the four files {', '.join(FILE_KINDS)}, each with a url"
         raise _Unusable(f"files.{kind}", value, "missing_file", why)
     try:
-        origins.check(url)
+        rule.check(url)
     except UrlRefused as refused:
         shown = redacted(url)
         raise _Unusable(f"files.{kind}.url", shown, refused.code, str(refused)) from None

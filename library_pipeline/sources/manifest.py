@@ -64,39 +64,47 @@ class PageSource:
 def parse_page(
     data: bytes,
     origins: AllowedOrigins,
-    source: PageSource,
+    where: PageSource,
     *,
     first_position: int = 0,
+    source: str = "cms",
+    prefix: str = "",
 ) -> ManifestPage:
-    """Return the page in `data`; raises ManifestError when it is none.
+    """Return the page in `data`, read at `where`; raises ManifestError when it is none.
 
-    `first_position` counts the entries of earlier pages.
+    `first_position` counts the entries of earlier pages; the components are of `source`, and
+    their ids begin with `prefix`.
     """
-    page = _json_object(data, source)
+    page = _json_object(data, where)
     listed = page.get("components")
     if not isinstance(listed, list):
-        _unusable(source, data, "has no list 'components'")
+        _unusable(where, data, "has no list 'components'")
     if "next" not in page:
-        _unusable(source, data, "has no 'next' (the next page's cursor, null on the last page)")
+        _unusable(where, data, "has no 'next' (the next page's cursor, null on the last page)")
     entries = tuple(
-        parse_entry(raw, first_position + offset, origins)
+        parse_entry(raw, first_position + offset, origins, source=source, prefix=prefix)
         for offset, raw in enumerate(cast("list[object]", listed))
     )
     return ManifestPage(
         entries,
-        _cursor(page["next"], source),
-        _total(page.get("total"), source),
-        _since(page.get("since"), source),
+        _cursor(page["next"], where),
+        _total(page.get("total"), where),
+        _since(page.get("since"), where),
     )
 
 
-def _json_object(data: bytes, source: PageSource) -> dict[str, Any]:
+def read_json(data: bytes, source: PageSource) -> Any:
+    """Return the JSON in a page's bytes; raises ManifestError."""
     try:
-        page = json.loads(data, parse_int=_number)
+        return json.loads(data, parse_int=_number)
     except RecursionError:
         _unusable(source, data, "is nested too deeply")
     except ValueError:
         _unusable(source, data, "is not JSON")
+
+
+def _json_object(data: bytes, source: PageSource) -> dict[str, Any]:
+    page = read_json(data, source)
     if not isinstance(page, dict):
         _unusable(source, data, "is not a JSON object")
     return page

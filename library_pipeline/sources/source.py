@@ -10,11 +10,19 @@ from pathlib import Path
 from typing import Protocol
 
 from library_pipeline.sources.connection import CmsConnection
-from library_pipeline.sources.manifest import ManifestPage
+from library_pipeline.sources.manifest import ManifestError, ManifestPage
 
 
 class NotModified(Exception):
     """The source lists what it listed when the given ETag was current: there is nothing to read."""
+
+
+class ListingShifted(ManifestError):
+    """Items moved from page to page while the listing was read: it has to be read anew."""
+
+    def __init__(self, what: str) -> None:
+        message = f"{what}: it changed while it was read; the next refresh reads it anew"
+        super().__init__("manifest.shifted", message, transient=True)
 
 
 @dataclass(frozen=True, slots=True)

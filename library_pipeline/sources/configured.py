@@ -1,0 +1,140 @@
+"""The sources that the settings name, ready to be opened."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr, ValidationError
+
+from library_pipeline.settings import Settings, SettingsError
+from library_pipeline.settings.model import CmsSettings
+from library_pipeline.settings.sources import AuthSettings, Secret, SourceSettings
+from library_pipeline.sources.connection import Auth, CmsConnection
+from library_pipeline.sources.http_cms import HttpCms
+from library_pipeline.sources.listing import MappedListing
+from library_pipeline.sources.local import local_source
+from library_pipeline.sources.source import Source
+from library_pipeline.sources.sql import sql_source
+
+CMS = "cms"
+
+
+def configured_sources(settings: Settings) -> tuple[Source, ...]:
+    """Return the sources of the library, none where none is configured.
+
+    Raises SettingsError where one cannot be asked as configured. Secrets are read here.
+    """
+    if settings.sources:
+        return tuple(map(_source, settings.sources))
+    if settings.cms.base_url:
+        return (contract_source(cms_connection(settings.cms)),)
+    return ()
+
+
+def contract_source(connection: CmsConnection, name: str = CMS, prefix: str = "") -> Source:
+    """Return a CMS that answers as in docs/cms.md."""
+    return Source(
+        name,
+        connection.base_url,
+        lambda: HttpCms(connection, source=name, prefix=prefix),
+        connection,
+    )
+
+
+def cms_connection(settings: CmsSettings) -> CmsConnection:
+    """Return how the `cms` section says that its CMS is asked; raises SettingsError."""
+    try:
+        return CmsConnection(
+            base_url=settings.base_url or "",
+            token=settings.token,
+            allowed_hosts=settings.allowed_hosts,
+            allowed_networks=settings.allowed_networks,
+            page_size=settings.page_size,
+            timeout_seconds=settings.timeout_seconds,
+            concurrency=settings.concurrency,
+            requests_per_second=settings.requests_per_second,
+        )
+    except ValidationError as error:
+        raise SettingsError(_explained(CMS, error)) from None
+
+
+def read_secret(secret: Secret, key: str) -> SecretStr:
+    """Return a secret from where `key` says it is; raises SettingsError, which does not show it."""
+    if secret.secret_env is not None:
+        value = os.environ.get(secret.secret_env, "")
+        where = f"the environment variable {secret.secret_env}"
+    else:
+        path = secret.secret_file or Path()
+        where = f"the file {path}"
+        try:
+            value = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
+            raise SettingsError(f"{key}: {where} cannot be read: {reason}") from None
+    if not value:
+        raise SettingsError(f"{key}: {where} is empty or not set; put the secret there")
+    return SecretStr(value)
+
+
+def _source(settings: SourceSettings) -> Source:
+    connection = _connection(settings)
+    if settings.kind == "sql":
+        return sql_source(settings, connection)
+    if settings.kind != "http" or connection is None:
+        return local_source(settings, connection)
+    if settings.preset == "contract":
+        return contract_source(connection, settings.name, settings.id_prefix)
+    return Source(
+        settings.name, _identity(settings), lambda: MappedListing(settings, connection), connection
+    )
+
+
+def _connection(settings: SourceSettings) -> CmsConnection | None:
+    """Return how files of a source are asked for over HTTP, None if it has no such files."""
+    if settings.url is None and not settings.allowed_hosts:
+        return None
+    key = f"sources.{settings.name}"
+    auth = settings.auth and _auth(settings.auth, f"{key}.auth")
+    try:
+        return CmsConnection(
+            key=key,
+            base_url=_base(settings),
+            auth=auth,
+            allowed_hosts=settings.allowed_hosts,
+            allowed_networks=settings.allowed_networks,
+            page_size=settings.page_size or 500,
+            timeout_seconds=settings.timeout_seconds,
+            concurrency=settings.concurrency,
+            requests_per_second=settings.requests_per_second,
+        )
+    except ValidationError as error:
+        raise SettingsError(_explained(key, error)) from None
+
+
+def _base(settings: SourceSettings) -> str:
+    if settings.url is None:  # whoever has no address of its own has the first listed host's
+        return f"https://{settings.allowed_hosts[0]}"
+    parts = urlsplit(settings.url)
+    whole = settings.preset == "contract"
+    return settings.url if whole else f"{parts.scheme}://{parts.netloc}"
+
+
+def _auth(settings: AuthSettings, key: str) -> Auth:
+    secret = read_secret(settings, key)
+    return Auth(kind=settings.kind, name=settings.name, user=settings.user, secret=secret)
+
+
+def _identity(settings: SourceSettings) -> str:
+    """Return what is listed: another mapping or query makes another listing of the same CMS."""
+    parts: Sequence[object] = (settings.query, settings.mapping, settings.paging, settings.prefix)
+    digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+    return f"{settings.url}#{digest}"
+
+
+def _explained(key: str, error: ValidationError) -> str:
+    reasons = "; ".join(f"{key}.{item['loc'][0]}: {item['msg']}" for item in error.errors())
+    return f"it cannot be asked as configured: {reasons}"

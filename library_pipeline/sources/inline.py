@@ -1,0 +1,77 @@
+"""Files that a listing holds itself, as `data:` URLs (RFC 2397); only this program makes them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Final
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from library_pipeline.catalog.component import FileKind, FileRef
+
+_SCHEME: Final = "data:"
+_MEDIA_TYPES: Final[dict[FileKind, str]] = {
+    "config": "application/json",
+    "format": "text/plain;charset=utf-8",
+    "records": "application/json",
+    "screenshot": "application/octet-stream",
+}
+_JSON_KINDS: Final = frozenset[FileKind]({"config", "records"})
+_NOTHING: Final[dict[FileKind, str]] = {"config": "{}", "format": "", "records": "[]"}
+
+
+def inline_file(kind: FileKind, value: object) -> FileRef:
+    """Return a file that holds `value`: text as it is, anything else as JSON.
+
+    Text that is not JSON becomes a JSON string where a file of this kind must be JSON.
+    """
+    text = value if isinstance(value, str) else _as_json(value)
+    if isinstance(value, str) and kind in _JSON_KINDS and not _is_json(text):
+        text = _as_json(value)
+    return FileRef(data_url(text.encode("utf-8", "replace"), _MEDIA_TYPES[kind]))
+
+
+def empty_file(kind: FileKind) -> FileRef:
+    """Return a file of a kind that a source does not have: `{}`, no text, or no records."""
+    return FileRef(data_url(_NOTHING[kind].encode(), _MEDIA_TYPES[kind]))
+
+
+def data_url(data: bytes, media_type: str) -> str:
+    """Return a `data:` URL with `data`."""
+    return f"{_SCHEME}{media_type},{quote_from_bytes(data, safe=_UNQUOTED)}"
+
+
+def is_data_url(url: str) -> bool:
+    """Return whether a file's URL holds the file."""
+    return url.startswith(_SCHEME)
+
+
+def data_in(url: str) -> bytes:
+    """Return the bytes in a `data:` URL; raises ValueError."""
+    header, comma, body = url.removeprefix(_SCHEME).partition(",")
+    if not comma:
+        raise ValueError("a data: URL has a comma before its data")
+    data = unquote_to_bytes(body)
+    if not header.endswith(";base64"):
+        return data
+    try:
+        return base64.b64decode(data, validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"its base64 is broken ({error})") from None
+
+
+# Quoting is for URLs in pages; in a column of JSON only what ends a URL has to be quoted.
+_UNQUOTED: Final = " !\"$&'()*+,-./:;<=>?@[]^_`{|}~"
+
+
+def _as_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,138 @@
+"""Any CMS's JSON over HTTP, as a source: pages by its style of paging, items by its mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from time import sleep as wait
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from library_pipeline.catalog.component import Component
+from library_pipeline.settings.sources import PagingSettings, SourceSettings
+from library_pipeline.sources.connection import CmsConnection
+from library_pipeline.sources.entry import ManifestProblem
+from library_pipeline.sources.http_client import http_date
+from library_pipeline.sources.http_cms import same_etag
+from library_pipeline.sources.manifest import ManifestPage
+from library_pipeline.sources.mapping import ItemMapping
+from library_pipeline.sources.paging import PageRead, Paging
+from library_pipeline.sources.reader import Answer, PageReader
+from library_pipeline.sources.source import NotModified, Poll
+from library_pipeline.sources.walk import Walk, page_json
+
+Entry = Component | ManifestProblem
+_NONE = PagingSettings()
+
+
+class MappedListing(AbstractContextManager["MappedListing"]):
+    """Reads a listing as `settings` map it. Not thread-safe.
+
+    `etag` is the server's own where that stands for the whole listing (`conditional`), else a
+    digest of all ids and revisions, for which all of it has to be read.
+    """
+
+    def __init__(
+        self,
+        settings: SourceSettings,
+        connection: CmsConnection,
+        *,
+        sleep: Callable[[float], None] = wait,
+    ) -> None:
+        self._settings = settings
+        self._connection = connection
+        self._reader = PageReader(connection, sleep=sleep)
+        self._mapping = ItemMapping(
+            settings.mapping,
+            source=settings.name,
+            prefix=settings.id_prefix,
+            files=connection.origins,
+        )
+        self.etag: str | None = None
+        self.read_at: datetime | None = None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        self._reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def changed(self, etag: str | None) -> Poll:
+        """Ask conditionally where the server's ETag tells, else read the listing and compare."""
+        if self.conditional:
+            answer = self._reader.get(self._paging(None).first(), etag=etag, read_body=False)
+            found = answer.headers.get("etag")
+            same = answer.status == httpx.codes.NOT_MODIFIED or same_etag(etag, found)
+            return Poll(same, found or etag)
+        for _ in self.pages():
+            pass
+        return Poll(etag is not None and etag == self.etag, self.etag)
+
+    def pages(
+        self, etag: str | None = None, updated_since: datetime | None = None
+    ) -> Iterator[ManifestPage]:
+        """Yield the listing; see `OpenSource`. Raises ListingShifted if it changed meanwhile."""
+        since = updated_since if self._settings.changed_since else None
+        paging = self._paging(since)
+        walk = Walk(self._mapping, paging, self._settings.max_items, self._settings.name)
+        url: str | None = paging.first()
+        first = True
+        while url is not None:
+            answer = self._reader.get(url, etag=etag if first and self.conditional else None)
+            if first:
+                self._take_note(answer, etag)
+            page, total = walk.read(answer)
+            yield ManifestPage(page, None, total, since)
+            url = paging.after(walk.last, total, walk.read_items)
+            first = False
+        walk.check_whole()
+        if not self.conditional:
+            self.etag = walk.digest
+
+    @property
+    def conditional(self) -> bool:
+        """Whether an ETag stands for the whole listing, so that one request tells of a change."""
+        if self._settings.conditional is not None:
+            return self._settings.conditional
+        return (self._settings.paging or _NONE).style == "none"
+
+    def sample(self) -> tuple[object, list[tuple[object, Entry | None]], int | None]:
+        """Return the first page, and its items with what was understood of each; and the total."""
+        paging = self._paging(None)
+        answer = self._reader.get(paging.first())
+        page = page_json(answer)
+        items = self._mapping.items_in(page)
+        read = PageRead(answer.url, answer.headers, page, len(items))
+        entries = [
+            (item, self._mapping.entry(item, number, answer.url))
+            for number, item in enumerate(items)
+        ]
+        return page, entries, paging.total(read)
+
+    def _paging(self, since: datetime | None) -> Paging:
+        settings = self._settings
+        query = dict(settings.query)
+        if since and settings.changed_since:
+            aware = since.replace(tzinfo=since.tzinfo or UTC).astimezone(UTC)
+            query[settings.changed_since] = aware.isoformat().replace("+00:00", "Z")
+        return Paging(settings.paging or _NONE, settings.url or "", query, settings.page_size)
+
+    def _take_note(self, answer: Answer, etag: str | None) -> None:
+        found = answer.headers.get("etag")
+        same = answer.status == httpx.codes.NOT_MODIFIED or same_etag(etag, found)
+        if self.conditional and same:
+            raise NotModified
+        self.etag = found
+        # Only updates can be asked for, that is, what has no time is read whole.
+        self.read_at = (
+            http_date(answer.headers.get("date")) if self._settings.changed_since else None
+        )

@@ -1,0 +1,182 @@
+"""From any CMS's JSON to components: what library.yaml maps, item by item."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
+from urllib.parse import urljoin
+
+from library_pipeline.catalog.component import FILE_KINDS, Component, FileKind, FileRef
+from library_pipeline.settings.sources import FileSettings, MappingSettings
+from library_pipeline.sources.entry import FileRule, ManifestProblem, parse_entry, problem_of
+from library_pipeline.sources.expressions import (
+    ExpressionFailed,
+    Getter,
+    getter,
+    is_true,
+    template,
+)
+from library_pipeline.sources.inline import empty_file, inline_file
+from library_pipeline.sources.manifest import ManifestError
+from library_pipeline.sources.wording import shorten
+
+_TEXTS: Final = ("name", "client", "category")
+
+
+class ItemMapping:
+    """One source's mapping, compiled. Knows no network; URLs must pass `files`."""
+
+    def __init__(
+        self, mapping: MappingSettings, *, source: str, prefix: str, files: FileRule
+    ) -> None:
+        """Compile `mapping`; components get `source` and ids that begin with `prefix`."""
+        self._source, self._prefix, self._rule = source, prefix, files
+        self._items = getter(mapping.items or "@")
+        self._where = getter(mapping.where) if mapping.where else None
+        self.leaves_out = self._where is not None
+        self._id = getter(mapping.id or "id")
+        self._texts = {
+            name: getter(expression)
+            for name in _TEXTS
+            if (expression := getattr(mapping, name)) is not None
+        }
+        self._tags = getter(mapping.tags) if mapping.tags else None
+        self._updated_at = getter(mapping.updated_at) if mapping.updated_at else None
+        self._attributes = {name: getter(text) for name, text in mapping.attributes.items()}
+        self._revision = _revision(mapping.revision)
+        self._files = {kind: _file(kind, getattr(mapping.files, kind)) for kind in FILE_KINDS}
+
+    def items_in(self, page: object) -> list[object]:
+        """Return a page's items; raises ManifestError where there is no list of them."""
+        try:
+            found = self._items(page)
+        except ExpressionFailed as failed:
+            raise ManifestError("manifest.unusable", f"mapping.items: {failed}") from None
+        if not isinstance(found, list):
+            keys = ", ".join(map(shorten, list(cast("dict[str, object]", page))[:10])) or "none"
+            what = f"the page's keys are {keys}" if isinstance(page, dict) else shorten(page)
+            raise ManifestError(
+                "manifest.unusable",
+                f"source {self._source}: mapping.items finds {shorten(found)}, not a list of items "
+                f"({what}); `library-pipeline source check {self._source}` shows a page",
+            )
+        return cast("list[object]", found)
+
+    def id_of(self, item: object) -> object:
+        """Return what an item says its id is, whatever that may be."""
+        try:
+            return self._id(item)
+        except ExpressionFailed:
+            return None
+
+    def entry(self, item: object, position: int, base: str) -> Component | ManifestProblem | None:
+        """Return what an item says, None for one that `where` leaves out.
+
+        References to files that are relative are so to `base`.
+        """
+        try:
+            if self._where is not None and not is_true(self._where(item)):
+                return None
+            entry = self._mapped(item, base)
+        except (ExpressionFailed, RecursionError) as failed:
+            reason = str(failed) if isinstance(failed, ExpressionFailed) else "it is too deep"
+            return problem_of(position, self._named(item), "expression_failed", reason)
+        return parse_entry(entry, position, self._rule, source=self._source, prefix=self._prefix)
+
+    def _mapped(self, item: object, base: str) -> dict[str, object]:
+        """Return the item as an entry of the contract in docs/cms.md."""
+        entry: dict[str, object] = {name: _words(find(item)) for name, find in self._texts.items()}
+        entry["id"] = _words(self._id(item))
+        if self._tags:
+            entry["tags"] = _list(self._tags(item))
+        if self._updated_at:
+            entry["updated_at"] = self._updated_at(item) or None
+        if self._attributes:
+            entry["attributes"] = {name: find(item) for name, find in self._attributes.items()}
+        entry["files"] = {kind: find(item, base) for kind, find in self._files.items()}
+        entry["revision"] = self._revision(item) if self._revision else _digest(_plain(entry))
+        return entry
+
+    def _named(self, item: object) -> str | None:
+        found = _words(self.id_of(item))
+        return f"{self._prefix}{found}" if isinstance(found, str) and found else None
+
+
+def _file(kind: FileKind, settings: FileSettings | None) -> Callable[[object, str], object]:
+    """Return what finds a file of an item; None: the item lacks what it must have."""
+    if settings is None:
+        return lambda item, base: _made(kind, item)
+    if settings.inline is not None:
+        inline = getter(settings.inline)
+        return lambda item, base: _inline(kind, inline(item))
+    find = template(settings.template) if settings.template else getter(settings.url or "@")
+    sha256 = getter(settings.sha256) if settings.sha256 else None
+
+    def located(item: object, base: str) -> object:
+        url = find(item)
+        if not isinstance(url, str) or not url:
+            return _lacking(kind)
+        return {"url": _absolute(url, base), "sha256": sha256(item) if sha256 else None}
+
+    return located
+
+
+def _absolute(url: str, base: str) -> str:
+    if url.startswith(("https://", "http://")):
+        return url
+    try:
+        return urljoin(base, url)
+    except ValueError:
+        return url  # no URL at all; the check will say so
+
+
+def _made(kind: FileKind, item: object) -> FileRef | None:
+    """Return a file that is not mapped: the config holds the item, the others nothing."""
+    return inline_file(kind, item) if kind == "config" else _lacking(kind)
+
+
+def _inline(kind: FileKind, value: object) -> FileRef | None:
+    return _lacking(kind) if value is None else inline_file(kind, value)
+
+
+def _lacking(kind: FileKind) -> FileRef | None:
+    return None if kind == "screenshot" else empty_file(kind)
+
+
+def _revision(expressions: str | tuple[str, ...] | None) -> Getter | None:
+    if expressions is None:
+        return None
+    if isinstance(expressions, str):
+        find = getter(expressions)
+        return lambda item: _words(find(item))
+    several = [getter(expression) for expression in expressions]
+    return lambda item: _digest([find(item) for find in several])
+
+
+def _plain(entry: Mapping[str, object]) -> object:
+    files = cast("dict[str, Any]", entry["files"])
+    shown = {kind: ref.url if isinstance(ref, FileRef) else ref for kind, ref in files.items()}
+    return {**entry, "files": shown}
+
+
+def _digest(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _words(value: object) -> object:
+    """Return a number as text; what is no text either is left for the entry's check to refuse."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return value
+
+
+def _list(value: object) -> object:
+    """Return tags: of a list as texts, of a text those between its commas."""
+    if isinstance(value, str):
+        return [tag for part in value.split(",") if (tag := part.strip())]
+    if isinstance(value, list):
+        return [_words(tag) for tag in cast("list[object]", value) if tag is not None]
+    return value
