@@ -20,7 +20,7 @@ from library_pipeline.store.chunks import give_up_attempt, pending_chunks
 from library_pipeline.store.closing import finish_if_done
 from library_pipeline.store.database import Database
 from library_pipeline.store.embeddings import RegisteredEncoder
-from library_pipeline.store.manifest import current_manifest
+from library_pipeline.store.manifest_state import current_manifest
 from library_pipeline.store.plans import count_due
 from library_pipeline.store.reembedding import count_to_reembed, reembed_unfinished
 from library_pipeline.store.refreshes import FailedPlans, failed_plans

@@ -78,7 +78,7 @@ def _plan(
             run_id=context.run.run_id,
             chunk_size=settings.chunk_size,
             max_removed_share=0.0,
-            cms=None,
+            sources=None,
         )
     except UnknownComponentError as error:
         raise dg.Failure(f"{error}; materialize cms_manifest first", allow_retries=False) from error

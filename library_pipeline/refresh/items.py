@@ -16,7 +16,7 @@ from library_pipeline.catalog.component import Component
 from library_pipeline.catalog.failures import Failure
 from library_pipeline.catalog.refresh import Action, Outcome
 from library_pipeline.encoders import Encoder
-from library_pipeline.sources.http_cms import CmsConnection
+from library_pipeline.sources.source import Source
 from library_pipeline.store.database import Database
 from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.index import IndexedFiles, Screenshot
@@ -43,7 +43,7 @@ class Equipment:
 
     database: Database
     bundles: BundleStore
-    cms: CmsConnection
+    sources: tuple[Source, ...]
     encoders: tuple[EncoderInUse, ...]
     batch_size: int = 32
     stop: threading.Event = field(default_factory=threading.Event)

@@ -1,20 +1,25 @@
-"""Bringing the manifest up to date: what changed in the CMS where it can tell, else all of it."""
+"""Bringing the manifests up to date: what changed where a source can tell, else all of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import psycopg
 import structlog
 
-from library_pipeline.sources.http_cms import CmsConnection, HttpCms, NotModified
-from library_pipeline.sources.manifest import ManifestProblem
+from library_pipeline.sources.manifest import ManifestError, ManifestProblem
+from library_pipeline.sources.source import ListingShifted, NotModified, OpenSource, Source
 from library_pipeline.store.database import Database
-from library_pipeline.store.manifest import (
+from library_pipeline.store.manifest import load_manifest
+from library_pipeline.store.manifest_state import (
     confirm_manifest,
     current_manifest,
-    load_manifest,
+    forget_other_sources,
+    record_poll,
+    record_unreadable,
 )
 
 log = structlog.get_logger(__name__)
@@ -23,47 +28,94 @@ log = structlog.get_logger(__name__)
 # cache expires; besides, clocks of a CMS of several machines differ. An update that comes twice
 # costs next to nothing.
 _OVERLAP = timedelta(seconds=60)
+_READINGS = 3
 
 
-def load_current_manifest(
-    database: Database, cms: CmsConnection, *, conditional: bool
-) -> int | None:
-    """Bring the manifest up to date with the CMS; return its entries, None if it is unchanged.
+@dataclass(frozen=True, slots=True)
+class ManifestRead:
+    """What became of one source's manifest: its entries, None where it is as it was."""
 
-    Unless `conditional`, all of it is read, whatever is known. Raises ManifestError, and changes
-    nothing, if any page of it cannot be had or read.
+    source: str
+    entries: int | None
+
+
+def load_current_manifests(
+    database: Database, sources: Sequence[Source], *, conditional: bool
+) -> list[ManifestRead]:
+    """Bring the manifests up to date with their sources.
+
+    Unless `conditional`, all is read, whatever is known. A source that cannot be read changes
+    nothing and stops no other; its error is on record. If none can be read, ManifestError.
     """
-    with database.connect() as connection, HttpCms(cms) as source:
-        known = current_manifest(connection) if conditional else None
-        if known is None or known.source != cms.base_url:
-            return _read_whole(connection, cms, source)
+    done: list[ManifestRead] = []
+    failed: list[ManifestError] = []
+    with database.connect() as connection:
+        forget_other_sources(connection, [source.name for source in sources])
+        for source in sources:
+            try:
+                done.append(_load(connection, source, conditional=conditional))
+            except ManifestError as error:
+                record_unreadable(connection, source.name, error.message)
+                log.warning("a source cannot be read", source=source.name, reason=error.message)
+                failed.append(error)
+    if failed and not done:
+        raise failed[0]
+    return done
+
+
+def _load(connection: psycopg.Connection, source: Source, *, conditional: bool) -> ManifestRead:
+    started = time.perf_counter()
+    with source.open() as opened:
+        known = current_manifest(connection, source.name) if conditional else None
         try:
-            if not known.deltas or known.read_at is None:
-                return _read_whole(connection, cms, source, known.etag)
-            entries = _read_delta(connection, cms, source, known.etag, known.read_at - _OVERLAP)
+            if known is None or known.source != source.identity:
+                entries: int | None = _read_whole(connection, source, opened)
+            elif not known.deltas or known.read_at is None:
+                entries = _read_whole(connection, source, opened, known.etag)
+            else:
+                asked = known.read_at - _OVERLAP
+                entries = _read_delta(connection, source, opened, known.etag, asked)
+                if entries is None:
+                    log.info("the updates do not add up; all is read", source=source.name)
+                    entries = _read_whole(connection, source, opened, known.etag)
         except NotModified:
-            confirm_manifest(connection)
-            return None
-        if entries is None:
-            log.info("the CMS's updates do not add up; its manifest is read whole")
-            return _read_whole(connection, cms, source)
-        return entries
+            confirm_manifest(connection, source.name)
+            entries = None
+    record_poll(connection, source.name, time.perf_counter() - started)
+    return ManifestRead(source.name, entries)
 
 
 def _read_whole(
-    connection: psycopg.Connection, cms: CmsConnection, source: HttpCms, etag: str | None = None
+    connection: psycopg.Connection, source: Source, opened: OpenSource, etag: str | None = None
 ) -> int:
-    """Make the manifest that `source` lists the current one; raises NotModified if `etag` is it."""
-    with load_manifest(connection) as load:
+    """Make the listing the current manifest; raises NotModified if `etag` is its own.
+
+    A listing that shifts while it is read is read anew, a few times.
+    """
+    for attempt in range(_READINGS):
+        try:
+            return _read_once(connection, source, opened, etag)
+        except ListingShifted as shifted:
+            if attempt == _READINGS - 1:
+                raise
+            log.info("the listing shifted", source=source.name, reason=shifted.message)
+    raise AssertionError("unreachable")
+
+
+def _read_once(
+    connection: psycopg.Connection, source: Source, opened: OpenSource, etag: str | None
+) -> int:
+    with load_manifest(connection, source.name) as load:
         totals: set[int | None] = set()
-        for page in source.pages(etag):
+        for page in opened.pages(etag):
             load.add(page.entries)
             totals.add(page.total)
         total = _agreed(totals)
-        load.commit(source=cms.base_url, etag=source.etag, read_at=source.read_at, total=total)
+        load.commit(source=source.identity, etag=opened.etag, read_at=opened.read_at, total=total)
     if load.short(total):
         log.warning(
             "the CMS lists fewer components than its total; nothing will be removed",
+            source=source.name,
             listed=load.entries,
             total=total,
         )
@@ -74,8 +126,8 @@ def _read_whole(
 
 def _read_delta(
     connection: psycopg.Connection,
-    cms: CmsConnection,
-    source: HttpCms,
+    source: Source,
+    opened: OpenSource,
     etag: str | None,
     asked: datetime,
 ) -> int | None:
@@ -84,18 +136,18 @@ def _read_delta(
     Returns how many entries it then has, None if the updates cannot be trusted.
     Raises NotModified if there are none.
     """
-    with load_manifest(connection) as load:
+    with load_manifest(connection, source.name) as load:
         totals: set[int | None] = set()
-        for page in source.pages(etag, asked):
+        for page in opened.pages(etag, asked):
             totals.add(page.total)
             if page.since is None or page.since > asked or _agreed(totals) is None:
                 return None
             load.add(page.entries)
         total = _agreed(totals)
-        if total is None or source.read_at is None:
+        if total is None or opened.read_at is None:
             return None
         fits = load.commit_delta(
-            source=cms.base_url, etag=source.etag, read_at=source.read_at, total=total
+            source=source.identity, etag=opened.etag, read_at=opened.read_at, total=total
         )
     return total if fits else None
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import psycopg
 
 from library_pipeline.catalog.refresh import RefreshRequest
-from library_pipeline.refresh.manifest import load_current_manifest
-from library_pipeline.sources.http_cms import CmsConnection
+from library_pipeline.refresh.manifest import load_current_manifests
+from library_pipeline.sources.source import Source
 from library_pipeline.store.ann import drop_for_bulk_load
 from library_pipeline.store.closing import stop_refresh
 from library_pipeline.store.database import Database
@@ -32,19 +32,19 @@ def plan_refresh(
     chunk_size: int,
     max_removed_share: float,
     buckets: int | None = None,
-    cms: CmsConnection | None,
+    sources: Sequence[Source] | None,
 ) -> Plan:
-    """Record the refresh, planned by the Dagster run `run_id`, over the manifest as `cms` has it.
+    """Record the refresh, planned by the Dagster run `run_id`, over what `sources` list now.
 
-    Without `cms` the manifest is taken as it is. A full refresh does not trust the CMS's ETag.
+    Without them the manifest is taken as it is. A full refresh trusts no ETag.
     Raises ManifestError and UnknownComponentError, after which the refresh is on record as
     failed, and RefreshExistsError.
     """
     with lease(database, request.refresh_id), database.connect() as connection:
         create_refresh(connection, request, run_id=run_id)
         try:
-            if cms is not None:
-                load_current_manifest(database, cms, conditional=request.kind != "full")
+            if sources is not None:
+                load_current_manifests(database, sources, conditional=request.kind != "full")
             _check_listed(connection, request.scope.only)
             plan = make_plan(
                 connection,

@@ -230,7 +230,6 @@ def merged(preset: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     result = dict(preset)
     for key, value in given.items():
         before = result.get(key)
-        if isinstance(before, dict) and isinstance(value, dict):
-            value = merged(cast("dict[str, Any]", before), cast("dict[str, Any]", value))
-        result[key] = value
+        sections = isinstance(before, dict) and isinstance(value, dict)
+        result[key] = merged(cast("dict[str, Any]", before), value) if sections else value
     return result

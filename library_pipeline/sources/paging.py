@@ -36,7 +36,7 @@ class Paging:
 
     def __init__(
         self, settings: PagingSettings, url: str, query: Mapping[str, str], size: int | None
-    ):
+    ) -> None:
         self._settings = settings
         self._url = with_query(url, query)
         if settings.size_param and size:

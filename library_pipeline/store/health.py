@@ -62,7 +62,7 @@ from sample cross join lateral (
 _FRESHNESS = """
 select count(*), count(*) filter (where not failed and not indexed),
        count(*) filter (where failed),
-       (select extract(epoch from now() - fetched_at)::float8 from pipeline.manifest)
+       (select extract(epoch from now() - min(fetched_at))::float8 from pipeline.manifest)
 from (
     select f.component_id is not null as failed, c.component_id is not null as indexed
     from pipeline.manifest_entry m

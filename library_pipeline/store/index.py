@@ -35,16 +35,18 @@ where pipeline.bundle.files <> excluded.files
 # is current gets in, so a slow worker never takes a component back in time.
 _COMPONENTS = """
 insert into pipeline.component as c (component_id, partition_key, revision, name, client,
-    category, tags, updated_at, config_sha256, format_sha256, records_sha256, screenshot_sha256)
+    category, tags, updated_at, source, attributes, config_sha256, format_sha256, records_sha256,
+    screenshot_sha256)
 select m.component_id, m.partition_key, m.revision, m.name, m.client, m.category, m.tags,
-       m.updated_at, b.config, b.format, b.records, b.screenshot
+       m.updated_at, m.source, m.attributes, b.config, b.format, b.records, b.screenshot
 from unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[])
          as b (component_id, revision, config, format, records, screenshot)
 join pipeline.manifest_entry m using (component_id, revision)
 order by m.component_id
 on conflict (component_id) do update set revision = excluded.revision, name = excluded.name,
     client = excluded.client, category = excluded.category, tags = excluded.tags,
-    updated_at = excluded.updated_at, config_sha256 = excluded.config_sha256,
+    updated_at = excluded.updated_at, source = excluded.source, attributes = excluded.attributes,
+    config_sha256 = excluded.config_sha256,
     format_sha256 = excluded.format_sha256, records_sha256 = excluded.records_sha256,
     screenshot_sha256 = excluded.screenshot_sha256, indexed_at = now(), removed_at = null
 returning c.component_id

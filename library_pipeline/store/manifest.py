@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
@@ -18,12 +17,12 @@ _STAGE = """
 create temp table manifest_stage (
     position bigint generated always as identity, component_id text, partition_key text,
     revision text, name text, client text, category text, tags text[], updated_at timestamptz,
-    files jsonb, problem_code text, problem text
+    attributes jsonb, files jsonb, problem_code text, problem text
 ) on commit preserve rows
 """
 _COPY = """
 copy manifest_stage (component_id, partition_key, revision, name, client, category, tags,
-                     updated_at, files, problem_code, problem) from stdin
+                     updated_at, attributes, files, problem_code, problem) from stdin
 """
 # The same entry twice is a page that shifted while it was read; different ones share an id.
 _MARK_DUPLICATES = """
@@ -36,56 +35,47 @@ from (select component_id, count(distinct (revision, files, problem)) as version
 where d.component_id = s.component_id
 """
 _UPSERT = """
-insert into pipeline.manifest_entry as m (component_id, partition_key, revision, name, client,
-    category, tags, updated_at, files, problem_code, problem)
-select distinct on (component_id) component_id, partition_key, revision, name, client, category,
-       tags, updated_at, files, problem_code, problem
+insert into pipeline.manifest_entry as m (source, component_id, partition_key, revision, name,
+    client, category, tags, updated_at, attributes, files, problem_code, problem)
+select distinct on (component_id) %s, component_id, partition_key, revision, name, client,
+       category, tags, updated_at, attributes, files, problem_code, problem
 from manifest_stage order by component_id, position
 on conflict (component_id) do update set
-    revision = excluded.revision, name = excluded.name, client = excluded.client,
+    source = excluded.source, revision = excluded.revision, name = excluded.name,
+    client = excluded.client,
     category = excluded.category, tags = excluded.tags, updated_at = excluded.updated_at,
-    files = excluded.files, problem_code = excluded.problem_code, problem = excluded.problem
-where (m.revision, m.name, m.client, m.category, m.tags, m.updated_at, m.files, m.problem)
-   is distinct from (excluded.revision, excluded.name, excluded.client, excluded.category,
-                     excluded.tags, excluded.updated_at, excluded.files, excluded.problem)
+    attributes = excluded.attributes, files = excluded.files,
+    problem_code = excluded.problem_code, problem = excluded.problem
+where (m.source, m.revision, m.name, m.client, m.category, m.tags, m.updated_at, m.attributes,
+       m.files, m.problem)
+   is distinct from (excluded.source, excluded.revision, excluded.name, excluded.client,
+                     excluded.category, excluded.tags, excluded.updated_at, excluded.attributes,
+                     excluded.files, excluded.problem)
 """
 _DELETE_ABSENT = """
 delete from pipeline.manifest_entry m
-where not exists (select from manifest_stage s where s.component_id = m.component_id)
+where m.source = %s
+  and not exists (select from manifest_stage s where s.component_id = m.component_id)
 """
 _RECORD = """
-insert into pipeline.manifest (source, etag, unidentified, read_at, deltas)
-values (%s, %s, %s, %s, %s)
-on conflict (only_row) do update set source = excluded.source, etag = excluded.etag,
+insert into pipeline.manifest (name, source, etag, unidentified, read_at, deltas, fetched_at)
+values (%s, %s, %s, %s, %s, %s, now())
+on conflict (name) do update set source = excluded.source, etag = excluded.etag,
     unidentified = excluded.unidentified, read_at = excluded.read_at, deltas = excluded.deltas,
-    fetched_at = now()
+    fetched_at = now(), error = null
 """
 _RECORD_DELTA = """
-update pipeline.manifest set etag = %s, read_at = %s, fetched_at = now()
-where source = %s and deltas
+update pipeline.manifest set etag = %s, read_at = %s, fetched_at = now(), error = null
+where name = %s and source = %s and deltas
 """
-
-
-@dataclass(frozen=True, slots=True)
-class CurrentManifest:
-    """What is known of the manifest as a whole; `unidentified` entries had no usable id.
-
-    `read_at` is when it was read, by the CMS's clock. With `deltas`, what changed since then can be
-    put over it: every entry tells when it changed, and they are as many as the CMS has.
-    """
-
-    source: str
-    etag: str | None
-    unidentified: int
-    read_at: datetime | None
-    deltas: bool
 
 
 class ManifestLoad:
-    """A manifest on its way in, or what changed of it; nothing is visible before the commit."""
+    """A source's manifest on its way in, or what changed; nothing is visible before the commit."""
 
-    def __init__(self, connection: psycopg.Connection) -> None:
+    def __init__(self, connection: psycopg.Connection, name: str) -> None:
         self._connection = connection
+        self._name = name
         self.entries = 0
         self.unidentified: list[ManifestProblem] = []
         self._undated = 0
@@ -117,14 +107,15 @@ class ManifestLoad:
         """
         with self._connection.transaction():
             self._connection.execute(_MARK_DUPLICATES)
-            self._connection.execute(_UPSERT)
+            self._connection.execute(_UPSERT, (self._name,))
             if not self.unidentified and not self.short(total):
                 # An entry without an id, or one that was missed, may be any component: then
                 # absence proves nothing.
-                self._connection.execute(_DELETE_ABSENT)
+                self._connection.execute(_DELETE_ABSENT, (self._name,))
             deltas = read_at is not None and self._dated and self._count() == total
             unidentified = len(self.unidentified)
-            self._connection.execute(_RECORD, (source, etag, unidentified, read_at, deltas))
+            record = (self._name, source, etag, unidentified, read_at, deltas)
+            self._connection.execute(_RECORD, record)
 
     def commit_delta(self, *, source: str, etag: str | None, read_at: datetime, total: int) -> bool:
         """Put what is staged over the current manifest, in one transaction; return whether it fits.
@@ -137,8 +128,9 @@ class ManifestLoad:
             return False
         with self._connection.transaction() as transaction:
             different_twice = self._connection.execute(_MARK_DUPLICATES).rowcount
-            self._connection.execute(_UPSERT)
-            recorded = self._connection.execute(_RECORD_DELTA, (etag, read_at, source)).rowcount
+            self._connection.execute(_UPSERT, (self._name,))
+            record = (etag, read_at, self._name, source)
+            recorded = self._connection.execute(_RECORD_DELTA, record).rowcount
             if not different_twice and recorded and self._count() == total:
                 return True
             raise psycopg.Rollback(transaction)
@@ -154,38 +146,28 @@ class ManifestLoad:
         return not self.unidentified and not self._undated
 
     def _count(self) -> int:
-        row = self._connection.execute("select count(*) from pipeline.manifest_entry").fetchone()
+        row = self._connection.execute(
+            "select count(*) from pipeline.manifest_entry where source = %s", (self._name,)
+        ).fetchone()
         return row[0] if row else 0
 
 
 @contextmanager
-def load_manifest(connection: psycopg.Connection) -> Iterator[ManifestLoad]:
-    """Yield a load; its staging table goes with it, committed or not."""
+def load_manifest(connection: psycopg.Connection, name: str = "cms") -> Iterator[ManifestLoad]:
+    """Yield a load of source `name`; its staging table goes with it, committed or not."""
     connection.execute(_STAGE)
     try:
-        yield ManifestLoad(connection)
+        yield ManifestLoad(connection, name)
     finally:
         if not connection.closed:
             connection.execute("drop table if exists manifest_stage")
 
 
-def current_manifest(connection: psycopg.Connection) -> CurrentManifest | None:
-    """Return what the current manifest is, or None before the first."""
-    row = connection.execute(
-        "select source, etag, unidentified, read_at, deltas from pipeline.manifest"
-    ).fetchone()
-    return CurrentManifest(*row) if row else None
-
-
-def confirm_manifest(connection: psycopg.Connection) -> None:
-    """Record that the CMS has just said that the current manifest still is its own."""
-    connection.execute("update pipeline.manifest set fetched_at = now()")
-
-
 def components(connection: psycopg.Connection, ids: Sequence[str]) -> list[Component]:
     """Return the current manifest's usable entries for `ids`, in the order of their ids."""
     rows = connection.execute(
-        """select component_id, revision, name, client, category, tags, updated_at, files
+        """select component_id, revision, name, client, category, tags, updated_at, files,
+                  attributes, source
            from pipeline.manifest_entry
            where component_id = any(%s) and problem_code is null order by component_id""",
         (list(ids),),
@@ -200,6 +182,8 @@ def components(connection: psycopg.Connection, ids: Sequence[str]) -> list[Compo
             tags=tuple(row[5]),
             updated_at=row[6],
             files={kind: FileRef(ref["url"], ref["sha256"]) for kind, ref in row[7].items()},
+            attributes=row[8],
+            source=row[9],
         )
         for row in rows
     ]
@@ -219,7 +203,7 @@ def _row(entry: Component | ManifestProblem) -> tuple[object, ...]:
     if isinstance(entry, ManifestProblem):
         key = str(entry.component_id)
         problem = (entry.code, entry.message)
-        return (key, partition_key(key), "", "", "", "", [], None, Jsonb({}), *problem)
+        return (key, partition_key(key), "", "", "", "", [], None, Jsonb({}), Jsonb({}), *problem)
     files = {kind: {"url": ref.url, "sha256": ref.sha256} for kind, ref in entry.files.items()}
     return (
         entry.component_id,
@@ -230,6 +214,7 @@ def _row(entry: Component | ManifestProblem) -> tuple[object, ...]:
         entry.category,
         list(entry.tags),
         entry.updated_at,
+        Jsonb(entry.attributes),
         Jsonb(files),
         None,
         None,

@@ -9,10 +9,11 @@ import psycopg
 
 _ABSENT = """
 create temp table absent on commit drop as
-select c.component_id, h.approved_at is not null as approved
+select c.component_id, c.source, h.approved_at is not null as approved
 from pipeline.component c left join pipeline.removal_hold h using (component_id)
 where c.removed_at is null
   and not exists (select from pipeline.manifest_entry m where m.component_id = c.component_id)
+  and not exists (select from pipeline.manifest n where n.name = c.source and n.unidentified > 0)
 """
 _FORGET_HOLDS = """
 delete from pipeline.removal_hold h
@@ -56,20 +57,21 @@ def remove_absent(
     """Take what the manifest lacks out of the index, inside the caller's transaction.
 
     Returns the partition keys of what was removed, and how many are held back: all that nobody
-    has approved, if they are more than `max_removed_share` of the indexed components or the
-    manifest is empty. With unidentified entries in the manifest, absence proves nothing.
+    has approved, if they are more than `max_removed_share` of the indexed components or a source
+    lists nothing any more. With unidentified entries in a source's manifest, absence from it
+    proves nothing.
     """
-    manifest = connection.execute("select unidentified from pipeline.manifest").fetchone()
-    if manifest is None or manifest[0]:
+    if connection.execute("select from pipeline.manifest limit 1").fetchone() is None:
         return (), 0
     connection.execute(_ABSENT)
     connection.execute(_FORGET_HOLDS)
-    unapproved, indexed, listed = connection.execute(
+    unapproved, indexed, of_nothing = connection.execute(
         """select (select count(*) from absent where not approved),
                   (select count(*) from pipeline.component where removed_at is null),
-                  (select count(*) from pipeline.manifest_entry)"""
-    ).fetchone() or (0, 0, 0)
-    held = unapproved > max_removed_share * indexed or (unapproved > 0 and listed == 0)
+                  exists (select from absent a where not a.approved and not exists
+                     (select from pipeline.manifest_entry m where m.source = a.source))"""
+    ).fetchone() or (0, 0, False)
+    held = unapproved > max_removed_share * indexed or of_nothing
     if held:
         connection.execute(_HOLD, (refresh_id,))
     keys = tuple(row[0] for row in connection.execute(_REMOVE, {"all": not held}))

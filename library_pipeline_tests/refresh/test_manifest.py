@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from library_pipeline.refresh.manifest import load_current_manifest
 from library_pipeline.sources import CmsConnection, ManifestError
 from library_pipeline.store.database import Database
-from library_pipeline.store.manifest import current_manifest
+from library_pipeline.store.manifest_state import current_manifest
 from library_pipeline_tests.refresh.fake_cms import COMPONENTS, FakeCms, fake_cms
 from tools.simulated_cms import SimulatedCms
 

@@ -9,7 +9,8 @@ import pytest
 
 from library_pipeline.catalog.component import FILE_KINDS, Component, FileKind, FileRef
 from library_pipeline.sources.manifest import ManifestProblem
-from library_pipeline.store.manifest import current_manifest, load_manifest
+from library_pipeline.store.manifest import load_manifest
+from library_pipeline.store.manifest_state import current_manifest
 
 CMS = "http://cms"
 READ_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

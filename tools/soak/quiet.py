@@ -11,7 +11,7 @@ import psycopg
 
 from library_pipeline.settings import Settings
 from library_pipeline.store.database import Database
-from library_pipeline.store.manifest import current_manifest
+from library_pipeline.store.manifest_state import current_manifest
 from library_pipeline.store.models import register_configured
 from library_pipeline.store.plans import count_due
 

@@ -1,0 +1,96 @@
+"""What is known of each source's manifest as a whole: when it was read, and how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentManifest:
+    """What is known of a manifest as a whole; `unidentified` entries had no usable id.
+
+    `read_at` is when it was read, by the source's clock. With `deltas`, what changed since then can
+    be put over it: every entry tells when it changed, and they are as many as the source has.
+    """
+
+    source: str
+    etag: str | None
+    unidentified: int
+    read_at: datetime | None
+    deltas: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """When a source was last asked whether it has changed, and how many seconds that took."""
+
+    at: datetime
+    took_seconds: float
+
+
+def current_manifest(connection: psycopg.Connection, name: str = "cms") -> CurrentManifest | None:
+    """Return what the current manifest of a source is, or None before the first."""
+    row = connection.execute(
+        """select source, etag, unidentified, read_at, deltas from pipeline.manifest
+           where name = %s and fetched_at is not null""",
+        (name,),
+    ).fetchone()
+    return CurrentManifest(*row) if row else None
+
+
+def confirm_manifest(connection: psycopg.Connection, name: str) -> None:
+    """Record that the source has just said that its current manifest still is its own."""
+    connection.execute(
+        "update pipeline.manifest set fetched_at = now(), error = null where name = %s", (name,)
+    )
+
+
+def record_unreadable(connection: psycopg.Connection, name: str, error: str) -> None:
+    """Record why a source's manifest could not be read; what it last listed stays current."""
+    connection.execute(
+        """insert into pipeline.manifest (name, source, error) values (%s, '', %s)
+           on conflict (name) do update set error = excluded.error""",
+        (name, error),
+    )
+
+
+def record_poll(connection: psycopg.Connection, name: str, took_seconds: float) -> None:
+    """Record that a source was asked for changes, or read, just now."""
+    connection.execute(
+        "update pipeline.manifest set polled_at = now(), took_seconds = %s where name = %s",
+        (took_seconds, name),
+    )
+
+
+def last_poll(connection: psycopg.Connection, name: str) -> Polled | None:
+    """Return when a source was last asked, None if never."""
+    row = connection.execute(
+        """select polled_at, took_seconds from pipeline.manifest
+           where name = %s and polled_at is not null""",
+        (name,),
+    ).fetchone()
+    return Polled(*row) if row else None
+
+
+def unreadable_sources(connection: psycopg.Connection) -> dict[str, str]:
+    """Return the sources that could not be read last, with the reason."""
+    rows = connection.execute(
+        "select name, error from pipeline.manifest where error is not null order by name"
+    )
+    return dict(rows.fetchall())
+
+
+def forget_other_sources(connection: psycopg.Connection, names: Sequence[str]) -> None:
+    """Drop the manifests of sources that are not configured any more; `names` are."""
+    with connection.transaction():
+        gone = connection.execute(
+            "delete from pipeline.manifest where name <> all(%s) returning name", (list(names),)
+        ).fetchall()
+        if gone:
+            connection.execute(
+                "delete from pipeline.manifest_entry where source <> all(%s)", (list(names),)
+            )
