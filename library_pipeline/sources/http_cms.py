@@ -13,9 +13,10 @@ from urllib.parse import urlencode
 import httpx
 from tenacity import Retrying
 
+from library_pipeline.sources.addresses import AddressRefused
 from library_pipeline.sources.body import LimitedBody, TooLarge, Undecodable
 from library_pipeline.sources.connection import CmsConnection
-from library_pipeline.sources.http_client import http_date, keep_urls_out_of_logs, tls_context
+from library_pipeline.sources.http_client import http_date, keep_urls_out_of_logs
 from library_pipeline.sources.manifest import ManifestError, ManifestPage, PageSource, parse_page
 from library_pipeline.sources.origins import UrlRefused, describe_refusal
 from library_pipeline.sources.pace import Pace
@@ -26,6 +27,7 @@ from library_pipeline.sources.retries import (
     transport_failure,
 )
 from library_pipeline.sources.source import NotModified, Poll
+from library_pipeline.sources.transport import open_client
 from library_pipeline.sources.wording import redacted, shorten
 
 __all__ = ["CmsConnection", "HttpCms", "NotModified", "Poll"]
@@ -57,9 +59,7 @@ class HttpCms:
         self._connection = connection
         self._sleep = sleep
         self._pace = Pace(connection.requests_per_second)
-        self._client = httpx.Client(
-            verify=tls_context(), timeout=connection.timeout_seconds, follow_redirects=False
-        )
+        self._client = open_client(connection)
         self.etag: str | None = None
         self.read_at: datetime | None = None
 
@@ -149,6 +149,9 @@ class HttpCms:
             raise ManifestError(
                 f"manifest.{error.code}", self._explain(url, error), transient=True
             ) from error
+        except AddressRefused as refused:
+            message = f"the manifest at {redacted(url)} cannot be asked: {refused}"
+            raise ManifestError("manifest.private_address", message) from refused
         except UrlRefused as refused:
             message = f"the manifest redirects to {describe_refusal(url, refused)}"
             raise ManifestError("manifest.bad_redirect", message) from refused
@@ -176,7 +179,7 @@ class HttpCms:
                 with self._client.stream("GET", url, headers=headers) as response:
                     if response.has_redirect_location:
                         target = response.headers["location"]
-                        url = self._connection.origins.redirect_target(url, target)
+                        url = self._connection.redirect_target(url, target)
                         continue
                     self._check_status(url, response, conditional=etag is not None)
                     in_body = True
