@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import cast
 
 from library_pipeline.catalog.component import FILE_KINDS, Component, FileKind, FileRef
+from library_pipeline.sources.nesting import MAX_DEPTH, too_deep
 from library_pipeline.sources.origins import AllowedOrigins, UrlRefused
 from library_pipeline.sources.wording import redacted, shorten
 
@@ -51,6 +52,9 @@ def parse_entry(raw: object, position: int, origins: AllowedOrigins) -> Componen
             raise _Unusable("", raw, "not_an_object", "the entry is not an object")
         entry = cast("dict[str, object]", raw)
         component_id = _component_id(entry)
+        if too_deep(entry):
+            why = f"lists and objects in it lie in each other more than {MAX_DEPTH} deep"
+            raise _Unusable("", raw, "too_deep", why)
         return _component(component_id, entry, origins)
     except _Unusable as unusable:
         value = shorten(unusable.value)
