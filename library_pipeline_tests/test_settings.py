@@ -62,7 +62,7 @@ def test_every_wrong_key_is_named_with_its_value(
         "cms.page_size = 100000 (library.yaml): it must be a whole number from 1 to 1000" in message
     )
     assert "cms.pagesize (library.yaml): there is no such key; did you mean `page_size`?" in message
-    assert "cms has base_url, token, allowed_hosts, page_size" in message
+    assert "cms has base_url, token, allowed_hosts, allowed_networks" in message
     assert (
         "encoder.device = 5 (library.yaml): it must be `auto`, `cpu`, `mps`, `cuda` or `cuda:<n>`"
         in message

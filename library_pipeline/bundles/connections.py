@@ -7,20 +7,13 @@ here anyway: follow redirects, keep cookies, choose among connections.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from urllib.request import getproxies, proxy_bypass
 
 import httpcore
 import httpx
 
 from library_pipeline.sources.http_client import tls_context
+from library_pipeline.sources.proxies import proxy_for
 
-TRANSPORT_ERRORS = (
-    httpcore.TimeoutException,
-    httpcore.NetworkError,
-    httpcore.ProtocolError,
-    httpcore.ProxyError,
-    httpcore.UnsupportedProtocol,
-)
 # For the CMS and a listed host or two.
 _MOST_KEPT = 3
 # As httpx has it: what was idle for longer may have been dropped on the way without a word.
@@ -31,11 +24,20 @@ _SOCKS = ("socks5", "socks5h")
 
 
 class Slot:
-    """Room for one request at a time; keeps its connections, the one used last comes last."""
+    """Room for one request at a time; keeps its connections, the one used last comes last.
 
-    def __init__(self, timeout_seconds: float, proxies: Mapping[str, httpx.Proxy]) -> None:
+    `backend` connects where there is no proxy, which resolves names by itself.
+    """
+
+    def __init__(
+        self,
+        timeout_seconds: float,
+        proxies: Mapping[str, httpx.Proxy],
+        backend: httpcore.AsyncNetworkBackend,
+    ) -> None:
         self._kept: dict[tuple[bytes, bytes, int | None], _Connection] = {}
         self._proxies = proxies
+        self._backend = backend
         phases = ("connect", "read", "write", "pool")
         self._extensions = {"timeout": dict.fromkeys(phases, timeout_seconds)}
 
@@ -64,25 +66,22 @@ class Slot:
             connection = None
         while len(self._kept) >= _MOST_KEPT:
             await self._kept.pop(next(iter(self._kept))).aclose()
-        connection = connection or _open(url, self._proxies)
+        connection = connection or self._open(url)
         self._kept[origin] = connection
         return connection
 
-
-def environment_proxies() -> dict[str, httpx.Proxy]:
-    """Return the proxies of HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, by scheme; `all` for any."""
-    found = {scheme: getproxies().get(scheme) for scheme in ("http", "https", "all")}
-    return {
-        scheme: httpx.Proxy(url if "://" in url else f"http://{url}", ssl_context=tls_context())
-        for scheme, url in found.items()
-        if url
-    }
-
-
-def as_httpx(error: Exception) -> httpx.TransportError:
-    """Return one of TRANSPORT_ERRORS as httpx's error of the same name."""
-    kind = getattr(httpx, type(error).__name__, httpx.TransportError)
-    return kind(str(error))
+    def _open(self, url: httpcore.URL) -> _Connection:
+        """Return a connection, not made yet, to the URL's origin or to the proxy set for it."""
+        origin = url.origin
+        proxy = proxy_for(self._proxies, url.scheme.decode(), url.host.decode(), origin.port)
+        if proxy:
+            return _open_proxied(proxy)
+        return httpcore.AsyncHTTPConnection(
+            origin,
+            ssl_context=tls_context(),
+            keepalive_expiry=_KEPT_SECONDS,
+            network_backend=self._backend,
+        )
 
 
 def _headers(url: httpx.URL, headers: Mapping[str, str]) -> Sequence[tuple[bytes, bytes]]:
@@ -104,13 +103,7 @@ def _usable(connection: _Connection) -> bool:
     return connection.is_available() and not connection.has_expired()
 
 
-def _open(url: httpcore.URL, proxies: Mapping[str, httpx.Proxy]) -> _Connection:
-    """Return a connection, not made yet, to the URL's origin or to the proxy that is set for it."""
-    proxy = proxies.get(url.scheme.decode()) or proxies.get("all")
-    if proxy is None or proxy_bypass(f"{url.host.decode()}:{url.origin.port}"):
-        return httpcore.AsyncHTTPConnection(
-            url.origin, ssl_context=tls_context(), keepalive_expiry=_KEPT_SECONDS
-        )
+def _open_proxied(proxy: httpx.Proxy) -> _Connection:
     if proxy.url.scheme in _SOCKS:
         return httpcore.AsyncSOCKSProxy(
             proxy_url=_core_url(proxy.url),

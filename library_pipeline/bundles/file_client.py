@@ -12,16 +12,14 @@ import httpcore
 import httpx
 from tenacity import AsyncRetrying
 
-from library_pipeline.bundles.connections import (
-    TRANSPORT_ERRORS,
-    Slot,
-    as_httpx,
-    environment_proxies,
-)
+from library_pipeline.bundles.connections import Slot
 from library_pipeline.sources.body import LimitedBody, TooLarge, Undecodable
 from library_pipeline.sources.connection import CmsConnection
+from library_pipeline.sources.guarded import GuardedAsyncBackend
+from library_pipeline.sources.http_client import TRANSPORT_ERRORS, as_httpx
 from library_pipeline.sources.origins import UrlRefused, describe_refusal
 from library_pipeline.sources.pace import Pace
+from library_pipeline.sources.proxies import environment_proxies
 from library_pipeline.sources.retries import (
     RATE_LIMITED,
     TransientError,
@@ -59,8 +57,10 @@ class FileClient:
         self._connection = connection
         self._pace = Pace(connection.requests_per_second)
         proxies = environment_proxies()
+        backend = GuardedAsyncBackend(connection.addresses)
         self._slots = [
-            Slot(connection.timeout_seconds, proxies) for _ in range(connection.concurrency)
+            Slot(connection.timeout_seconds, proxies, backend)
+            for _ in range(connection.concurrency)
         ]
         # The slot used last is used next, so that a slow CMS sees few connections.
         self._free = asyncio.LifoQueue[Slot]()
@@ -140,7 +140,7 @@ class FileClient:
             if isinstance(answer, Download):
                 return answer
             try:
-                url = self._connection.origins.redirect_target(url, answer)
+                url = self._connection.redirect_target(url, answer)
             except UrlRefused as refused:
                 message = f"it redirects to {describe_refusal(answer, refused)}"
                 raise FileError("bad_redirect", message) from refused
@@ -150,7 +150,8 @@ class FileClient:
         """Return the file, or the location that the answer redirects to."""
         in_body = False
         try:
-            answer = await slot.ask(httpx.URL(url), self._connection.headers_for(url))
+            asked = httpx.URL(self._connection.url_for(url))
+            answer = await slot.ask(asked, self._connection.headers_for(url))
             try:
                 if answer.status != httpx.codes.OK:
                     return self._location(url, answer)

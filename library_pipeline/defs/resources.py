@@ -47,6 +47,7 @@ class CmsResource(dg.ConfigurableResource):
                 base_url=self.base_url,
                 token=settings.token,
                 allowed_hosts=settings.allowed_hosts,
+                allowed_networks=settings.allowed_networks,
                 page_size=settings.page_size,
                 timeout_seconds=settings.timeout_seconds,
                 concurrency=self.concurrency,

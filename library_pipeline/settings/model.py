@@ -51,6 +51,7 @@ class CmsSettings(_Section):
     base_url: Url | None = None
     token: SecretStr | None = None
     allowed_hosts: tuple[str, ...] = ()
+    allowed_networks: tuple[str, ...] = ()
     page_size: int = Field(default=500, ge=1, le=1000)
     timeout_seconds: float = Field(default=30.0, gt=0)
     concurrency: int = Field(default=16, ge=1, le=256)

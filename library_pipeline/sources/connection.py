@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from library_pipeline.catalog.component import FileKind
+from library_pipeline.sources.addresses import AllowedAddresses, parse_network
+from library_pipeline.sources.auth import Auth
 from library_pipeline.sources.origins import AllowedOrigins, UrlRefused, origin_of
 
 _MB = 1024 * 1024
@@ -37,14 +39,20 @@ class ByteLimits(BaseModel):
 
 
 class CmsConnection(BaseModel):
-    """Everything that says how the CMS is asked; holds a token but never shows it."""
+    """Everything that says how the CMS is asked; holds credentials but never shows them."""
 
     # Errors must not repeat their input: a base URL may hold a password by mistake.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     base_url: str
+    key: str = "cms"
+    """What the settings call it, for messages."""
     token: SecretStr | None = None
+    """A bearer token: short for the commonest `auth`."""
+    auth: Auth | None = None
     allowed_hosts: tuple[str, ...] = ()
+    allowed_networks: tuple[str, ...] = ()
+    """Networks (CIDR) that names may resolve into though they are not public."""
     page_size: Count = 500
     max_pages: Count = 20_000
     concurrency: Count = 16
@@ -88,6 +96,18 @@ class CmsConnection(BaseModel):
                 raise ValueError(f"cms.allowed_hosts: {host[:100]!r}: {refused}") from None
         return value
 
+    @field_validator("allowed_networks")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(parse_network(network)) for network in value)
+
+    @field_validator("auth")
+    @classmethod
+    def _one_way_in(cls, value: Auth | None, info: ValidationInfo) -> Auth | None:
+        if value and info.data.get("token"):
+            raise ValueError("give a token or auth, not both")
+        return value
+
     @field_validator("token")
     @classmethod
     def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
@@ -96,15 +116,54 @@ class CmsConnection(BaseModel):
             raise ValueError("LIBRARY_CMS_TOKEN must be printable ASCII without spaces")
         return SecretStr(token) if token else None
 
+    @property
+    def way_in(self) -> str:
+        """Where the settings have its credentials, for messages."""
+        return "LIBRARY_CMS_TOKEN" if self.key == "cms" else f"{self.key}.auth"
+
+    @property
+    def found_at(self) -> str:
+        """Where the settings say that the listing is, for messages."""
+        if self.key == "cms":
+            return "is cms.base_url right? The manifest is looked for below it, at /components"
+        return f"is {self.key}.url right?"
+
     @cached_property
     def origins(self) -> AllowedOrigins:
         """The rule on which URLs may be asked."""
         return AllowedOrigins(self.base_url, self.allowed_hosts)
 
+    @cached_property
+    def addresses(self) -> AllowedAddresses:
+        """The rule on which addresses may be connected to."""
+        hosts = {origin.host for origin in self.origins.origins}
+        return AllowedAddresses(hosts, self.allowed_networks)
+
+    @cached_property
+    def credentials(self) -> Auth | None:
+        """What lets us in, given as `token` or as `auth`."""
+        return Auth(secret=self.token) if self.token else self.auth
+
     def headers_for(self, url: str) -> dict[str, str]:
-        """Return the request headers for `url`: with the token for the CMS's own origin only."""
+        """Return the request headers for `url`: with credentials for the CMS's own origin only."""
         # What else a server may compress with could not be bounded while it is unpacked.
         headers = {"Accept-Encoding": "gzip"}
-        if self.token and self.origins.may_have_token(url):
-            headers["Authorization"] = f"Bearer {self.token.get_secret_value()}"
+        if self.credentials and self.origins.may_have_token(url):
+            headers |= self.credentials.headers
         return headers
+
+    def url_for(self, url: str) -> str:
+        """Return what to ask for in place of `url`: with the query's key on the own origin.
+
+        Only for the moment of asking; such a URL is not to be logged, stored or shown.
+        """
+        auth = self.credentials
+        return auth.added_to(url) if auth and self.origins.may_have_token(url) else url
+
+    def redirect_target(self, url: str, location: str) -> str:
+        """Return where a redirect from `url` leads; raises UrlRefused where that is not allowed.
+
+        Servers that repeat the query there would send the key along to another host.
+        """
+        target = self.origins.redirect_target(url, location)
+        return self.credentials.removed_from(target) if self.credentials else target

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Protocol, cast
 
 from library_pipeline.catalog.component import FILE_KINDS, Component, FileKind, FileRef, Json
+from library_pipeline.sources.nesting import MAX_DEPTH, too_deep
 from library_pipeline.sources.origins import UrlRefused
 from library_pipeline.sources.wording import redacted, shorten
 
@@ -67,6 +68,9 @@ def parse_entry(
             raise _Unusable("", raw, "not_an_object", "the entry is not an object")
         entry = cast("dict[str, object]", raw)
         component_id = prefix + _component_id(entry)
+        if too_deep(entry):
+            why = f"lists and objects in it lie in each other more than {MAX_DEPTH} deep"
+            raise _Unusable("", raw, "too_deep", why)
         return _component(component_id, entry, files, source)
     except _Unusable as unusable:
         value = shorten(unusable.value)

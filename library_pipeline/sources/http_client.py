@@ -1,4 +1,4 @@
-"""What all HTTP clients here share: certificates, dates, and what may be logged."""
+"""What all HTTP clients here share: certificates, errors, dates, and what may be logged."""
 
 from __future__ import annotations
 
@@ -8,13 +8,28 @@ import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+import httpcore
 import httpx
+
+TRANSPORT_ERRORS = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.UnsupportedProtocol,
+)
 
 
 @functools.cache
 def tls_context() -> ssl.SSLContext:
     """Return the one TLS context: reading the certificates takes longer than many a request."""
     return httpx.create_ssl_context()
+
+
+def as_httpx(error: Exception) -> httpx.TransportError:
+    """Return one of TRANSPORT_ERRORS as httpx's error of the same name."""
+    kind = getattr(httpx, type(error).__name__, httpx.TransportError)
+    return kind(str(error))
 
 
 def keep_urls_out_of_logs() -> None:

@@ -11,9 +11,10 @@ from typing import Self
 import httpx
 from tenacity import Retrying
 
+from library_pipeline.sources.addresses import AddressRefused
 from library_pipeline.sources.body import LimitedBody, TooLarge, Undecodable
 from library_pipeline.sources.connection import CmsConnection
-from library_pipeline.sources.http_client import keep_urls_out_of_logs, tls_context
+from library_pipeline.sources.http_client import keep_urls_out_of_logs
 from library_pipeline.sources.manifest import ManifestError
 from library_pipeline.sources.origins import UrlRefused, describe_refusal
 from library_pipeline.sources.pace import Pace
@@ -23,6 +24,7 @@ from library_pipeline.sources.retries import (
     status_failure,
     transport_failure,
 )
+from library_pipeline.sources.transport import open_client
 from library_pipeline.sources.wording import redacted
 
 MAX_REDIRECTS = 3
@@ -48,9 +50,7 @@ class PageReader:
         self._connection = connection
         self._sleep = sleep
         self._pace = Pace(connection.requests_per_second)
-        self._client = httpx.Client(
-            verify=tls_context(), timeout=connection.timeout_seconds, follow_redirects=False
-        )
+        self._client = open_client(connection)
 
     def close(self) -> None:
         """Close the connections."""
@@ -77,6 +77,9 @@ class PageReader:
             raise ManifestError(
                 f"manifest.{error.code}", self._explain(url, error), transient=True
             ) from error
+        except AddressRefused as refused:
+            message = f"the manifest at {redacted(url)} cannot be asked: {refused}"
+            raise ManifestError("manifest.private_address", message) from refused
         except UrlRefused as refused:
             message = f"the manifest redirects to {describe_refusal(url, refused)}"
             raise ManifestError("manifest.bad_redirect", message) from refused
@@ -87,8 +90,8 @@ class PageReader:
         if error.code == "unreachable":
             return f"cannot reach the CMS: is it running at {base}? ({error})"
         advice = {
-            "rate_limited": "lower cms.requests_per_second",
-            "timeout": "raise cms.timeout_seconds if it is slow by nature",
+            "rate_limited": f"lower {self._connection.key}.requests_per_second",
+            "timeout": f"raise {self._connection.key}.timeout_seconds if it is slow by nature",
         }.get(error.code, "the next refresh tries again")
         return f"the manifest at {redacted(url)} could not be read: {error}; {advice}"
 
@@ -104,7 +107,7 @@ class PageReader:
                 with self._client.stream("GET", url, headers=headers) as response:
                     if response.has_redirect_location:
                         target = response.headers["location"]
-                        url = self._connection.origins.redirect_target(url, target)
+                        url = self._connection.redirect_target(url, target)
                         continue
                     self._check_status(url, response, conditional=etag is not None)
                     in_body = True
@@ -130,11 +133,12 @@ class PageReader:
         failure = status_failure(status, response.headers)
         if failure:
             raise failure
+        key, way_in = self._connection.key, self._connection.way_in
         way_out = {
-            400: "the CMS does not accept its query; is cms.page_size too large for it?",
-            401: "set LIBRARY_CMS_TOKEN to a token of the CMS",
-            403: "set LIBRARY_CMS_TOKEN to a token that may list components",
-            404: "is cms.base_url right? The manifest is looked for below it, at /components",
+            400: f"the CMS does not accept its query; is {key}.page_size too large for it?",
+            401: f"set {way_in} to a token of the CMS",
+            403: f"set {way_in} to a token that may list components",
+            404: self._connection.found_at,
             304: "it was not asked conditionally; is there a cache in between?",
         }.get(status, "docs/cms.md says what a CMS answers")
         raise ManifestError(
@@ -156,7 +160,7 @@ class PageReader:
         except TooLarge:
             message = (
                 f"a page of the manifest at {redacted(url)} is larger than {limit:,} bytes; "
-                "lower cms.page_size"
+                f"lower {self._connection.key}.page_size"
             )
             raise ManifestError("manifest.too_large", message) from None
         except Undecodable as error:

@@ -10,12 +10,11 @@ import httpcore
 import httpx
 import pytest
 
-from library_pipeline.bundles.connections import (
-    TRANSPORT_ERRORS,
-    Slot,
-    as_httpx,
-    environment_proxies,
-)
+from library_pipeline.bundles.connections import Slot
+from library_pipeline.sources.addresses import AllowedAddresses
+from library_pipeline.sources.guarded import GuardedAsyncBackend
+from library_pipeline.sources.http_client import TRANSPORT_ERRORS, as_httpx
+from library_pipeline.sources.proxies import environment_proxies
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -50,6 +49,11 @@ async def serving(*, hang_up: bool = False) -> AsyncIterator[Server]:
         yield server
 
 
+def new_slot() -> Slot:
+    backend = GuardedAsyncBackend(AllowedAddresses(["127.0.0.1"]))
+    return Slot(5.0, environment_proxies(), backend)
+
+
 async def ask(slot: Slot, url: str) -> bytes:
     answer = await slot.ask(httpx.URL(url), {"X-Test": "yes"})
     try:
@@ -60,7 +64,7 @@ async def ask(slot: Slot, url: str) -> bytes:
 
 def with_slot(use: Callable[[Slot], Awaitable[None]]) -> None:
     async def run() -> None:
-        slot = Slot(5.0, environment_proxies())
+        slot = new_slot()
         try:
             await use(slot)
         finally:
@@ -126,7 +130,7 @@ def test_a_proxy_is_asked_where_one_is_set(monkeypatch: pytest.MonkeyPatch, vari
     async def use_proxy() -> None:
         async with serving() as proxy:
             monkeypatch.setenv(variable, proxy.url.replace("http://", "http://me:secret@"))
-            slot = Slot(5.0, environment_proxies())
+            slot = new_slot()
             assert await ask(slot, "http://cms.invalid/files/1") == b"ok"
             assert proxy.requests[0].startswith("GET http://cms.invalid/files/1 HTTP/1.1\r\n")
             assert "Proxy-Authorization: Basic bWU6c2VjcmV0\r\n" in proxy.requests[0]

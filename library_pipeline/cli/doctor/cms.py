@@ -30,6 +30,7 @@ def check_cms(settings: Settings, *, patience: float = _PATIENCE_SECONDS) -> Ite
             base_url=cms.base_url,
             token=cms.token,
             allowed_hosts=cms.allowed_hosts,
+            allowed_networks=cms.allowed_networks,
             page_size=cms.page_size,
             requests_per_second=cms.requests_per_second,
             timeout_seconds=min(cms.timeout_seconds, patience),
