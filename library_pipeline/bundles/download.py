@@ -1,4 +1,4 @@
-"""Components' files, from the CMS into the bundle store."""
+"""Components' files, from their sources into the bundle store."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from library_pipeline.bundles.file_client import FileClient, FileError
+from library_pipeline.bundles.file_client import FileError
 from library_pipeline.bundles.keeping import Found, Keeper, download_error, not_kept
+from library_pipeline.bundles.source_files import SourceFiles
 from library_pipeline.bundles.store import BundleError, BundleStore
 from library_pipeline.catalog.bundle import Bundle, StoredFile
 from library_pipeline.catalog.component import FILE_KINDS, Component, FileKind
 from library_pipeline.catalog.failures import ComponentError
-from library_pipeline.sources.connection import CmsConnection
+from library_pipeline.sources.source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,14 @@ class FetchedBundle:
 class BundleDownloader:
     """Fetches components' files; `async with` it, in one event loop. Safe for many at once."""
 
-    def __init__(self, connection: CmsConnection, store: BundleStore) -> None:
-        self._connection = connection
+    def __init__(self, sources: Sequence[Source], store: BundleStore) -> None:
+        self._sources = sources
         self._store = store
         self._keeper = Keeper(store)
-        self._client: FileClient | None = None
+        self._files: dict[str, SourceFiles] | None = None
 
     async def __aenter__(self) -> Self:
-        self._client = FileClient(self._connection)
+        self._files = {source.name: SourceFiles(source) for source in self._sources}
         return self
 
     async def __aexit__(
@@ -47,9 +48,9 @@ class BundleDownloader:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._client:
-            await self._client.__aexit__(kind, error, traceback)
-            self._client = None
+        files, self._files = self._files or {}, None
+        for each in files.values():
+            await each.__aexit__(kind, error, traceback)
 
     async def fetch(
         self, component: Component, *, force: bool = False, verify: bool = False
@@ -98,11 +99,16 @@ class BundleDownloader:
     async def _download(
         self, component: Component, kind: FileKind, *, replace: bool = False
     ) -> Found:
-        if self._client is None:
+        if self._files is None:
             raise RuntimeError("a BundleDownloader works inside `async with`")
-        url = component.files[kind].url
+        source = self._files.get(component.source)
+        if source is None:
+            why = (
+                f"its source {component.source} is not configured; a refresh takes it off the list"
+            )
+            raise download_error(component, kind, "no_source", why)
         try:
-            download = await self._client.get(url, self._connection.limits.of(kind))
+            download = await source.get(component.files[kind].url, kind)
         except FileError as error:
             raise download_error(
                 component, kind, error.code, error.message, transient=error.transient

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -50,22 +51,28 @@ class Download:
     received: int
 
 
+class _Host:
+    """What is kept for one host: room for requests, and how fast they may follow each other."""
+
+    def __init__(self, slots: Sequence[Slot], pace: Pace) -> None:
+        self.slots, self.pace = slots, pace
+        # The slot used last is used next, so that a slow CMS sees few connections.
+        self.free = asyncio.LifoQueue[Slot]()
+        for slot in slots:
+            self.free.put_nowait(slot)
+
+
 class FileClient:
-    """Asks for files with at most `concurrency` requests at once. One event loop's own."""
+    """Asks each host for files with at most `concurrency` requests at once, at its own pace.
+
+    So one that is slow, or asks for patience, stalls no other. One event loop's own.
+    """
 
     def __init__(self, connection: CmsConnection) -> None:
         self._connection = connection
-        self._pace = Pace(connection.requests_per_second)
-        proxies = environment_proxies()
-        backend = GuardedAsyncBackend(connection.addresses)
-        self._slots = [
-            Slot(connection.timeout_seconds, proxies, backend)
-            for _ in range(connection.concurrency)
-        ]
-        # The slot used last is used next, so that a slow CMS sees few connections.
-        self._free = asyncio.LifoQueue[Slot]()
-        for slot in self._slots:
-            self._free.put_nowait(slot)
+        self._proxies = environment_proxies()
+        self._backend = GuardedAsyncBackend(connection.addresses)
+        self._hosts: dict[str, _Host] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -76,8 +83,9 @@ class FileClient:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for slot in self._slots:
-            await slot.aclose()
+        for host in self._hosts.values():
+            for slot in host.slots:
+                await slot.aclose()
 
     async def get(self, url: str, limit: int) -> Download:
         """Return the file at `url`, of at most `limit` bytes, after retries; raises FileError."""
@@ -88,7 +96,8 @@ class FileClient:
             except TransientError as error:
                 return await self._try_again(url, limit, error)
         except TransientError as error:
-            raise FileError(error.code, _advise(error), transient=True) from error
+            message = _advise(error, self._connection.key)
+            raise FileError(error.code, message, transient=True) from error
         except UrlRefused as refused:
             raise FileError(refused.code, str(refused)) from refused
 
@@ -105,9 +114,10 @@ class FileClient:
         raise AssertionError("unreachable")  # tenacity either returns or raises
 
     async def _attempt(self, url: str, limit: int) -> Download:
-        slot = await self._free.get()
+        host = self._host_of(url)
+        slot = await host.free.get()
         try:
-            turn_taken_at = await self._turn()
+            turn_taken_at = await _turn(host.pace)
             try:
                 async with asyncio.timeout(self._connection.answer_timeout_seconds):
                     download = await self._follow(slot, url, limit)
@@ -116,22 +126,22 @@ class FileClient:
             except TransientError as error:
                 if error.code == "rate_limited":
                     most = self._connection.retry_after_max_seconds
-                    self._pace.slow_down(min(error.retry_after or 0.0, most), turn_taken_at)
+                    host.pace.slow_down(min(error.retry_after or 0.0, most), turn_taken_at)
                 raise
         finally:
-            self._free.put_nowait(slot)
-        self._pace.went_well()
+            host.free.put_nowait(slot)
+        host.pace.went_well()
         return download
 
-    async def _turn(self) -> float:
-        """Wait for the pace to allow a request; returns when that turn was taken."""
-        while True:
-            taken_at = time.monotonic()
-            wait = self._pace.wait_seconds()
-            if wait > 0:
-                await asyncio.sleep(wait)
-            if wait <= 0 or not self._pace.paused():
-                return taken_at
+    def _host_of(self, url: str) -> _Host:
+        name = url.split("/", 3)[2]
+        if name not in self._hosts:
+            slots = [
+                Slot(self._connection.timeout_seconds, self._proxies, self._backend)
+                for _ in range(self._connection.concurrency)
+            ]
+            self._hosts[name] = _Host(slots, Pace(self._connection.requests_per_second))
+        return self._hosts[name]
 
     async def _follow(self, slot: Slot, url: str, limit: int) -> Download:
         """Ask for `url` and for where it redirects to, checking each hop."""
@@ -186,8 +196,19 @@ class FileClient:
 
     def _way_in(self, url: str) -> str:
         if self._connection.origins.may_have_token(url):
-            return "set LIBRARY_CMS_TOKEN to a token that may read files"
+            return f"set {self._connection.way_in} to a token that may read files"
         return "the token goes to the CMS's own origin only, this URL has to open without it"
+
+
+async def _turn(pace: Pace) -> float:
+    """Wait for the pace to allow a request; returns when that turn was taken."""
+    while True:
+        taken_at = time.monotonic()
+        wait = pace.wait_seconds()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        if wait <= 0 or not pace.paused():
+            return taken_at
 
 
 async def _read(answer: httpcore.Response, limit: int) -> Download:
@@ -213,10 +234,10 @@ def _header(answer: httpcore.Response, name: bytes) -> str:
     )
 
 
-def _advise(error: TransientError) -> str:
+def _advise(error: TransientError, key: str) -> str:
     advice = {
         "unreachable": "is its host up?",
         "rate_limited": f"after so much patience with {RATE_LIMITED}, "
-        "lower cms.requests_per_second",
+        f"lower {key}.requests_per_second",
     }.get(error.code, "the next refresh tries again")
     return f"{error}; {advice}"

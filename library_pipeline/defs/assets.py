@@ -24,14 +24,14 @@ from library_pipeline.defs.partitions import (
 from library_pipeline.defs.recovery import recover
 from library_pipeline.defs.resources import (
     BundleStoreResource,
-    CmsResource,
     DatabaseResource,
     EncodersResource,
+    SourcesResource,
 )
 from library_pipeline.defs.stopping import stopping
 from library_pipeline.defs.work import do_chunk_of_refresh, do_partitions
 from library_pipeline.refresh.items import Equipment
-from library_pipeline.refresh.manifest import load_current_manifest
+from library_pipeline.refresh.manifest import load_current_manifests
 from library_pipeline.refresh.planning import plan_refresh
 from library_pipeline.settings import load_settings
 from library_pipeline.store.closing import finish_if_done
@@ -48,16 +48,18 @@ def cms_manifest(
     context: dg.AssetExecutionContext,
     config: ManifestConfig,
     database: DatabaseResource,
-    cms: CmsResource,
+    sources: SourcesResource,
     encoders: EncodersResource,
 ) -> dg.MaterializeResult[Any]:
-    """The CMS's list of components, complete at any time; a refresh plans its chunks over it."""
-    source = cms.connection()
+    """The sources' list of components, complete at any time; a refresh plans its chunks over it."""
+    configured = sources.configured()
     version = dg.DataVersion(MANIFEST_VERSION)
     with database.open() as db, lease(db, context.run.run_id):
         if config.refresh is Planned.none:
-            entries = load_current_manifest(db, source, conditional=False)
-            return dg.MaterializeResult(metadata={"entries": entries or 0}, data_version=version)
+            done = load_current_manifests(db, configured, conditional=False)
+            entries = {each.source: each.entries or 0 for each in done}
+            metadata = {"entries": sum(entries.values()), "entries_by_source": entries}
+            return dg.MaterializeResult(metadata=metadata, data_version=version)
         with db.connect() as connection:
             recover(context.instance, connection)
             if config.approve_removals:
@@ -71,7 +73,7 @@ def cms_manifest(
             chunk_size=settings.chunk_size,
             max_removed_share=settings.max_removed_share,
             buckets=settings.partition_buckets,
-            cms=source,
+            sources=configured,
         )
         if not settings.partition_buckets:
             register_partitions(context.instance, plan.new)
@@ -126,7 +128,7 @@ def refresh_components(
     context: dg.AssetExecutionContext,
     config: ChunkConfig,
     database: DatabaseResource,
-    cms: CmsResource,
+    sources: SourcesResource,
     bundle_store: BundleStoreResource,
     encoders: EncodersResource,
 ) -> Iterator[Any]:
@@ -139,7 +141,7 @@ def refresh_components(
         equipment = Equipment(
             database=db,
             bundles=bundle_store.store(),
-            cms=cms.connection(),
+            sources=sources.configured(),
             encoders=encoders.in_use(db),
             batch_size=encoders.batch_size,
         )

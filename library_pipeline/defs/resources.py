@@ -1,4 +1,4 @@
-"""What assets work with: CMS, database, bundle store and encoders. Secrets stay in the settings."""
+"""What assets work with: sources, database, bundle store, encoders. Secrets stay in settings."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from functools import cache, partial
 
 import dagster as dg
-from pydantic import ValidationError
 
 from library_pipeline.bundles.store import BundleStore
 from library_pipeline.refresh.items import EncoderInUse
 from library_pipeline.settings import Settings, SettingsError, load_settings
-from library_pipeline.sources.http_cms import CmsConnection
+from library_pipeline.sources.configured import configured_sources, listed_sources
+from library_pipeline.sources.source import Source
 from library_pipeline.store.database import Database, open_database
 from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.models import load_registered, register_configured
@@ -28,34 +28,21 @@ class DatabaseResource(dg.ConfigurableResource):
             yield database
 
 
-class CmsResource(dg.ConfigurableResource):
-    """The CMS that lists the components. Its token is read where it is used, never configured."""
+class SourcesResource(dg.ConfigurableResource):
+    """Where components come from, by name. Secrets are read where they are used."""
 
-    base_url: str
-    concurrency: int
+    listed: dict[str, str]
 
-    def connection(self) -> CmsConnection:
-        """Return how to reach the CMS. Raises SettingsError where no URL is configured."""
-        settings = load_settings().cms
-        if not self.base_url:
+    def configured(self) -> tuple[Source, ...]:
+        """Return the sources. Raises SettingsError where none is configured, or one wrongly."""
+        sources = configured_sources(load_settings())
+        if not sources:
             raise SettingsError(
-                "cms.base_url is not set; put it into library.yaml or set LIBRARY_CMS_BASE_URL "
-                "(try `library-pipeline sample-cms` for one to play with)"
+                "no source of components is set: put cms.base_url into library.yaml or set "
+                "LIBRARY_CMS_BASE_URL, or list any CMS under sources (docs/sources.md); "
+                "`library-pipeline sample-cms` serves one to play with"
             )
-        try:
-            return CmsConnection(
-                base_url=self.base_url,
-                token=settings.token,
-                allowed_hosts=settings.allowed_hosts,
-                allowed_networks=settings.allowed_networks,
-                page_size=settings.page_size,
-                timeout_seconds=settings.timeout_seconds,
-                concurrency=self.concurrency,
-                requests_per_second=settings.requests_per_second,
-            )
-        except ValidationError as error:
-            reasons = "; ".join(f"cms.{item['loc'][0]}: {item['msg']}" for item in error.errors())
-            raise SettingsError(f"the CMS cannot be asked as configured: {reasons}") from None
+        return sources
 
 
 class BundleStoreResource(dg.ConfigurableResource):
@@ -96,9 +83,7 @@ def resources(settings: Settings) -> dict[str, dg.ConfigurableResource]:
     """Return the resources that `settings` describe."""
     return {
         "database": DatabaseResource(),
-        "cms": CmsResource(
-            base_url=settings.cms.base_url or "", concurrency=settings.cms.concurrency
-        ),
+        "sources": SourcesResource(listed=listed_sources(settings)),
         "bundle_store": BundleStoreResource(root=settings.bundle_root),
         "encoders": EncodersResource(
             models={encoder.name: encoder.model for encoder in settings.all_encoders}

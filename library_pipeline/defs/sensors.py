@@ -1,4 +1,4 @@
-"""Three sensors: the CMS has changed, an encoder is to be filled, runs are to be started."""
+"""Three sensors: a source has changed, an encoder is to be filled, runs are to be started."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,13 +14,13 @@ from library_pipeline.defs.requests import (
     closing_request,
     ended_without_claim,
 )
-from library_pipeline.defs.resources import CmsResource, DatabaseResource, EncodersResource
-from library_pipeline.sources.http_cms import CmsConnection, HttpCms
+from library_pipeline.defs.resources import DatabaseResource, EncodersResource, SourcesResource
+from library_pipeline.refresh.polling import changed_source
+from library_pipeline.sources.source import Source
 from library_pipeline.store.chunks import give_up_attempt, pending_chunks
 from library_pipeline.store.closing import finish_if_done
 from library_pipeline.store.database import Database
 from library_pipeline.store.embeddings import RegisteredEncoder
-from library_pipeline.store.manifest_state import current_manifest
 from library_pipeline.store.plans import count_due
 from library_pipeline.store.reembedding import count_to_reembed, reembed_unfinished
 from library_pipeline.store.refreshes import FailedPlans, failed_plans
@@ -31,7 +31,7 @@ LONGEST_PAUSE = timedelta(hours=1)
 
 
 def cms_sensor(poll_seconds: int) -> dg.SensorDefinition:
-    """Return the sensor that asks the CMS every `poll_seconds` whether anything has changed."""
+    """Return the sensor that asks the sources every `poll_seconds` whether anything has changed."""
 
     @dg.sensor(
         name="cms_changes",
@@ -43,13 +43,13 @@ def cms_sensor(poll_seconds: int) -> dg.SensorDefinition:
     def cms_changes(
         context: dg.SensorEvaluationContext,
         database: DatabaseResource,
-        cms: CmsResource,
+        sources: SourcesResource,
         encoders: EncodersResource,
     ) -> dg.SkipReason | dg.RunRequest:
-        if not cms.base_url:
+        if not sources.listed:
             return dg.SkipReason("no CMS is configured: set cms.base_url in library.yaml")
         with database.open() as db:
-            return _plan_if_needed(context, db, cms.connection(), encoders.register(db))
+            return _plan_if_needed(context, db, sources.configured(), encoders.register(db))
 
     return cms_changes
 
@@ -57,7 +57,7 @@ def cms_sensor(poll_seconds: int) -> dg.SensorDefinition:
 def _plan_if_needed(
     context: dg.SensorEvaluationContext,
     database: Database,
-    source: CmsConnection,
+    sources: Sequence[Source],
     encoders: Sequence[RegisteredEncoder],
 ) -> dg.SkipReason | dg.RunRequest:
     if _planning(context.instance, "incremental_refresh", "full_refresh"):
@@ -65,11 +65,8 @@ def _plan_if_needed(
     with database.connect() as connection:
         if pause := _pause(failed_plans(connection), datetime.now(UTC)):
             return dg.SkipReason(pause)
-        known = current_manifest(connection)
-        etag = known.etag if known and known.source == source.base_url else None
-        with HttpCms(source) as manifest:
-            if manifest.changed(etag):
-                return dg.RunRequest()
+        if changed_source(connection, sources):
+            return dg.RunRequest()
         due = count_due(connection, encoders)
     if due:
         return dg.RunRequest()

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 
 from library_pipeline.bundles.download import BundleDownloader
 from library_pipeline.bundles.store import BundleError, BundleStore
 from library_pipeline.catalog.failures import ComponentError
 from library_pipeline.refresh.items import Item, Task
 from library_pipeline.refresh.progress import Meter
+from library_pipeline.sources.source import Source
 
 GRACE_SECONDS = 5.0
+Stop = threading.Event
 
 
 class Fetcher:
@@ -33,18 +36,23 @@ class Fetcher:
         self._meter = meter
         self._download = download
 
-    async def run(self, tasks: Iterable[Task], concurrency: int, stop: threading.Event) -> None:
-        """Fetch all `tasks`, at most `concurrency` at a time, then close the queue.
+    async def run(self, tasks: Iterable[Task], sources: Sequence[Source], stop: Stop) -> None:
+        """Fetch all `tasks`, of each host as many at a time as its source allows; close the queue.
 
         Once `stop` is set no further task is begun; those under way are finished.
         """
-        waiting = iter(tasks)
+        concurrency = {each.name: each.concurrency for each in sources}
+        lanes: dict[tuple[str, str], list[Task]] = defaultdict(list)
+        for task in tasks:
+            lanes[task.component.source, _host(task)].append(task)
         async with asyncio.TaskGroup() as group:
-            for _ in range(concurrency):
-                group.create_task(self._work(waiting, stop))
+            for (source, _), lane in lanes.items():
+                waiting = iter(lane)
+                for _ in range(min(concurrency.get(source, 1), len(lane))):
+                    group.create_task(self._work(waiting, stop))
         await self._queue.put(None)
 
-    async def _work(self, waiting: Iterator[Task], stop: threading.Event) -> None:
+    async def _work(self, waiting: Iterator[Task], stop: Stop) -> None:
         while not stop.is_set():
             task = next(waiting, None)
             if task is None:
@@ -78,6 +86,12 @@ class Fetcher:
         )
         phases = {"download": fetched.milliseconds}
         return Item(task, fetched.bundle, fetched.screenshot, fetched.downloaded_bytes, phases)
+
+
+def _host(task: Task) -> str:
+    """Return what may be slow by itself: the host of the screenshot, "" for what is local."""
+    scheme, _, rest = task.component.files["screenshot"].url.partition("://")
+    return rest.partition("/")[0] if scheme.startswith("http") else ""
 
 
 def _no_bundle(task: Task, error: BundleError) -> ComponentError:

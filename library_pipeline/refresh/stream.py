@@ -67,7 +67,7 @@ class ChunkStream:
         decoded: asyncio.Queue[list[Item] | None] = asyncio.Queue(BATCHES_AHEAD)
         metering = asyncio.create_task(self.meter.run())
         try:
-            async with BundleDownloader(tools.cms, tools.bundles) as downloader:
+            async with BundleDownloader(tools.sources, tools.bundles) as downloader:
                 fetcher = Fetcher(
                     downloader,
                     tools.bundles,
@@ -83,7 +83,7 @@ class ChunkStream:
                     self._stages,
                 )
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(fetcher.run(tasks, tools.cms.concurrency, self.meter.halt))
+                    group.create_task(fetcher.run(tasks, tools.sources, self.meter.halt))
                     group.create_task(batcher.run(fetched, decoded, tools.batch_size))
                     group.create_task(self._embed_and_store(decoded, embedding))
         finally:

@@ -35,7 +35,7 @@ class AddressRefused(UrlRefused):
         super().__init__(
             "private_address",
             f"host {shorten(host)} is at {address}, which is not a public address; if it is meant, "
-            f"list it in cms.allowed_networks, like {ip_network(_plain(address))}",
+            f"list it in allowed_networks, like {ip_network(_plain(address))}",
         )
         self.host, self.address = host, address
 

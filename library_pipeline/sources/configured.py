@@ -35,6 +35,16 @@ def configured_sources(settings: Settings) -> tuple[Source, ...]:
     return ()
 
 
+def listed_sources(settings: Settings) -> dict[str, str]:
+    """Return what each source is, by name, as it may be shown."""
+    if settings.sources:
+        return {
+            each.name: each.url or (str(each.path) if each.path else "an SQL query")
+            for each in settings.sources
+        }
+    return {CMS: settings.cms.base_url} if settings.cms.base_url else {}
+
+
 def contract_source(connection: CmsConnection, name: str = CMS, prefix: str = "") -> Source:
     """Return a CMS that answers as in docs/cms.md."""
     return Source(

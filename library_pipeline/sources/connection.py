@@ -131,7 +131,7 @@ class CmsConnection(BaseModel):
     @cached_property
     def origins(self) -> AllowedOrigins:
         """The rule on which URLs may be asked."""
-        return AllowedOrigins(self.base_url, self.allowed_hosts)
+        return AllowedOrigins(self.base_url, self.allowed_hosts, key=self.key)
 
     @cached_property
     def addresses(self) -> AllowedAddresses:

@@ -72,7 +72,11 @@ def origin_of(url: str) -> Origin:
 class AllowedOrigins:
     """The origin of the CMS, and the listed hosts (`host` or `host:port`) that may keep files."""
 
-    def __init__(self, base_url: str, allowed_hosts: Iterable[str] = ()) -> None:
+    def __init__(
+        self, base_url: str, allowed_hosts: Iterable[str] = (), *, key: str = "cms"
+    ) -> None:
+        """Allow these; `key` is what the settings call the CMS, for messages."""
+        self._key = key
         self.cms = origin_of(base_url)
         # What is open to an https CMS is never asked for in the clear.
         schemes = ("https", "http") if self.cms.scheme == "http" else ("https",)
@@ -94,7 +98,7 @@ class AllowedOrigins:
             raise UrlRefused(
                 "foreign_origin",
                 f"host {shorten(origin.host)} ({origin}) is not the CMS's ({self.cms}) and not in "
-                "the setting cms.allowed_hosts; list it there if the CMS keeps files on it",
+                f"{self._key}.allowed_hosts; list it there if the CMS keeps files on it",
             )
 
     def may_have_token(self, url: str) -> bool:

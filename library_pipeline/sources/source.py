@@ -7,10 +7,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from library_pipeline.sources.connection import CmsConnection
 from library_pipeline.sources.manifest import ManifestError, ManifestPage
+
+_LOCAL_CONCURRENCY: Final = 8
 
 
 class NotModified(Exception):
@@ -76,3 +78,8 @@ class Source:
     open: Callable[[], AbstractContextManager[OpenSource]]
     connection: CmsConnection | None = None
     folder: Path | None = None
+
+    @property
+    def concurrency(self) -> int:
+        """How many files of one host, or of the folder, may be asked for at once."""
+        return self.connection.concurrency if self.connection else _LOCAL_CONCURRENCY
