@@ -117,7 +117,7 @@ def _open_proxied(proxy: httpx.Proxy) -> _Connection:
         proxy_auth=proxy.raw_auth,
         proxy_headers=proxy.headers.raw,
         ssl_context=tls_context(),
-        proxy_ssl_context=proxy.ssl_context if proxy.url.scheme == "https" else None,
+        proxy_ssl_context=proxy.ssl_context,
         max_connections=1,
         keepalive_expiry=_KEPT_SECONDS,
     )

@@ -32,10 +32,11 @@ class AddressRefused(UrlRefused):
     """A host's addresses are neither public nor listed."""
 
     def __init__(self, host: str, address: Address) -> None:
+        shown = _plain(address)
         super().__init__(
             "private_address",
-            f"host {shorten(host)} is at {address}, which is not a public address; if it is meant, "
-            f"list it in allowed_networks, like {ip_network(_plain(address))}",
+            f"host {shorten(host)} is at {shown}, which is not a public address; if it is meant, "
+            f"list it in allowed_networks, like {ip_network(shown)}",
         )
         self.host, self.address = host, address
 

@@ -12,7 +12,7 @@ def too_deep(value: Any, limit: int = MAX_DEPTH) -> bool:
 
     Level by level, not by recursion, in a few microseconds for an entry of a manifest.
     """
-    level = [value] if type(value) in _CONTAINERS else []
+    level = [value] if type(value) is dict or type(value) is list else []
     for _ in range(limit):
         if not level:
             return False
@@ -20,9 +20,6 @@ def too_deep(value: Any, limit: int = MAX_DEPTH) -> bool:
             child
             for each in level
             for child in (each.values() if type(each) is dict else each)
-            if type(child) in _CONTAINERS
+            if type(child) is dict or type(child) is list
         ]
     return bool(level)
-
-
-_CONTAINERS = (dict, list)

@@ -8,6 +8,7 @@ from email.utils import format_datetime
 import pytest
 from pydantic import ValidationError
 
+from library_pipeline.sources.auth import Auth
 from library_pipeline.sources.connection import CmsConnection
 from library_pipeline.sources.pace import Pace
 from library_pipeline.sources.retries import retry_after_seconds, status_failure
@@ -49,6 +50,55 @@ def test_an_empty_token_is_none_and_a_final_line_break_is_dropped() -> None:
         connection = CmsConnection.model_validate({"base_url": "https://x", "token": given})
         found = connection.headers_for("https://x/y")
         assert {key: found[key] for key in found if key == "Authorization"} == headers
+
+
+@pytest.mark.parametrize(
+    ("auth", "why"),
+    [
+        ({}, "auth is empty"),
+        ({"secret": " \n"}, "auth is empty"),
+        ({"secret": "hunter2\r\nX: y"}, "line break"),
+        ({"secret": "hunter2 x"}, "bearer token"),
+        ({"kind": "basic", "secret": "hunter2"}, "needs a user"),
+        ({"kind": "basic", "user": "a:b", "secret": "hunter2"}, "without colons"),
+        ({"kind": "header", "secret": "hunter2"}, "like X-Api-Key"),
+        ({"kind": "header", "name": "a b", "secret": "hunter2"}, "like X-Api-Key"),
+        ({"kind": "header", "name": "Host", "secret": "hunter2"}, "into the header Host"),
+        ({"kind": "query", "secret": "hunter2"}, "like api_key"),
+    ],
+)
+def test_credentials_that_cannot_be_sent_are_refused_unseen(auth: dict[str, str], why: str) -> None:
+    with pytest.raises(ValidationError, match=why) as caught:
+        CmsConnection.model_validate({"base_url": "https://x", "auth": {"secret": ""} | auth})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_token_and_other_credentials_exclude_each_other() -> None:
+    auth = {"kind": "query", "name": "key", "secret": "hunter2"}
+    with pytest.raises(ValidationError, match="not both") as caught:
+        CmsConnection.model_validate({"base_url": "https://x", "token": "abc", "auth": auth})
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        ("https://x", "https://x?k=a%20b"),
+        ("https://x/f?", "https://x/f?k=a%20b"),
+        ("https://x/f?a=1#part", "https://x/f?a=1&k=a%20b"),
+        ("https://x/f?k=own", "https://x/f?k=own"),
+        ("https://cdn/f", "https://cdn/f"),
+        ("http://x/f", "http://x/f"),
+        ("https://x:444/f", "https://x:444/f"),
+        ("https://x.evil.example/f", "https://x.evil.example/f"),
+    ],
+)
+def test_a_key_of_the_query_is_asked_with_on_the_own_origin(url: str, asked: str) -> None:
+    auth = Auth.model_validate({"kind": "query", "name": "k", "secret": "a b"})
+    connection = CmsConnection(base_url="https://x", auth=auth, allowed_hosts=("cdn",))
+    assert connection.url_for(url) == asked
+    assert "Authorization" not in connection.headers_for(url)
+    assert connection.url_for(asked) == asked
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,8 @@ def _way_out(error: ManifestError) -> str:
         return "see that it runs, and that this machine can reach it (network, VPN, proxy)"
     if error.code in ("manifest.status_401", "manifest.status_403"):
         return "ask whoever runs the CMS for a token, and set LIBRARY_CMS_TOKEN to it"
+    if error.code == "manifest.private_address":
+        return "if the CMS is meant to be there, list its network in cms.allowed_networks"
     return "docs/cms.md says what a CMS answers"
 
 
