@@ -14,7 +14,12 @@ from library_pipeline.defs.jobs import (
 )
 from library_pipeline.defs.resources import resources
 from library_pipeline.defs.schedules import full_refresh_schedule, garbage_schedule
-from library_pipeline.defs.sensors import cms_sensor, encoder_candidates, refresh_chunks
+from library_pipeline.defs.sensors import (
+    cms_sensor,
+    encoder_candidates,
+    refresh_chunks,
+    webhook_sensor,
+)
 from library_pipeline.settings import Settings, load_settings
 
 
@@ -35,7 +40,12 @@ def library_definitions(settings: Settings) -> dg.Definitions:
             full_refresh_schedule(settings.refresh.full_schedule),
             garbage_schedule(settings.refresh.garbage_schedule),
         ],
-        sensors=[cms_sensor(settings.refresh.poll_seconds), encoder_candidates, refresh_chunks],
+        sensors=[
+            cms_sensor(settings.refresh.poll_seconds),
+            webhook_sensor(running=bool(settings.webhooks)),
+            encoder_candidates,
+            refresh_chunks,
+        ],
         resources=resources(settings),
         # A run is one step that shares a model and overlaps its phases; more processes only cost.
         executor=dg.in_process_executor,

@@ -1,9 +1,10 @@
-"""Three sensors: a source has changed, an encoder is to be filled, runs are to be started."""
+"""Four sensors: a source changed, or its CMS says so; an encoder, or a chunk, waits for a run."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+import psycopg
 
 from library_pipeline.defs.jobs import close_refresh, incremental_refresh, reembed, refresh_chunk
 from library_pipeline.defs.recovery import recover
@@ -24,9 +25,11 @@ from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.plans import count_due
 from library_pipeline.store.reembedding import count_to_reembed, reembed_unfinished
 from library_pipeline.store.refreshes import FailedPlans, failed_plans
+from library_pipeline.store.webhooks import last_plan, pending_call
 
 CHUNK_POLL_SECONDS = 5
 CANDIDATE_POLL_SECONDS = 30
+WEBHOOK_POLL_SECONDS = 5
 LONGEST_PAUSE = timedelta(hours=1)
 
 
@@ -71,6 +74,67 @@ def _plan_if_needed(
     if due:
         return dg.RunRequest()
     return dg.SkipReason("the CMS has not changed and nothing is due for another try")
+
+
+def webhook_sensor(*, running: bool) -> dg.SensorDefinition:
+    """Return the sensor that has a refresh planned as soon as a CMS has called a webhook.
+
+    It is `running` by default where there is a webhook to call.
+    """
+
+    @dg.sensor(
+        name="webhook_calls",
+        job=incremental_refresh,
+        minimum_interval_seconds=WEBHOOK_POLL_SECONDS,
+        default_status=(
+            dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
+        ),
+        description="Plans an incremental refresh at once when a CMS has called a webhook "
+        "(/api/webhooks) and no plan has begun since.",
+    )
+    def webhook_calls(
+        context: dg.SensorEvaluationContext, database: DatabaseResource
+    ) -> dg.SkipReason | dg.RunRequest:
+        with database.open() as db, db.connect() as connection:
+            return _plan_if_called(context.instance, connection)
+
+    return webhook_calls
+
+
+def _plan_if_called(
+    instance: dg.DagsterInstance, connection: psycopg.Connection
+) -> dg.SkipReason | dg.RunRequest:
+    """Nothing is noted down here: a call waits until a plan that began after it is on record.
+
+    So a tick, a run or a plan may die anywhere; until then what was asked for is under way.
+    """
+    called_at = pending_call(connection)
+    if called_at is None:
+        return dg.SkipReason("no CMS has called since the last plan began")
+    if _planning(instance, "incremental_refresh", "full_refresh"):
+        return dg.SkipReason("a refresh is being planned; one for the last call comes after it")
+    now = datetime.now(UTC)
+    for failed in (failed_plans(connection), _asked_in_vain(instance, last_plan(connection))):
+        if pause := _pause(failed, now):
+            return dg.SkipReason(pause)
+    return dg.RunRequest()
+
+
+def _asked_in_vain(instance: dg.DagsterInstance, since: datetime | None) -> FailedPlans:
+    """Return how many runs for calls have failed `since` the last plan.
+
+    The refresh of one that failed early is not on record, so failed_plans does not count it.
+    """
+    asked = dg.RunsFilter(
+        job_name="incremental_refresh",
+        tags={"dagster/sensor_name": "webhook_calls"},
+        statuses=[dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED],
+        created_after=since.astimezone(UTC) if since else None,  # Dagster drops the zone
+    )
+    records = instance.get_run_records(asked, limit=12)
+    if not records:
+        return FailedPlans(0, None, None)
+    return FailedPlans(len(records), records[0].update_timestamp, "their runs have the reason")
 
 
 def _planning(instance: dg.DagsterInstance, *jobs: str) -> bool:

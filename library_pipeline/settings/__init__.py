@@ -8,6 +8,8 @@ from library_pipeline.settings.model import (
     RefreshSettings,
     Settings,
 )
+from library_pipeline.settings.secrets import read_secret
+from library_pipeline.settings.sources import WebhookSettings
 from library_pipeline.settings.variables import (
     CONFIG_VARIABLE,
     DAGSTER_DATABASE_VARIABLE,
@@ -23,7 +25,9 @@ __all__ = [
     "RefreshSettings",
     "Settings",
     "SettingsError",
+    "WebhookSettings",
     "config_file",
     "environment",
     "load_settings",
+    "read_secret",
 ]

@@ -91,7 +91,7 @@ def _source(
             return path.name
         value = value[part]
     known = known_variables(model)
-    setting = [name for name in environ if known.get(name.upper()) in (loc[:1], loc[:2])]
+    setting = [name for name in environ if known.get(name.upper()) in (loc[:1], loc[:2], loc[:3])]
     return max(setting, key=len, default=path.name)
 
 

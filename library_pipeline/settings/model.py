@@ -6,6 +6,7 @@ Where a type does not say what is allowed, `description` does: error messages sh
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Self
@@ -30,7 +31,7 @@ from pydantic_settings import (
 from library_pipeline.catalog.encoder import EncoderSpec, Framing, Precision, Runtime
 from library_pipeline.settings import checks
 from library_pipeline.settings.file import config_file, read_file
-from library_pipeline.settings.sources import SourceSettings, distinct
+from library_pipeline.settings.sources import SourceSettings, WebhookSettings, distinct
 from library_pipeline.settings.variables import read_variables
 
 Url = Annotated[str, AfterValidator(checks.web_address)]
@@ -56,6 +57,16 @@ class CmsSettings(_Section):
     timeout_seconds: float = Field(default=30.0, gt=0)
     concurrency: int = Field(default=16, ge=1, le=256)
     requests_per_second: float | None = Field(default=None, gt=0)
+    webhook: WebhookSettings | None = None
+
+    @model_validator(mode="after")
+    def _webhook_has_a_cms(self) -> Self:
+        if self.webhook and not self.base_url:
+            raise ValueError(
+                "its webhook is for the CMS at cms.base_url, which is not set; a source has a "
+                "`webhook` of its own"
+            )
+        return self
 
 
 class EncoderSettings(_Section):
@@ -121,6 +132,12 @@ class Settings(BaseSettings):
     def all_encoders(self) -> tuple[EncoderSettings, ...]:
         """The encoders of the library, one or several, each with a name of its own."""
         return self.encoders or (self.encoder,)
+
+    @property
+    def webhooks(self) -> Mapping[str, WebhookSettings]:
+        """What proves a call, by the name of the source that may call: `cms` for that section."""
+        own = {"cms": self.cms.webhook} if self.cms.webhook else {}
+        return own | {source.name: source.webhook for source in self.sources if source.webhook}
 
     @property
     def bundle_root(self) -> str:

@@ -78,7 +78,17 @@ class WebhookSettings(Secret):
     """What proves that a call is the CMS's: a shared token, or a signature over its body."""
 
     kind: Literal["token", "hmac-sha256"] = "token"
-    header: str = "X-Webhook-Token"
+    header: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$",
+        description="a header's name, like `X-Webhook-Token`",
+    )
+
+    @property
+    def header_name(self) -> str:
+        """The header that holds the token or the signature."""
+        usual = "X-Webhook-Token" if self.kind == "token" else "X-Hub-Signature-256"
+        return self.header or usual
 
 
 class PagingSettings(_Part):

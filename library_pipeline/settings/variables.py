@@ -11,7 +11,7 @@ from typing import Any, Final, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from library_pipeline.settings.allowed import is_model
+from library_pipeline.settings.allowed import is_model, model_at, without_none
 from library_pipeline.settings.errors import SettingsError
 
 PREFIX: Final = "LIBRARY_"
@@ -34,21 +34,18 @@ def variable_of(*key: str) -> str:
     return PREFIX + "_".join(key).upper()
 
 
-def sections(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
-    """Return the sections of the configuration with their models."""
-    return {
-        name: field.annotation
-        for name, field in model.model_fields.items()
-        if is_model(field.annotation)
-    }
-
-
-def known_variables(model: type[BaseModel]) -> dict[str, tuple[str, ...]]:
+def known_variables(
+    model: type[BaseModel], outer: tuple[str, ...] = ()
+) -> dict[str, tuple[str, ...]]:
     """Return every variable that sets something, with the key that it sets."""
-    keys = [(name,) for name in model.model_fields]
-    for name, section in sections(model).items():
-        keys += [(name, inner) for inner in section.model_fields]
-    return {variable_of(*key): key for key in keys}
+    known: dict[str, tuple[str, ...]] = {}
+    for name, field in model.model_fields.items():
+        key = (*outer, name)
+        known[variable_of(*key)] = key
+        section = without_none(field.annotation)
+        if is_model(section):
+            known |= known_variables(section, key)
+    return known
 
 
 def unknown_variables(model: type[BaseModel], environ: Mapping[str, str] = os.environ) -> list[str]:
@@ -74,17 +71,23 @@ def read_variables(model: type[BaseModel], environ: Mapping[str, str]) -> dict[s
     values: dict[str, Any] = {}
     for name in sorted(given, key=lambda name: len(known[name])):  # a section before its keys
         *outer, key = known[name]
-        parent = model if not outer else sections(model)[outer[0]]
+        parent = model_at(model, tuple(outer))
         value = _parsed(name, given[name], parent.model_fields[key])
-        target = values
-        if outer:
-            target = values.setdefault(outer[0], {})
-        target[key] = value
+        _section(values, outer)[key] = value
+    return values
+
+
+def _section(values: dict[str, Any], path: list[str]) -> dict[str, Any]:
+    """Return the section at `path` of `values`, made where it is missing or is none."""
+    for name in path:
+        if not isinstance(values.get(name), dict):
+            values[name] = {}
+        values = values[name]
     return values
 
 
 def _parsed(name: str, text: str, field: FieldInfo) -> Any:
-    kind = dict if is_model(field.annotation) else list
+    kind = dict if is_model(without_none(field.annotation)) else list
     if kind is list and get_origin(field.annotation) is not tuple:
         return text
     try:

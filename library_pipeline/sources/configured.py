@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
-from library_pipeline.settings import Settings, SettingsError
+from library_pipeline.settings import Settings, SettingsError, read_secret
 from library_pipeline.settings.model import CmsSettings
-from library_pipeline.settings.sources import AuthSettings, Secret, SourceSettings
+from library_pipeline.settings.sources import AuthSettings, SourceSettings
 from library_pipeline.sources.connection import Auth, CmsConnection
 from library_pipeline.sources.http_cms import HttpCms
 from library_pipeline.sources.listing import MappedListing
 from library_pipeline.sources.local import local_source
+from library_pipeline.sources.mapping import ItemMapping
 from library_pipeline.sources.source import Source
 from library_pipeline.sources.sql import sql_source
 
 CMS = "cms"
 
 
-def configured_sources(settings: Settings) -> tuple[Source, ...]:
+def configured_sources(
+    settings: Settings, terms: Mapping[str, float] = MappingProxyType({})
+) -> tuple[Source, ...]:
     """Return the sources of the library, none where none is configured.
 
-    Raises SettingsError where one cannot be asked as configured. Secrets are read here.
+    `terms` are keys of CmsConnection that are to be otherwise than configured. Raises SettingsError
+    where a source cannot be asked as configured. Secrets are read here.
     """
     if settings.sources:
-        return tuple(map(_source, settings.sources))
+        return tuple(_source(each, terms) for each in settings.sources)
     if settings.cms.base_url:
-        return (contract_source(cms_connection(settings.cms)),)
+        return (contract_source(cms_connection(settings.cms).model_copy(update=dict(terms))),)
     return ()
 
 
@@ -72,30 +75,14 @@ def cms_connection(settings: CmsSettings) -> CmsConnection:
         raise SettingsError(_explained(CMS, error)) from None
 
 
-def read_secret(secret: Secret, key: str) -> SecretStr:
-    """Return a secret from where `key` says it is; raises SettingsError, which does not show it."""
-    if secret.secret_env is not None:
-        value = os.environ.get(secret.secret_env, "")
-        where = f"the environment variable {secret.secret_env}"
-    else:
-        path = secret.secret_file or Path()
-        where = f"the file {path}"
-        try:
-            value = path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
-            raise SettingsError(f"{key}: {where} cannot be read: {reason}") from None
-    if not value:
-        raise SettingsError(f"{key}: {where} is empty or not set; put the secret there")
-    return SecretStr(value)
-
-
-def _source(settings: SourceSettings) -> Source:
+def _source(settings: SourceSettings, terms: Mapping[str, float]) -> Source:
     connection = _connection(settings)
+    if connection:
+        connection = connection.model_copy(update=dict(terms))
     if settings.kind == "sql":
-        return sql_source(settings, connection)
+        return sql_source(settings, mapping=ItemMapping, connection=connection)
     if settings.kind != "http" or connection is None:
-        return local_source(settings, connection)
+        return local_source(settings, mapping=ItemMapping, connection=connection)
     if settings.preset == "contract":
         return contract_source(connection, settings.name, settings.id_prefix)
     return Source(
@@ -134,7 +121,10 @@ def _base(settings: SourceSettings) -> str:
 
 
 def _auth(settings: AuthSettings, key: str) -> Auth:
-    secret = read_secret(settings, key)
+    try:
+        secret = read_secret(settings)
+    except SettingsError as error:
+        raise SettingsError(f"{key}: {error}") from None
     return Auth(kind=settings.kind, name=settings.name, user=settings.user, secret=secret)
 
 

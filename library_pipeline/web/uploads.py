@@ -1,4 +1,4 @@
-"""Receiving a picture: its size is bounded while it streams in, not once it has arrived."""
+"""Receiving a picture, and the fields of the form that it came in."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Final
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
-from starlette.types import Message, Receive
 
+from library_pipeline.web.bodies import bounded
 from library_pipeline.web.problems import Problem, QuestionError
 from library_pipeline.web.questions import Asked, Upload, asked
 
@@ -25,11 +25,8 @@ async def uploaded(request: Request) -> tuple[Upload, Asked]:
 
     Raises QuestionError where it has no picture, too large a one, or a field out of its limits.
     """
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > _MAX_BODY_BYTES:
-        raise QuestionError(_TOO_LARGE)
-    bounded = Request(request.scope, _bounded(request.receive, _MAX_BODY_BYTES))
-    async with bounded.form(max_files=1, max_fields=8, max_part_size=16 * 1024) as form:
+    received = bounded(request, _MAX_BODY_BYTES, _TOO_LARGE)
+    async with received.form(max_files=1, max_fields=8, max_part_size=16 * 1024) as form:
         upload = await _picture(form.get("picture"))
         fields = {key: value for key, value in form.items() if isinstance(value, str)}
         weights = [str(value) for value in form.getlist("weight")]
@@ -45,18 +42,3 @@ async def _picture(part: UploadFile | str | None) -> Upload:
     if len(data) > MAX_PICTURE_BYTES:
         raise QuestionError(_TOO_LARGE)
     return Upload(part.filename[:200], data)
-
-
-def _bounded(receive: Receive, limit: int) -> Receive:
-    """Return a `receive` that raises QuestionError once more than `limit` bytes have come."""
-    received = 0
-
-    async def bounded() -> Message:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
-        if received > limit:
-            raise QuestionError(_TOO_LARGE)
-        return message
-
-    return bounded

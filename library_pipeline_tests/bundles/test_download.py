@@ -17,6 +17,7 @@ from library_pipeline.catalog.component import FILE_KINDS, Component, FileKind, 
 from library_pipeline.catalog.failures import ComponentError
 from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleCms
 from library_pipeline.sources import CmsConnection, HttpCms
+from library_pipeline.sources.configured import contract_source
 from library_pipeline_tests.sample_cms.library import TOKEN, connection_to, png, write_bundle
 
 
@@ -40,7 +41,7 @@ def fetch(
     connection: CmsConnection, store: BundleStore, *components: Component, force: bool = False
 ) -> list[FetchedBundle]:
     async def all_at_once() -> list[FetchedBundle]:
-        async with BundleDownloader(connection, store) as downloader:
+        async with BundleDownloader([contract_source(connection)], store) as downloader:
             return await asyncio.gather(*(downloader.fetch(c, force=force) for c in components))
 
     return asyncio.run(all_at_once())
@@ -404,7 +405,7 @@ def test_one_bad_component_leaves_its_neighbours_alone(
     cms.faults = Faults(files=(FileFault("card", "format", do),))
 
     async def all_at_once() -> list[FetchedBundle | BaseException]:
-        async with BundleDownloader(connection_to(cms), store) as downloader:
+        async with BundleDownloader([contract_source(connection_to(cms))], store) as downloader:
             tasks = (downloader.fetch(component) for component in components)
             return await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -428,7 +429,9 @@ def test_a_cancelled_fetch_leaves_the_downloader_usable(cms: SampleCms, store: B
     cms.faults = Faults(files=(FileFault("hero", "records", "stall", seconds=5, times=1),))
 
     async def cancel_then_fetch() -> FetchedBundle:
-        async with BundleDownloader(connection_to(cms, concurrency=2), store) as downloader:
+        async with BundleDownloader(
+            [contract_source(connection_to(cms, concurrency=2))], store
+        ) as downloader:
             task = asyncio.create_task(downloader.fetch(component))
             await asyncio.sleep(0.1)
             task.cancel()
@@ -441,4 +444,4 @@ def test_a_cancelled_fetch_leaves_the_downloader_usable(cms: SampleCms, store: B
 
 def test_a_downloader_works_inside_async_with_only(cms: SampleCms, store: BundleStore) -> None:
     with pytest.raises(RuntimeError, match="async with"):
-        asyncio.run(BundleDownloader(connection_to(cms), store).fetch(hero(cms)))
+        asyncio.run(BundleDownloader([contract_source(connection_to(cms))], store).fetch(hero(cms)))

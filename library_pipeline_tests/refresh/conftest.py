@@ -30,6 +30,7 @@ from library_pipeline.refresh.planning import plan_refresh
 from library_pipeline.refresh.reembedding import plan_reembed
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import EncoderSettings, load_settings
+from library_pipeline.sources.configured import contract_source
 from library_pipeline.sources.http_cms import CmsConnection
 from library_pipeline.store.chunks import Chunk, claim, next_chunk
 from library_pipeline.store.closing import finish_if_done
@@ -52,7 +53,11 @@ class Refresher:
         self.equipment = Equipment(
             database=database,
             bundles=BundleStore(load_settings().bundle_root),
-            cms=CmsConnection(base_url=cms.url, max_attempts=2, backoff_seconds=0.01),
+            sources=(
+                contract_source(
+                    CmsConnection(base_url=cms.url, max_attempts=2, backoff_seconds=0.01)
+                ),
+            ),
             encoders=(),
             batch_size=4,
         )
@@ -66,6 +71,13 @@ class Refresher:
             EncoderInUse(each, cache(partial(load_registered, each, configured))) for each in known
         )
         self.equipment = dataclasses.replace(self.equipment, encoders=encoders)
+
+    def ask_otherwise(self, **terms: float) -> None:
+        """Ask the CMS on other terms, keys of CmsConnection."""
+        (source,) = self.equipment.sources
+        assert source.connection
+        asked = contract_source(source.connection.model_copy(update=terms))
+        self.equipment = dataclasses.replace(self.equipment, sources=(asked,))
 
     def __call__(
         self,
@@ -92,7 +104,7 @@ class Refresher:
                 run_id=None,
                 chunk_size=chunk_size,
                 max_removed_share=0.5,
-                cms=self.equipment.cms,
+                sources=self.equipment.sources,
             )
         self.after_plan()
         with database.connect() as connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -22,8 +21,7 @@ RECORDS = "/files/c-3.records"
 def be_impatient(refresh: Refresher, **terms: Any) -> None:
     """Give up soon: two attempts, half a second for an answer."""
     terms = {"timeout_seconds": 0.5, "rate_limit_patience_seconds": 0.3, **terms}
-    cms = refresh.equipment.cms.model_copy(update=terms)
-    refresh.equipment = dataclasses.replace(refresh.equipment, cms=cms)
+    refresh.ask_otherwise(**terms)
 
 
 def only_failure(connection: psycopg.Connection) -> Failure:

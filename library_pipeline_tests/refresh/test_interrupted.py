@@ -53,7 +53,7 @@ def test_a_stopped_chunk_is_put_back_and_the_rest_is_done_later(
 ) -> None:
     cms.faults = Faults(requests=(RequestFault("stall", every=1, path="/files/", seconds=0.5),))
     refresh.equipment.stop.set()
-    refresh.equipment.cms.__dict__["concurrency"] = 2
+    refresh.ask_otherwise(concurrency=2)
     refresh()
     (report,) = refresh.reports
     assert report.stopped
@@ -70,7 +70,7 @@ def test_cancelling_ends_a_running_chunk_within_moments(
     refresh: Refresher, cms: SampleCms, connection: psycopg.Connection
 ) -> None:
     cms.faults = Faults(requests=(RequestFault("stall", every=1, path="/files/", seconds=0.5),))
-    refresh.equipment.cms.__dict__["concurrency"] = 2
+    refresh.ask_otherwise(concurrency=2)
     refresh.before_chunk = lambda chunk: cancel_refresh(connection, chunk.refresh_id)
     done = refresh()
     assert done.state == "cancelled"

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from library_pipeline.refresh.manifest import load_current_manifest
+from library_pipeline.refresh.manifest import load_current_manifests
 from library_pipeline.sources import CmsConnection, ManifestError
+from library_pipeline.sources.configured import contract_source
 from library_pipeline.store.database import Database
 from library_pipeline.store.manifest_state import current_manifest
 from library_pipeline_tests.refresh.fake_cms import COMPONENTS, FakeCms, fake_cms
@@ -29,8 +30,9 @@ def cms() -> Iterator[FakeCms]:
 
 
 def load(database: Database, url: str, *, conditional: bool = True) -> int | None:
-    connection = CmsConnection(base_url=url, page_size=PAGE_SIZE)
-    return load_current_manifest(database, connection, conditional=conditional)
+    source = contract_source(CmsConnection(base_url=url, page_size=PAGE_SIZE))
+    (read,) = load_current_manifests(database, [source], conditional=conditional)
+    return read.entries
 
 
 def asked(cms: FakeCms, database: Database) -> list[str]:
@@ -49,13 +51,12 @@ def test_one_change_among_many_costs_one_page(
     database: Database, connection: psycopg.Connection
 ) -> None:
     with SimulatedCms(5000) as cms:
-        cms_connection = CmsConnection(base_url=cms.url)
-        assert load_current_manifest(database, cms_connection, conditional=True) == 5000
+        assert load(database, cms.url) == 5000
         cms.edit([4321])
         cms.reset_requests()
-        assert load_current_manifest(database, cms_connection, conditional=True) == 5000
+        assert load(database, cms.url) == 5000
         assert cms.requests()["manifest"] == 1
-        assert load_current_manifest(database, cms_connection, conditional=True) is None
+        assert load(database, cms.url) is None
         assert cms.requests()["manifest"] == 1
     changed = {id_ for id_, revision in known_revisions(connection).items() if revision != "1"}
     assert changed == {"sim-004321"}

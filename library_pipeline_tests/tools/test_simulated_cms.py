@@ -15,6 +15,7 @@ from library_pipeline.bundles.store import BundleStore
 from library_pipeline.catalog.component import Component
 from library_pipeline.encoders.image import read_image
 from library_pipeline.sources import CmsConnection, HttpCms, NotModified
+from library_pipeline.sources.configured import contract_source
 from tools.simulated_cms import SimulatedCms
 
 COMPONENTS = 1200
@@ -79,7 +80,9 @@ def test_a_bundle_is_downloaded_and_its_picture_is_its_own(
     store = BundleStore(str(tmp_path))
 
     async def fetch() -> list[bytes]:
-        async with BundleDownloader(CmsConnection(base_url=cms.url), store) as downloader:
+        async with BundleDownloader(
+            [contract_source(CmsConnection(base_url=cms.url))], store
+        ) as downloader:
             numbers = range(0, COMPONENTS, 100)
             wanted = [listed[f"sim-{number:06d}"] for number in numbers]
             return [(await downloader.fetch(found)).screenshot for found in wanted]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from library_pipeline.refresh.planning import load_current_manifest
+from library_pipeline.refresh.manifest import load_current_manifests
 from library_pipeline.search.finder import Finder
 from library_pipeline.settings import Settings
-from library_pipeline.sources.http_cms import CmsConnection
+from library_pipeline.sources.configured import configured_sources
 from library_pipeline.store.database import open_database
 from library_pipeline.store.plans import count_due
 from library_pipeline.store.registry import active_encoders
@@ -20,7 +20,7 @@ Answers = dict[str, list[float]]
 
 def measure_answers(settings: Settings) -> Answers:
     """Return milliseconds of each question, asked again and again over the indexed library."""
-    connection = CmsConnection(base_url=str(settings.cms.base_url))
+    sources = configured_sources(settings)
     with open_database(settings) as database:
         finder = Finder(database, settings.all_encoders)
         with database.connect() as session:
@@ -36,7 +36,7 @@ def measure_answers(settings: Settings) -> Answers:
                 "search by text": _times(lambda: finder.by_text("a dark pricing table")),
                 "search by component": _times(lambda: finder.like_component(component_id)),
                 "sensor: ask an unchanged CMS": _times(
-                    lambda: load_current_manifest(database, connection, conditional=True)
+                    lambda: load_current_manifests(database, sources, conditional=True)
                 ),
                 "sensor: is anything due": _times(lambda: count_due(session, encoders)),
             }

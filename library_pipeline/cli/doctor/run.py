@@ -13,7 +13,6 @@ from rich.text import Text
 from library_pipeline.cli.console import console
 from library_pipeline.cli.doctor.bundles import check_bundles
 from library_pipeline.cli.doctor.check import Check, State
-from library_pipeline.cli.doctor.cms import check_cms
 from library_pipeline.cli.doctor.configuration import check_configuration
 from library_pipeline.cli.doctor.dagster_instance import check_dagster, check_schedules
 from library_pipeline.cli.doctor.database import check_database
@@ -22,6 +21,7 @@ from library_pipeline.cli.doctor.disk import check_disk
 from library_pipeline.cli.doctor.encoders import check_encoders
 from library_pipeline.cli.doctor.examine import Examination, examine, secrets_of
 from library_pipeline.cli.doctor.packages import check_packages
+from library_pipeline.cli.doctor.sources import check_sources
 from library_pipeline.settings import Settings, SettingsError, load_settings
 
 _IMPORT_SECONDS = 60.0  # torch from a cold disk
@@ -79,7 +79,7 @@ _REST: tuple[tuple[str, Callable[[Settings], Iterator[Check]], float], ...] = (
     ("disk", check_disk, 10),
     ("database", check_database, _START_SECONDS),
     ("bundle store", check_bundles, 20),
-    ("cms", check_cms, 15),
+    ("sources", check_sources, 15),
     ("schedules", check_schedules, _IMPORT_SECONDS),
     ("dagster", check_dagster, _IMPORT_SECONDS),
 )

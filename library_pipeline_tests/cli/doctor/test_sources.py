@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from library_pipeline.cli.doctor.check import Check
-from library_pipeline.cli.doctor.cms import check_cms
+from library_pipeline.cli.doctor.sources import check_sources
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.sample_cms.faults import Faults, FileFault, RequestFault
 from library_pipeline.settings import load_settings
@@ -16,7 +16,7 @@ from library_pipeline_tests.cli.doctor.listeners import closed_port, silent_port
 
 
 def looked_at(patience: float = 5) -> list[Check]:
-    return list(check_cms(load_settings(), patience=patience))
+    return list(check_sources(load_settings(), patience=patience))
 
 
 def test_a_good_cms_is_ok(cms: SampleCms) -> None:

@@ -1,0 +1,95 @@
+"""The sources: is each there, does it let us in, is its list usable, does it say "unchanged"?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from library_pipeline.cli.doctor.check import Check
+from library_pipeline.settings import Settings, SettingsError
+from library_pipeline.sources.configured import configured_sources
+from library_pipeline.sources.http_cms import HttpCms
+from library_pipeline.sources.manifest import ManifestError, ManifestPage
+from library_pipeline.sources.source import Source
+
+_PATIENCE_SECONDS = 5.0
+
+
+def check_sources(settings: Settings, *, patience: float = _PATIENCE_SECONDS) -> Iterator[Check]:
+    """Yield what each source lists on its first page, and what a CMS answers to a poll."""
+    terms = {
+        "timeout_seconds": patience,
+        "answer_timeout_seconds": patience,
+        "max_attempts": 1,
+        "rate_limit_patience_seconds": 0,
+    }
+    try:
+        sources = configured_sources(settings, terms)
+    except SettingsError as error:
+        yield Check("cms", "wrong", str(error), "correct it in library.yaml or the environment")
+        return
+    if not sources:
+        way_out = (
+            "set cms.base_url in library.yaml, or LIBRARY_CMS_BASE_URL, or list sources "
+            "(docs/sources.md); `library-pipeline sample-cms` serves one to play with, "
+            "`library-pipeline demo` shows everything"
+        )
+        yield Check("cms", "wrong", "no source of components is set", way_out)
+    for source in sources:
+        yield from _check(source)
+
+
+def _check(source: Source) -> Iterator[Check]:
+    try:
+        with source.open() as asked:
+            page = next(asked.pages(), ManifestPage((), None))
+            yield _judge_page(source.name, page, f"{_who(source)}: ")
+            if isinstance(asked, HttpCms):
+                yield _judge_polls(source.name, asked)
+    except ManifestError as error:
+        yield Check(source.name, "wrong", error.message, _way_out(source, error))
+
+
+def _who(source: Source) -> str:
+    if source.connection is None:
+        return source.identity
+    credentials = "with" if source.connection.credentials else "without"
+    return f"{source.connection.base_url} answers, {credentials} a token"
+
+
+def _way_out(source: Source, error: ManifestError) -> str:
+    if error.transient:
+        return "see that it runs, and that this machine can reach it (network, VPN, proxy)"
+    if error.code in ("manifest.status_401", "manifest.status_403"):
+        return "ask whoever runs the CMS for a token, and set LIBRARY_CMS_TOKEN to it"
+    if error.code == "manifest.private_address":
+        return "if the CMS is meant to be there, list its network in cms.allowed_networks"
+    return "docs/cms.md says what a CMS answers"
+
+
+def _judge_page(name: str, page: ManifestPage, who: str) -> Check:
+    found = f"{who}{len(page.entries)} components"
+    if page.next:
+        found += " on the first page" + (f", {page.total} in all" if page.total else "")
+    if page.problems:
+        first = page.problems[0]
+        found += f", {len(page.problems)} of them unusable ({first.message})"
+        return Check(name, "warning", found, "correct these entries in the CMS; the others work")
+    if not page.entries:
+        way_out = "is its address the right one, and may the token see the components?"
+        return Check(name, "warning", found, way_out)
+    return Check(name, "ok", found)
+
+
+def _judge_polls(name: str, cms: HttpCms) -> Check:
+    """Return whether asking again costs one small answer, or the whole manifest."""
+    name, way_out = (
+        f"{name} polls",
+        "docs/cms.md says how a CMS answers 304; it saves both sides work",
+    )
+    if cms.etag is None:
+        found = "the CMS gives no ETag, so every poll reads the whole manifest"
+        return Check(name, "warning", found, way_out)
+    if not cms.changed(cms.etag):
+        return Check(name, "ok", "an unchanged library is answered with 304")
+    found = "the CMS gives another ETag each time, so every poll reads the whole manifest"
+    return Check(name, "warning", found, way_out)
