@@ -282,6 +282,24 @@ def test_lists_and_sections_are_json_in_the_environment(monkeypatch: pytest.Monk
     assert loaded.cms.allowed_hosts == ("cdn.example.com",)
 
 
+def test_a_section_within_a_section_is_json_or_variables_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LIBRARY_CMS", '{"base_url": "http://cms", "webhook": 5}')
+    monkeypatch.setenv("LIBRARY_CMS_WEBHOOK_KIND", "hmac-sha256")
+    monkeypatch.setenv("LIBRARY_CMS_WEBHOOK_SECRET_FILE", "/run/secrets/calls")
+    webhook = load_settings().webhooks["cms"]
+    assert (webhook.kind, webhook.header_name) == ("hmac-sha256", "X-Hub-Signature-256")
+    monkeypatch.setenv("LIBRARY_CMS_WEBHOOK", '{"secret_env": "hunter2", "header": "a b"}')
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert (
+        "cms.webhook.header = 'a b' (LIBRARY_CMS_WEBHOOK): it must be a header's name, like "
+        "`X-Webhook-Token`"
+    ) in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -38,13 +38,11 @@ def known_variables(
     model: type[BaseModel], outer: tuple[str, ...] = ()
 ) -> dict[str, tuple[str, ...]]:
     """Return every variable that sets something, with the key that it sets."""
-    known: dict[str, tuple[str, ...]] = {}
+    known = {variable_of(*outer, name): (*outer, name) for name in model.model_fields}
     for name, field in model.model_fields.items():
-        key = (*outer, name)
-        known[variable_of(*key)] = key
         section = without_none(field.annotation)
         if is_model(section):
-            known |= known_variables(section, key)
+            known |= known_variables(section, (*outer, name))
     return known
 
 
