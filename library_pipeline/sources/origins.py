@@ -16,7 +16,7 @@ _PORTS = {"http": 80, "https": 443}
 # A backslash is a slash to some parsers; the others cannot stand in a URL at all.
 _NEVER_IN_A_URL = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
 
-Refusal = Literal["relative_url", "bad_scheme", "bad_url", "foreign_origin"]
+Refusal = Literal["relative_url", "bad_scheme", "bad_url", "foreign_origin", "foreign_path"]
 
 
 class UrlRefused(ValueError):
