@@ -13,44 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from library_pipeline.sources.local.bundle import Item, Stamp, bundle_folders, read_item, stamp_of
+
 log = logging.getLogger(__name__)
-
-ATTRIBUTES = "attributes.json"
-_PICTURES = ("png", "jpg", "jpeg", "jfif", "webp", "gif")
-FILE_NAMES: Mapping[str, tuple[str, ...]] = {
-    "config": ("config.json",),
-    "format": ("format.html",),
-    "records": ("records.json",),
-    "screenshot": tuple(
-        f"screenshot.{end}" for end in ("png", "jpg", "jpeg", "jfif", "webp", "gif")
-    ),
-}
-_WATCHED = frozenset({ATTRIBUTES, *(name for names in FILE_NAMES.values() for name in names)})
-
-# What changes whenever a file does: name, modification and status time, size, inode.
-Stamp = tuple[tuple[str, int, int, int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """One file of a bundle and the digest of its bytes."""
-
-    path: Path
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One component of the library, as the manifest lists it."""
-
-    id: str
-    revision: str
-    name: str
-    client: str
-    category: str
-    tags: tuple[str, ...]
-    updated_at: datetime
-    files: Mapping[str, File]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +50,7 @@ class LibraryFolder:
 
     def _look(self, before: Listing | None) -> Listing:
         now = datetime.now(UTC)
-        found = {entry.name: _stamp(entry.path) for entry in _folders(self.path)}
+        found = {entry.name: _stamp(entry.path) for entry in bundle_folders(self.path)}
         changed = [name for name, stamp in found.items() if self._stamp_of(name) != stamp]
         gone = self._known.keys() - found.keys()
         for name in changed:
@@ -109,49 +74,6 @@ class LibraryFolder:
             # Probably half-way through an edit; dropping it would delete the component.
             known = self._known.get(name)
             return known[1] if known else None
-
-
-def read_item(folder: Path, stamp: Stamp) -> Item | None:
-    """Return the component in `folder`, or None where there are no attributes.
-
-    Raises ValueError when the attributes are not what they should be.
-    """
-    times = {name: modified for name, modified, *_ in stamp}
-    if ATTRIBUTES not in times:
-        return None
-    attributes = json.loads((folder / ATTRIBUTES).read_bytes())
-    if not isinstance(attributes, dict):
-        raise ValueError(f"{ATTRIBUTES} holds {type(attributes).__name__}, not an object")
-    json.dumps(attributes, ensure_ascii=False).encode()  # half a surrogate pair is a ValueError
-    files = {
-        kind: File(folder / name, hashlib.sha256((folder / name).read_bytes()).hexdigest())
-        for kind, names in FILE_NAMES.items()
-        for name in [next((name for name in names if name in times), None)]
-        if name
-    }
-    return Item(
-        id=str(attributes.get("id") or folder.name),
-        revision=_revision(attributes, files),
-        name=str(attributes.get("name", "")),
-        client=str(attributes.get("client", "")),
-        category=str(attributes.get("category", "")),
-        tags=tuple(str(tag) for tag in attributes.get("tags", ())),
-        updated_at=_updated_at(attributes, max(times.values())),
-        files=files,
-    )
-
-
-def _revision(attributes: Mapping[str, object], files: Mapping[str, File]) -> str:
-    content = [attributes, {kind: file.sha256 for kind, file in files.items()}]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def _updated_at(attributes: Mapping[str, object], newest_ns: int) -> datetime:
-    """Return the stated time, or that of the newest file."""
-    if not attributes.get("updated_at"):
-        return datetime.fromtimestamp(newest_ns / 1e9, UTC)
-    stated = datetime.fromisoformat(str(attributes["updated_at"]))
-    return stated.replace(tzinfo=stated.tzinfo or UTC)
 
 
 def _listing(items: Sequence[Item], before: Listing | None, now: datetime) -> Listing:
@@ -184,17 +106,8 @@ def _dated(item: Item, before: Listing | None, now: datetime) -> Item:
     return replace(item, updated_at=max(item.updated_at, now))
 
 
-def _folders(root: Path) -> list[os.DirEntry[str]]:
-    with os.scandir(root) as entries:
-        return sorted((entry for entry in entries if entry.is_dir()), key=lambda entry: entry.name)
-
-
 def _stamp(folder: str) -> Stamp:
     try:
-        with os.scandir(folder) as entries:
-            found = [(entry.name, entry.stat()) for entry in entries if entry.name in _WATCHED]
+        return stamp_of(folder)
     except FileNotFoundError:  # removed while we looked
         return ()
-    return tuple(
-        sorted((name, s.st_mtime_ns, s.st_ctime_ns, s.st_size, s.st_ino) for name, s in found)
-    )

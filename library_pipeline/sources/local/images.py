@@ -1,0 +1,125 @@
+"""A folder of pictures as components: no CMS, nothing but files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from library_pipeline.catalog.component import Component, FileKind, FileRef
+from library_pipeline.settings.sources import SourceSettings
+from library_pipeline.sources.local.files import open_below
+from library_pipeline.sources.local.listing import (
+    Entry,
+    Listing,
+    LocalSource,
+    as_text,
+    as_time,
+    problem,
+    reason,
+)
+from library_pipeline.sources.local.walk import Stamp, Tree, walk
+from library_pipeline.sources.origins import UrlRefused
+from library_pipeline.sources.source import OpenSource
+
+SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp"})
+_MOST_THREADS: Final = 8
+_AT_ONCE: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """A picture's path below the folder, and the digest of its bytes or why there is none."""
+
+    path: str
+    stamp: Stamp
+    sha256: str = ""
+    code: str = ""
+    why: str = ""
+
+
+def open_images(settings: SourceSettings) -> AbstractContextManager[OpenSource]:
+    """Open the folder at `path`: each picture in it, at any depth, is a component.
+
+    Its id is made from its bytes, so it stays the same when the picture is renamed or moved; an
+    edited picture is another component. The same picture twice is one component, with the name,
+    path and category of the first path in the order of the alphabet. A reading that finds a change
+    reads every picture, as what a file holds is not remembered.
+    """
+    return nullcontext(LocalSource(settings, lambda: _look(settings)))
+
+
+def _look(settings: SourceSettings) -> Listing:
+    folder = os.path.realpath(settings.path or "")
+    tree = walk(folder, SUFFIXES, settings)
+    return Listing(tree.etag, lambda: _entries(settings, folder, tree))
+
+
+def _entries(settings: SourceSettings, folder: str, tree: Tree) -> Iterator[Entry]:
+    position = 0
+    for path, why in sorted(tree.unreadable.items()):
+        yield problem(position, path, "unreadable", why)
+        position += 1
+    seen: set[str] = set()
+    for picture in _digested(folder, tree, min(settings.concurrency, _MOST_THREADS)):
+        if picture.code:
+            yield problem(position, picture.path, picture.code, picture.why)
+        elif picture.sha256 not in seen:
+            seen.add(picture.sha256)
+            yield _component(settings, folder, picture)
+        else:
+            continue
+        position += 1
+
+
+def _digested(folder: str, tree: Tree, threads: int) -> Iterator[_Picture]:
+    """Yield the pictures in the order of their paths, read a few at once."""
+
+    def digested(item: tuple[str, Stamp]) -> _Picture:
+        path, stamp = item
+        try:
+            with open_below(f"{folder}/{path}", folder) as file:
+                return _Picture(path, stamp, hashlib.file_digest(file, "sha256").hexdigest())
+        except OSError as error:
+            return _Picture(path, stamp, code="unreadable", why=reason(error))
+        except UrlRefused as refused:
+            return _Picture(path, stamp, code=refused.code, why=str(refused))
+
+    items: Iterable[tuple[str, Stamp]] = iter(sorted(tree.files.items()))
+    with ThreadPoolExecutor(threads, "pictures") as pool:
+        while some := list(islice(items, _AT_ONCE)):
+            yield from pool.map(digested, some)
+
+
+def _component(settings: SourceSettings, folder: str, picture: _Picture) -> Component:
+    path = as_text(picture.path)
+    category, _, _ = picture.path.rpartition("/")
+    name = as_text(os.path.splitext(picture.path)[0])  # noqa: PTH122
+    return Component(
+        component_id=settings.id_prefix + picture.sha256[:32],
+        revision=hashlib.sha256(f"{picture.sha256} {path}".encode()).hexdigest(),
+        name=name,
+        files=_files(name, path, FileRef(Path(folder, picture.path).as_uri(), picture.sha256)),
+        category=as_text(category),
+        updated_at=as_time(picture.stamp.modified_ns),
+        source=settings.name,
+    )
+
+
+def _files(name: str, path: str, screenshot: FileRef) -> dict[FileKind, FileRef]:
+    """Return the picture with the files that a folder of pictures has not, made up."""
+    config = json.dumps({"name": name, "path": path}, ensure_ascii=False)
+    return {
+        "config": FileRef(f"data:application/json,{quote(config)}"),
+        "format": FileRef("data:text/plain,"),
+        "records": FileRef("data:application/json,[]"),
+        "screenshot": screenshot,
+    }
