@@ -160,8 +160,8 @@ class DirectusSite:
             *(_special(name, "timestamp", name.replace("_", "-")) for name in _TIMES),
             _special("screenshot", "uuid", "file"),
         ]
-        collection = {"collection": COLLECTION, "schema": {}, "meta": {}, "fields": fields}
-        self._ask("POST", "/collections", json=collection)
+        collection: dict[str, Any] = {"collection": COLLECTION, "schema": {}, "meta": {}}
+        self._ask("POST", "/collections", json={**collection, "fields": fields})
         relation = {"collection": COLLECTION, "field": "screenshot"}
         self._ask("POST", "/relations", json={**relation, "related_collection": "directus_files"})
 
@@ -188,6 +188,7 @@ class DirectusSite:
     def _environment(self, directus: Path) -> dict[str, str]:
         return {
             "PATH": f"{_node(directus).parent}:{os.environ['PATH']}",
+            "HOME": str(self.folder),
             "HOST": "127.0.0.1",
             "PORT": self.url.rpartition(":")[2],
             "PUBLIC_URL": self.url,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,6 +13,15 @@ from library_pipeline_tests.real_cms.wagtail_site import TYPE, WagtailError, Wag
 from library_pipeline_tests.sources.presets import configured, found, listed
 
 Read = Callable[[], dict[int, dict[str, Any]]]
+Change = Callable[[WagtailSite, int], None]
+CHANGES: list[Change] = [
+    lambda site, page: site.edit(page, title="Other"),
+    lambda site, page: site.edit(page, tags=["other"]),
+    lambda site, page: site.edit(page, config={"width": 640}),
+    lambda site, page: site.replace_image(page, "other"),
+    lambda site, page: site.replace_image(page, "other", keep_name=True),
+    lambda site, page: site.replace_image(page, "other", republish=True),
+]
 
 
 @pytest.fixture(scope="module")
@@ -57,19 +65,9 @@ def test_page_larger_than_wagtail_allows_is_refused(site: WagtailSite) -> None:
     assert answer.json() == {"message": "limit cannot be higher than 20"}
 
 
-@pytest.mark.parametrize(
-    ("number", "change"),
-    [
-        (1, lambda site, page: site.edit(page, title="Other")),
-        (2, lambda site, page: site.edit(page, tags=["other"])),
-        (3, lambda site, page: site.edit(page, config={"width": 640})),
-        (4, lambda site, page: site.replace_image(page, "other")),
-        (5, lambda site, page: site.replace_image(page, "other", keep_name=True)),
-        (6, lambda site, page: site.replace_image(page, "other", republish=True)),
-    ],
-)
+@pytest.mark.parametrize(("number", "change"), enumerate(CHANGES, 1))
 def test_change_is_another_revision_of_this_component_alone(
-    site: WagtailSite, read: Read, number: int, change: Callable[[WagtailSite, int], None]
+    site: WagtailSite, read: Read, number: int, change: Change
 ) -> None:
     page, before = site.pages[number], read()
     change(site, page)

@@ -17,6 +17,16 @@ from library_pipeline.settings.sources import FileSettings, Preset, SourceSettin
 from library_pipeline.sources.contentful import with_links
 
 PRESETS: tuple[str, ...] = get_args(Preset)
+URLS = {
+    "contract": "https://cms.example.com/components",
+    "wagtail": "https://cms.example.com/api/v2/pages/",
+    "directus": "https://cms.example.com/items/components",
+    "strapi": "https://strapi.example.com/api/components",
+    "wordpress": "https://www.example.com/wp-json/wp/v2/posts",
+    "wordpress-media": "https://www.example.com/wp-json/wp/v2/media",
+    "contentful": "https://cdn.contentful.com/spaces/cfexampleapi/environments/master/entries",
+    "storybook": "https://storybook.example.com/index.json",
+}
 _ANSWERS = Path(__file__).parents[1] / "real_cms" / "answers"
 
 
@@ -38,6 +48,14 @@ def listed(source: SourceSettings, body: Any) -> list[dict[str, Any]]:
         body = with_links(body)
     where, items = source.mapping.where, found(source.mapping.items, body)
     return [mapped(source, each) for each in items if where is None or truthy(found(where, each))]
+
+
+def first_item(preset: str) -> dict[str, Any]:
+    """Return the first item of the recorded answer, as its expressions see it."""
+    body = recorded(preset)["body"]
+    source = configured(preset, URLS[preset])
+    items = found(source.mapping.items, with_links(body) if preset == "contentful" else body)
+    return next(each for each in items if each.get("type") != "docs")
 
 
 def mapped(source: SourceSettings, item: dict[str, Any]) -> dict[str, Any]:
