@@ -71,11 +71,13 @@ class DirectusSite:
             self._process = subprocess.Popen(
                 [*command, "start"], env=environment, cwd=directus, stdout=log, stderr=log
             )
-        self._wait()
-        self._create_collection()
-        for number in range(len(self.items)):
-            client = "north" if number % 2 else "south"
-            self.add(f"Component {number}", client=client, tags=("test", f"tag-{number % 5}"))
+        try:
+            self._wait()
+            self._create_collection()
+            self._fill()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def stop(self) -> None:
@@ -165,6 +167,11 @@ class DirectusSite:
         relation = {"collection": COLLECTION, "field": "screenshot"}
         self._ask("POST", "/relations", json={**relation, "related_collection": "directus_files"})
 
+    def _fill(self) -> None:
+        for number in range(len(self.items)):
+            client = "north" if number % 2 else "south"
+            self.add(f"Component {number}", client=client, tags=("test", f"tag-{number % 5}"))
+
     def _ask(self, method: str, path: str, **content: Any) -> Any:
         answer = self._client.request(method, path, **content)
         if answer.is_error:
@@ -201,6 +208,7 @@ class DirectusSite:
             "ADMIN_PASSWORD": "of-a-test-alone",
             "ADMIN_TOKEN": TOKEN,
             "QUERY_LIMIT_MAX": "100",
+            "PRESSURE_LIMITER_ENABLED": "false",  # else a busy machine gets 503s
             "TELEMETRY": "false",
             "LOG_LEVEL": "warn",
         }
