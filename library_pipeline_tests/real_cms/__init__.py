@@ -1,0 +1,1 @@
+"""Real CMS servers to test against, and what they and others really answer."""

@@ -1,0 +1,1 @@
+"""The smallest Wagtail project with components in it; `wagtail_site.py` beside it runs it."""

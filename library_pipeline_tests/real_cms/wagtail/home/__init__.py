@@ -1,0 +1,1 @@
+"""The app with the page type: `type=home.ComponentPage`."""
