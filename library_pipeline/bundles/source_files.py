@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -41,19 +42,16 @@ class SourceFiles:
         limit = self._limits.of(kind)
         if is_data_url(url):
             return _listed(url, limit)
-        if url.startswith("file:"):
-            return await asyncio.to_thread(self._local, url, limit)
+        if self._source.folder and url.startswith("file:"):
+            return await asyncio.to_thread(self._local, url, self._source.folder, limit)
         if self._client is None:
             message = f"the source {self._source.name} has no files on other hosts"
             raise FileError("foreign_origin", message)
         return await self._client.get(url, limit)
 
-    def _local(self, url: str, limit: int) -> Download:
-        if self._source.folder is None:
-            message = f"the source {self._source.name} has no files on this machine"
-            raise FileError("foreign_path", message)
+    def _local(self, url: str, folder: Path, limit: int) -> Download:
         try:
-            data = read_local(url, self._source.folder, limit)
+            data = read_local(url, folder, limit)
         except UrlRefused as refused:
             raise FileError(refused.code, str(refused)) from refused
         except FileNotFoundError:

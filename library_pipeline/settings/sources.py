@@ -209,6 +209,8 @@ class SourceSettings(_Part):
         needed = {"http": "url", "sql": "sql"}.get(self.kind, "path")
         if getattr(self, needed) is None:
             raise ValueError(f"kind: {self.kind} needs `{needed}`")
+        if self.changed_since and not self.conditional:
+            raise ValueError("changed_since needs conditional: true, an ETag of the whole listing")
         if self.kind == "sql" and (self.database_env is None) == (self.database_file is None):
             raise ValueError("kind: sql needs database_env (a variable's name) or database_file")
         return self

@@ -48,14 +48,9 @@ def listed_sources(settings: Settings) -> dict[str, str]:
     return {CMS: settings.cms.base_url} if settings.cms.base_url else {}
 
 
-def contract_source(connection: CmsConnection, name: str = CMS, prefix: str = "") -> Source:
-    """Return a CMS that answers as in docs/cms.md."""
-    return Source(
-        name,
-        connection.base_url,
-        lambda: HttpCms(connection, source=name, prefix=prefix),
-        connection,
-    )
+def contract_source(connection: CmsConnection) -> Source:
+    """Return the CMS of the section `cms`, which answers as in docs/cms.md."""
+    return Source(CMS, connection.base_url, lambda: HttpCms(connection), connection)
 
 
 def cms_connection(settings: CmsSettings) -> CmsConnection:
@@ -83,8 +78,6 @@ def _source(settings: SourceSettings, terms: Mapping[str, float]) -> Source:
         return sql_source(settings, mapping=ItemMapping, connection=connection)
     if settings.kind != "http" or connection is None:
         return local_source(settings, mapping=ItemMapping, connection=connection)
-    if settings.preset == "contract":
-        return contract_source(connection, settings.name, settings.id_prefix)
     return Source(
         settings.name, _identity(settings), lambda: MappedListing(settings, connection), connection
     )
@@ -116,8 +109,7 @@ def _base(settings: SourceSettings) -> str:
     if settings.url is None:  # whoever has no address of its own has the first listed host's
         return f"https://{settings.allowed_hosts[0]}"
     parts = urlsplit(settings.url)
-    whole = settings.preset == "contract"
-    return settings.url if whole else f"{parts.scheme}://{parts.netloc}"
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _auth(settings: AuthSettings, key: str) -> Auth:

@@ -32,13 +32,10 @@ class HttpCms:
         self,
         connection: CmsConnection,
         *,
-        source: str = "cms",
-        prefix: str = "",
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._connection = connection
         self._reader = PageReader(connection, sleep=sleep)
-        self._source, self._prefix = source, prefix
         self.etag: str | None = None
         self.read_at: datetime | None = None
 
@@ -77,8 +74,6 @@ class HttpCms:
                 self._connection.origins,
                 PageSource(answer.url, answer.status, answer.headers.get("content-type", "")),
                 first_position=position,
-                source=self._source,
-                prefix=self._prefix,
             )
             position += len(page.entries)
             yield page

@@ -81,9 +81,9 @@ class MappedListing(AbstractContextManager["MappedListing"]):
         self, etag: str | None = None, updated_since: datetime | None = None
     ) -> Iterator[ManifestPage]:
         """Yield the listing; see `OpenSource`. Raises ListingShifted if it changed meanwhile."""
-        since = updated_since if self._settings.changed_since else None
+        since = updated_since if self._settings.changed_since and self.conditional else None
         paging = self._paging(since)
-        walk = Walk(self._mapping, paging, self._settings.max_items, self._settings.name)
+        walk = Walk(self._settings, self._mapping, paging)
         url: str | None = paging.first()
         first = True
         while url is not None:
@@ -109,7 +109,7 @@ class MappedListing(AbstractContextManager["MappedListing"]):
         """Return the first page, and its items with what was understood of each; and the total."""
         paging = self._paging(None)
         answer = self._reader.get(paging.first())
-        page = page_json(answer)
+        page = page_json(answer, links=self._settings.preset == "contentful")
         items = self._mapping.items_in(page)
         read = PageRead(answer.url, answer.headers, page, len(items))
         entries = [
@@ -132,7 +132,6 @@ class MappedListing(AbstractContextManager["MappedListing"]):
         if self.conditional and same:
             raise NotModified
         self.etag = found
-        # Only updates can be asked for, that is, what has no time is read whole.
-        self.read_at = (
-            http_date(answer.headers.get("date")) if self._settings.changed_since else None
-        )
+        # Without a time nobody asks for updates since then.
+        asks = self._settings.changed_since and self.conditional
+        self.read_at = http_date(answer.headers.get("date")) if asks else None

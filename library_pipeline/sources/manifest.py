@@ -67,13 +67,10 @@ def parse_page(
     where: PageSource,
     *,
     first_position: int = 0,
-    source: str = "cms",
-    prefix: str = "",
 ) -> ManifestPage:
     """Return the page in `data`, read at `where`; raises ManifestError when it is none.
 
-    `first_position` counts the entries of earlier pages; the components are of `source`, and
-    their ids begin with `prefix`.
+    `first_position` counts the entries of earlier pages.
     """
     page = _json_object(data, where)
     listed = page.get("components")
@@ -82,7 +79,7 @@ def parse_page(
     if "next" not in page:
         _unusable(where, data, "has no 'next' (the next page's cursor, null on the last page)")
     entries = tuple(
-        parse_entry(raw, first_position + offset, origins, source=source, prefix=prefix)
+        parse_entry(raw, first_position + offset, origins)
         for offset, raw in enumerate(cast("list[object]", listed))
     )
     return ManifestPage(

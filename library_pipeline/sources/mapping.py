@@ -19,6 +19,7 @@ from library_pipeline.sources.expressions import (
     template,
 )
 from library_pipeline.sources.inline import empty_file, inline_file
+from library_pipeline.sources.local.files import url_of
 from library_pipeline.sources.manifest import ManifestError
 from library_pipeline.sources.wording import shorten
 
@@ -126,6 +127,8 @@ def _file(kind: FileKind, settings: FileSettings | None) -> Callable[[object, st
 def _absolute(url: str, base: str) -> str:
     if url.startswith(("https://", "http://")):
         return url
+    if base.startswith("file:"):
+        return url_of(url, base)  # a path, in which `#` or `?` may be
     try:
         return urljoin(base, url)
     except ValueError:

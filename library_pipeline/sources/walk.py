@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from library_pipeline.catalog.component import Component
+from library_pipeline.settings.sources import SourceSettings
+from library_pipeline.sources.contentful import with_links
 from library_pipeline.sources.digest import ListingDigest
 from library_pipeline.sources.entry import ManifestProblem
 from library_pipeline.sources.manifest import ManifestError, PageSource, read_json
@@ -10,6 +14,7 @@ from library_pipeline.sources.mapping import ItemMapping
 from library_pipeline.sources.paging import PageRead, Paging
 from library_pipeline.sources.reader import Answer
 from library_pipeline.sources.source import ListingShifted
+from library_pipeline.sources.wording import redacted
 
 Entries = tuple[Component | ManifestProblem, ...]
 
@@ -22,9 +27,10 @@ class Walk:
     one item, in totals that differ, or in ids that come twice.
     """
 
-    def __init__(self, mapping: ItemMapping, paging: Paging, max_items: int, name: str) -> None:
+    def __init__(self, settings: SourceSettings, mapping: ItemMapping, paging: Paging) -> None:
         self._mapping, self._paging = mapping, paging
-        self._max_items, self._name = max_items, name
+        self._max_items, self._name = settings.max_items, settings.name
+        self._links = settings.preset == "contentful"
         self._digest = ListingDigest()
         self._ids: set[str] = set()
         self._total: int | None = None
@@ -43,7 +49,7 @@ class Walk:
 
         Raises ManifestError, ListingShifted among them.
         """
-        page = page_json(answer)
+        page = page_json(answer, links=self._links)
         items = self._mapping.items_in(page)
         if self._pages and self._paging.overlaps:
             items = self._without_overlap(items)
@@ -95,7 +101,12 @@ class Walk:
         return f"the listing of source {self._name}"
 
 
-def page_json(answer: Answer) -> object:
-    """Return the JSON of a page; raises ManifestError."""
+def page_json(answer: Answer, *, links: bool = False) -> object:
+    """Return the JSON of a page, with Contentful's `links` followed; raises ManifestError."""
     content_type = answer.headers.get("content-type", "")
-    return read_json(answer.body, PageSource(answer.url, answer.status, content_type))
+    page = read_json(answer.body, PageSource(answer.url, answer.status, content_type))
+    try:
+        return with_links(cast("dict[str, object]", page)) if links else page
+    except (KeyError, TypeError, AttributeError, RecursionError):
+        message = f"{redacted(answer.url)} answered with no page of Contentful's entries"
+        raise ManifestError("manifest.unusable", message) from None

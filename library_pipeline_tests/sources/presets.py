@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urljoin
 
 import jmespath
-import yaml
 
-from library_pipeline.settings.sources import FileSettings, Preset, SourceSettings, merged
+from library_pipeline.settings.sources import FileSettings, Preset, SourceSettings
 from library_pipeline.sources.contentful import with_links
 
 PRESETS: tuple[str, ...] = get_args(Preset)
@@ -32,9 +30,7 @@ _ANSWERS = Path(__file__).parents[1] / "real_cms" / "answers"
 
 def configured(preset: str, url: str, **more: Any) -> SourceSettings:
     """Return a source's settings as they are with `preset`, `url` and nothing else."""
-    text = (files("library_pipeline.sources") / "presets" / f"{preset}.yaml").read_text()
-    given = {"name": "source", "preset": preset, "url": url, **more}
-    return SourceSettings(**merged(yaml.safe_load(text), given))
+    return SourceSettings.model_validate({"name": "source", "preset": preset, "url": url, **more})
 
 
 def recorded(preset: str) -> dict[str, Any]:

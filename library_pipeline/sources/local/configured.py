@@ -9,20 +9,13 @@ from typing import Protocol
 
 from library_pipeline.settings.sources import MappingSettings, SourceSettings
 from library_pipeline.sources.connection import CmsConnection
+from library_pipeline.sources.entry import FileRule
 from library_pipeline.sources.local.bundles import open_bundles
 from library_pipeline.sources.local.files import LocalFiles
 from library_pipeline.sources.local.images import open_images
 from library_pipeline.sources.local.items import Items, folder_of, open_items
 from library_pipeline.sources.origins import UrlRefused
 from library_pipeline.sources.source import OpenSource, Source
-
-
-class FileRule(Protocol):
-    """Which URLs a source's files may have."""
-
-    def check(self, url: str) -> None:
-        """Raise UrlRefused unless a file may be at `url`."""
-        ...
 
 
 class NoFiles:
