@@ -141,7 +141,8 @@ def refresh_components(
         equipment = Equipment(
             database=db,
             bundles=bundle_store.store(),
-            sources=sources.configured(),
+            # A reembed needs none.
+            sources=sources.any_configured(),
             encoders=encoders.in_use(db),
             batch_size=encoders.batch_size,
         )

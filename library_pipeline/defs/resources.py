@@ -35,7 +35,7 @@ class SourcesResource(dg.ConfigurableResource):
 
     def configured(self) -> tuple[Source, ...]:
         """Return the sources. Raises SettingsError where none is configured, or one wrongly."""
-        sources = configured_sources(load_settings())
+        sources = self.any_configured()
         if not sources:
             raise SettingsError(
                 "no source of components is set: put cms.base_url into library.yaml or set "
@@ -43,6 +43,10 @@ class SourcesResource(dg.ConfigurableResource):
                 "`library-pipeline sample-cms` serves one to play with"
             )
         return sources
+
+    def any_configured(self) -> tuple[Source, ...]:
+        """Return the sources, of which there may be none. Raises SettingsError for a wrong one."""
+        return configured_sources(load_settings())
 
 
 class BundleStoreResource(dg.ConfigurableResource):

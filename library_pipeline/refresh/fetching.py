@@ -12,7 +12,7 @@ from library_pipeline.bundles.store import BundleError, BundleStore
 from library_pipeline.catalog.failures import ComponentError
 from library_pipeline.refresh.items import Item, Task
 from library_pipeline.refresh.progress import Meter
-from library_pipeline.sources.source import Source
+from library_pipeline.sources.source import CONCURRENCY, Source
 
 GRACE_SECONDS = 5.0
 Stop = threading.Event
@@ -41,14 +41,15 @@ class Fetcher:
 
         Once `stop` is set no further task is begun; those under way are finished.
         """
-        concurrency = {each.name: each.concurrency for each in sources}
+        concurrency = defaultdict(lambda: CONCURRENCY)
+        concurrency |= {each.name: each.concurrency for each in sources}
         lanes: dict[tuple[str, str], list[Task]] = defaultdict(list)
         for task in tasks:
             lanes[task.component.source, _host(task)].append(task)
         async with asyncio.TaskGroup() as group:
             for (source, _), lane in lanes.items():
                 waiting = iter(lane)
-                for _ in range(min(concurrency.get(source, 1), len(lane))):
+                for _ in range(min(concurrency[source], len(lane))):
                     group.create_task(self._work(waiting, stop))
         await self._queue.put(None)
 
@@ -89,8 +90,9 @@ class Fetcher:
 
 
 def _host(task: Task) -> str:
-    """Return what may be slow by itself: the host of the screenshot, "" for what is local."""
-    scheme, _, rest = task.component.files["screenshot"].url.partition("://")
+    """Return what may be slow by itself: the host of the screenshot, "" for what is here."""
+    screenshot = task.component.files.get("screenshot")  # a reembed's tasks have no URLs
+    scheme, _, rest = screenshot.url.partition("://") if screenshot else ("", "", "")
     return rest.partition("/")[0] if scheme.startswith("http") else ""
 
 

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from library_pipeline.sources.connection import CmsConnection
 from library_pipeline.sources.manifest import ManifestError, ManifestPage
 
-_LOCAL_CONCURRENCY: Final = 8
+CONCURRENCY: Final = 8  # where no server sets it
 
 
 class NotModified(Exception):
@@ -82,4 +82,4 @@ class Source:
     @property
     def concurrency(self) -> int:
         """How many files of one host, or of the folder, may be asked for at once."""
-        return self.connection.concurrency if self.connection else _LOCAL_CONCURRENCY
+        return self.connection.concurrency if self.connection else CONCURRENCY

@@ -28,7 +28,7 @@ def test_a_good_cms_is_ok(cms: SampleCms) -> None:
 
 def test_none_is_said_to_be_missing() -> None:
     (check,) = looked_at()
-    assert (check.state, check.found) == ("wrong", "cms.base_url is not set")
+    assert (check.state, check.found) == ("wrong", "no source of components is set")
     assert "LIBRARY_CMS_BASE_URL" in (check.way_out or "")
 
 
