@@ -1,96 +1,68 @@
-"""The preset `wagtail` over a real Wagtail site: each change of an editor's is a new revision."""
+"""A real Wagtail site through the preset: whatever editors do, the index equals the site."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import httpx
 import pytest
 
-from library_pipeline_tests.bundles_on_disk import picture
+from library_pipeline.sources import ManifestError
+from library_pipeline_tests.real_cms.conftest import Library, follow, shown
 from library_pipeline_tests.real_cms.wagtail_site import TYPE, WagtailError, WagtailSite
-from library_pipeline_tests.sources.presets import configured, found, listed
 
-Read = Callable[[], dict[int, dict[str, Any]]]
-Change = Callable[[WagtailSite, int], None]
-CHANGES: list[Change] = [
-    lambda site, page: site.edit(page, title="Other"),
-    lambda site, page: site.edit(page, tags=["other"]),
-    lambda site, page: site.edit(page, config={"width": 640}),
-    lambda site, page: site.replace_image(page, "other"),
-    lambda site, page: site.replace_image(page, "other", keep_name=True),
-    lambda site, page: site.replace_image(page, "other", republish=True),
-]
+Open = Callable[[Mapping[str, Any]], Library]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WagtailSite]:
-    """A site of 100 components, each test's changes to pages of its own."""
+    """A site of 100 components."""
     with WagtailSite(tmp_path_factory.mktemp("wagtail")) as running:
         yield running
 
 
-@pytest.fixture
-def read(site: WagtailSite) -> Read:
-    """Read the whole listing as the preset says, by the pages' ids."""
-    source = configured("wagtail", site.listing_url, query={"type": TYPE})
-    assert source.paging is not None and source.page_size is not None
-    paging, size = source.paging, source.page_size
-
-    def whole() -> dict[int, dict[str, Any]]:
-        components: list[dict[str, Any]] = []
-        while True:
-            place = {str(paging.param): str(len(components)), str(paging.size_param): str(size)}
-            page = httpx.get(site.listing_url, params=source.query | place).raise_for_status()
-            components += listed(source, page.json())
-            if len(components) >= found(paging.total, page.json()):
-                return {each["id"]: each for each in components}
-
-    return whole
+def source(site: WagtailSite, **more: Any) -> dict[str, Any]:
+    """Return the ten lines of library.yaml."""
+    return {
+        "name": "site",
+        "preset": "wagtail",
+        "url": site.listing_url,
+        "query": {"type": TYPE},
+        **more,
+    }
 
 
-def test_whole_listing_and_its_pictures(site: WagtailSite, read: Read) -> None:
-    components = read()
-    assert len(components) >= 99
-    one = components[site.pages[50]]
-    assert one["name"] == "Component 50"
-    assert httpx.get(one["screenshot"]).content == picture("Component 50")
+def test_the_index_equals_the_site_after_every_change(site: WagtailSite, library: Open) -> None:
+    opened = library(source(site))
+    follow(opened, site, site.pages, "title")
+    # A file that keeps its name and URL, which only its hash tells.
+    site.replace_image(site.pages[10], "under the same name", keep_name=True)
+    assert opened.refreshed()["changed"] == 1
+    after = opened.shows()[str(site.pages[10])]
+    assert after == shown("Component 10", "under the same name")
+    draft = site.add("A draft", publish=False)
+    opened.refreshed()
+    assert str(draft) not in opened.shows()
 
 
-def test_page_larger_than_wagtail_allows_is_refused(site: WagtailSite) -> None:
-    """A page size that is too large is an error, not a shorter page."""
-    answer = httpx.get(site.listing_url, params={"type": TYPE, "limit": "21"})
-    assert answer.status_code == 400
-    assert answer.json() == {"message": "limit cannot be higher than 20"}
-
-
-@pytest.mark.parametrize(("number", "change"), enumerate(CHANGES, 1))
-def test_change_is_another_revision_of_this_component_alone(
-    site: WagtailSite, read: Read, number: int, change: Change
+def test_a_page_size_that_wagtail_refuses_is_named_with_the_way_out(
+    site: WagtailSite, library: Open
 ) -> None:
-    page, before = site.pages[number], read()
-    change(site, page)
-    after = read()
-    changed = {each for each in before if before[each]["revision"] != after[each]["revision"]}
-    assert changed == {page}
-    if 4 <= number <= 6:
-        assert httpx.get(after[page]["screenshot"]).content == picture("other")
-    if number in (4, 5):  # nothing else would tell
-        assert after[page]["updated_at"] == before[page]["updated_at"]
+    with pytest.raises(ManifestError, match=r"400.*is sources\.site\.page_size too large for it"):
+        library(source(site, page_size=21)).refresh()
 
 
-def test_only_what_is_published_is_listed(site: WagtailSite, read: Read) -> None:
-    """A draft is absent, and comes and goes as it is published, unpublished and deleted."""
-    page = site.add("A draft", publish=False)
-    assert page not in read()
-    site.publish(page)
-    assert read()[page]["name"] == "A draft"
-    site.unpublish(page)
-    assert page not in read()
-    site.publish(page)
-    site.delete(page)
-    assert page not in read()
+def test_a_site_that_goes_away_takes_nothing_along(site: WagtailSite, library: Open) -> None:
+    opened = library(source(site))
+    opened.refreshed()
+    before = opened.shows()
+    site.stop()
+    for item in opened.refresh.equipment.sources:
+        assert item.connection is not None
+        item.connection.__dict__["max_attempts"] = 1
+    with pytest.raises(ManifestError, match="cannot reach"):
+        opened.refresh()
+    assert opened.shows() == before
 
 
 def test_change_that_cannot_be_made_is_an_error(site: WagtailSite) -> None:

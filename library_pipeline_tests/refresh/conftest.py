@@ -32,6 +32,7 @@ from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import EncoderSettings, load_settings
 from library_pipeline.sources.configured import contract_source
 from library_pipeline.sources.http_cms import CmsConnection
+from library_pipeline.sources.source import Source
 from library_pipeline.store.chunks import Chunk, claim, next_chunk
 from library_pipeline.store.closing import finish_if_done
 from library_pipeline.store.database import Database
@@ -44,7 +45,7 @@ WHOLE = RefreshScope()
 class Refresher:
     """Runs refreshes of one library and keeps what was reported and told of."""
 
-    def __init__(self, database: Database, cms: SampleCms) -> None:
+    def __init__(self, database: Database, sources: Sequence[Source]) -> None:
         self.reports: list[ChunkReport] = []
         self.told: list[Report] = []
         self.tell: Callable[[Sequence[Report]], None] = self.told.extend
@@ -53,11 +54,7 @@ class Refresher:
         self.equipment = Equipment(
             database=database,
             bundles=BundleStore(load_settings().bundle_root),
-            sources=(
-                contract_source(
-                    CmsConnection(base_url=cms.url, max_attempts=2, backoff_seconds=0.01)
-                ),
-            ),
+            sources=tuple(sources),
             encoders=(),
             batch_size=4,
         )
@@ -123,7 +120,8 @@ class Refresher:
 
 @pytest.fixture
 def refresh(database: Database, cms: SampleCms) -> Refresher:
-    return Refresher(database, cms)
+    connection = CmsConnection(base_url=cms.url, max_attempts=2, backoff_seconds=0.01)
+    return Refresher(database, [contract_source(connection)])
 
 
 def counts(done: RefreshResult) -> dict[str, int]:
