@@ -17,8 +17,9 @@ from library_pipeline.sources.connection import CmsConnection
 from library_pipeline.sources.entry import ManifestProblem
 from library_pipeline.sources.http_client import http_date
 from library_pipeline.sources.http_cms import same_etag
-from library_pipeline.sources.manifest import ManifestPage
+from library_pipeline.sources.manifest import ManifestError, ManifestPage
 from library_pipeline.sources.mapping import ItemMapping
+from library_pipeline.sources.origins import UrlRefused, describe_refusal
 from library_pipeline.sources.paging import PageRead, Paging
 from library_pipeline.sources.reader import Answer, PageReader
 from library_pipeline.sources.source import NotModified, Poll
@@ -92,7 +93,7 @@ class MappedListing(AbstractContextManager["MappedListing"]):
                 self._take_note(answer, etag)
             page, total = walk.read(answer)
             yield ManifestPage(page, None, total, since)
-            url = paging.after(walk.last, total, walk.read_items)
+            url = self._allowed(paging.after(walk.last, total, walk.read_items))
             first = False
         walk.check_whole()
         if not self.conditional:
@@ -125,6 +126,18 @@ class MappedListing(AbstractContextManager["MappedListing"]):
             aware = since.replace(tzinfo=since.tzinfo or UTC).astimezone(UTC)
             query[settings.changed_since] = aware.isoformat().replace("+00:00", "Z")
         return Paging(settings.paging or _NONE, settings.url or "", query, settings.page_size)
+
+    def _allowed(self, url: str | None) -> str | None:
+        """Return the next page's URL, as the CMS may have made it up; raises ManifestError."""
+        if url is None:
+            return None
+        try:
+            self._connection.origins.check(url)
+        except UrlRefused as refused:
+            message = f"the listing's next page is at {describe_refusal(url, refused)}"
+            raise ManifestError(f"manifest.{refused.code}", message) from refused
+        credentials = self._connection.credentials
+        return credentials.removed_from(url) if credentials else url  # it is put in when asked
 
     def _take_note(self, answer: Answer, etag: str | None) -> None:
         found = answer.headers.get("etag")

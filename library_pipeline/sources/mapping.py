@@ -97,7 +97,8 @@ class ItemMapping:
         if self._attributes:
             entry["attributes"] = {name: find(item) for name, find in self._attributes.items()}
         entry["files"] = {kind: find(item, base) for kind, find in self._files.items()}
-        entry["revision"] = self._revision(item) if self._revision else _digest(_plain(entry))
+        revision = self._revision(item) if self._revision else None
+        entry["revision"] = _digest(_plain(entry)) if revision in (None, "") else revision
         return entry
 
     def _named(self, item: object) -> str | None:
