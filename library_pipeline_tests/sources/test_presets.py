@@ -94,7 +94,8 @@ FIRST: dict[str, dict[str, Any]] = {
         "screenshot": "https://storybook.example.com/screenshots/heroes-wide--primary.png",
     },
 }
-LISTED = {"wordpress": 1, "wordpress-media": 1, "strapi": 1, "contract": 1, "contentful": 1}  # of others: two
+# Of others: two.
+LISTED = {"wordpress": 1, "wordpress-media": 1, "strapi": 1, "contract": 1, "contentful": 1}
 
 
 @pytest.mark.parametrize("preset", PRESETS)
