@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final, cast
+from typing import Final
 from urllib.parse import quote
 
 import jmespath
 from jmespath.exceptions import JMESPathError
 
+from library_pipeline.sources.compiled import compiled
+
 Getter = Callable[[object], object]
 
-_PATH: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 _BRACES: Final = re.compile(r"\{([^{}]*)\}")
+# jmespath checks the first argument only of functions like `merge`; Python says the rest.
+_FAILURES: Final = (JMESPathError, RecursionError, ArithmeticError, TypeError, ValueError)
 
 
 class ExpressionFailed(Exception):
@@ -27,17 +30,15 @@ def getter(expression: str) -> Getter:
 
     Raises ValueError for what is no JMESPath expression. The getter raises ExpressionFailed.
     """
-    if _PATH.fullmatch(expression):
-        return _path(expression.split("."))
     try:
-        compiled = jmespath.compile(expression)
+        find = compiled(jmespath.compile(expression).parsed)
     except JMESPathError as error:
         raise ValueError(f"{expression!r} is no JMESPath expression: {error}") from None
 
     def search(item: object) -> object:
         try:
-            return compiled.search(item)
-        except (JMESPathError, RecursionError, ArithmeticError) as error:
+            return find(item)
+        except _FAILURES as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ExpressionFailed(f"the expression {expression!r} fails: {reason}") from None
 
@@ -62,28 +63,3 @@ def template(text: str) -> Getter:
         return filled
 
     return fill
-
-
-def is_true(value: object) -> bool:
-    """Return whether JMESPath counts a value as true: 0 does, what is empty does not."""
-    return not (value is None or value is False or value in ("", [], {}))
-
-
-def _path(names: list[str]) -> Getter:
-    # A plain path is what most expressions are; jmespath takes ten times longer for it.
-    if len(names) == 1:
-        (name,) = names
-
-        def one(item: object) -> object:
-            return cast("Mapping[str, Any]", item).get(name) if isinstance(item, dict) else None
-
-        return one
-
-    def several(item: object) -> object:
-        for name in names:
-            if not isinstance(item, dict):
-                return None
-            item = cast("Mapping[str, Any]", item).get(name)
-        return item
-
-    return several

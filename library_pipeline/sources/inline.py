@@ -65,8 +65,8 @@ def data_in(url: str) -> bytes:
 _UNQUOTED: Final = " !\"$&'()*+,-./:;<=>?@[]^_`{|}~"
 
 
-def _as_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+# Made once: `json.dumps` with options makes an encoder each time.
+_as_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
 def _is_json(text: str) -> bool:

@@ -100,7 +100,8 @@ class PageReader:
         in_body = False
         try:
             for _ in range(MAX_REDIRECTS + 1):
-                self._sleep(self._pace.wait_seconds())
+                if wait := self._pace.wait_seconds():
+                    self._sleep(wait)  # not for 0 s, which hands a busy core over to others
                 headers = self._connection.headers_for(url)
                 if etag:
                     headers["If-None-Match"] = etag

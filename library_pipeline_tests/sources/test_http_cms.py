@@ -228,7 +228,7 @@ def test_the_pace_is_kept(cms: SampleCms) -> None:
     waits: list[float] = []
     with HttpCms(connection_to(cms, page_size=1, requests_per_second=0.5), sleep=waits.append) as h:
         ids(h)
-    assert [round(wait) for wait in waits] == [0, 2, 4]
+    assert [round(wait) for wait in waits] == [2, 4]  # the first one has nothing to wait for
 
 
 def test_neither_token_nor_cursor_appear_in_repr_or_log(

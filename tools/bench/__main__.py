@@ -25,9 +25,10 @@ from tools.bench.machinery import Machinery, measure_machinery
 from tools.bench.questions import Answers, measure_answers
 from tools.bench.scale import measure_scale
 from tools.bench.scale_table import scale_table
+from tools.bench.sources.run import measure_sources
 
 REPEATS = 3
-PARTS = ("demo", "scale", "encoders")
+PARTS = ("demo", "sources", "scale", "encoders")
 
 
 def main() -> None:
@@ -35,7 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
     parser.add_argument("--only", choices=PARTS, help="only one of the parts")
     parser.add_argument(
-        "--components", type=int, default=100_000, help="size of the simulated library"
+        "--components", type=int, default=100_000, help="size of the simulated library, of listings"
     )
     asked = parser.parse_args()
     console = Console(highlight=False)
@@ -43,6 +44,8 @@ def main() -> None:
     wanted = PARTS if asked.only is None else (asked.only,)
     if "demo" in wanted:
         _demo(console)
+    if "sources" in wanted:
+        measure_sources(console, asked.components)
     if "encoders" in wanted:
         measure_encoders(console)
     if "scale" in wanted:

@@ -1,0 +1,1 @@
+"""Sources: listings through their mappings, downloads, set rates, hosts beside each other."""
