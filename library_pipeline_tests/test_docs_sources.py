@@ -12,7 +12,14 @@ import pytest
 import yaml
 
 from library_pipeline.settings import Settings, SettingsError, load_settings
-from library_pipeline.settings.sources import Kind, Preset
+from library_pipeline.settings.sources import (
+    AuthSettings,
+    Kind,
+    MappingSettings,
+    PagingSettings,
+    Preset,
+    SourceSettings,
+)
 from library_pipeline.sources.configured import configured_sources
 
 PAGE = Path(__file__).parents[1] / "docs" / "sources.md"
@@ -86,3 +93,11 @@ def test_a_wrong_example_is_named_by_its_line(load: Load) -> None:
     wrong = Example(7, "sources:\n  - {name: shop, preset: shopify, url: https://example.com}\n")
     with pytest.raises(pytest.fail.Exception, match=r"at line 7: .*(\n.*)*'shopify'"):
         test_example_can_be_pasted(wrong, load)
+
+
+def test_every_key_of_a_source_is_documented() -> None:
+    reference = (PAGE.parent / "configuration.md").read_text()
+    sections = {"auth.": AuthSettings, "paging.": PagingSettings, "mapping.": MappingSettings}
+    for section, model in {"": SourceSettings, **sections}.items():
+        for key in model.model_fields:
+            assert re.search(rf"^\|[^|]*`{section}{key}`", reference, re.MULTILINE), section + key
