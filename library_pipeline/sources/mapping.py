@@ -27,11 +27,12 @@ _TEXTS: Final = ("name", "client", "category")
 
 
 class NoItems(ManifestError):
-    """`mapping.items` finds no list of items in `page`."""
+    """`mapping.items` finds no list of items in `page`; `what` says so without the way out."""
 
-    def __init__(self, message: str, page: object) -> None:
-        super().__init__("manifest.unusable", message)
-        self.page = page
+    def __init__(self, source: str, why: str, page: object) -> None:
+        self.what, self.page = f"source {source}: mapping.items {why}", page
+        way_out = f"`library-pipeline source check {source}` shows a page"
+        super().__init__("manifest.unusable", f"{self.what}; {way_out}")
 
 
 class ItemMapping:
@@ -63,15 +64,12 @@ class ItemMapping:
         try:
             found = self._items(page)
         except ExpressionFailed as failed:
-            raise NoItems(f"source {self._source}: mapping.items: {failed}", page) from None
+            raise NoItems(self._source, f"cannot be found: {failed}", page) from None
         if not isinstance(found, list):
             keys = ", ".join(map(shorten, list(cast("dict[str, object]", page))[:10])) or "none"
             what = f"the page's keys are {keys}" if isinstance(page, dict) else shorten(page)
-            raise NoItems(
-                f"source {self._source}: mapping.items finds {shorten(found)}, not a list of items "
-                f"({what}); `library-pipeline source check {self._source}` shows a page",
-                page,
-            )
+            why = f"finds {shorten(found)}, not a list of items ({what})"
+            raise NoItems(self._source, why, page)
         return cast("list[object]", found)
 
     def id_of(self, item: object) -> object:

@@ -20,7 +20,7 @@ def outline(item: object) -> dict[str, str]:
     for path, value in _walk(item, "", _DEPTH):
         if len(found) >= _MOST:
             break
-        found[path] = shorten(value)
+        found[path] = f"a list of {len(value)} objects" if _of_objects(value) else shorten(value)
     return found
 
 
@@ -34,8 +34,12 @@ def lists_in(page: object) -> dict[str, int]:
     return {
         path: len(cast("list[object]", value))
         for path, value in _walk(page, "", _DEPTH)
-        if isinstance(value, list) and value and isinstance(value[0], dict)
+        if _of_objects(value)
     }
+
+
+def _of_objects(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
 def _walk(value: object, path: str, depth: int) -> Iterator[tuple[str, Any]]:

@@ -9,13 +9,12 @@ from types import MappingProxyType
 
 from library_pipeline.catalog.component import Component
 from library_pipeline.settings import Settings
-from library_pipeline.settings.model import CmsSettings
 from library_pipeline.settings.sources import MappingSettings
 from library_pipeline.sources.configured import configured_sources
 from library_pipeline.sources.entry import FileRule, ManifestProblem
 from library_pipeline.sources.http_cms import HttpCms
 from library_pipeline.sources.listing import MappedListing
-from library_pipeline.sources.manifest import ManifestPage
+from library_pipeline.sources.manifest import ManifestError, ManifestPage
 from library_pipeline.sources.mapping import ItemMapping
 from library_pipeline.sources.source import OpenSource, Source
 from library_pipeline.sources.sql import SqlSource
@@ -68,8 +67,7 @@ def sampled_source(
 def only(settings: Settings, name: str) -> Settings:
     """Return settings with one source alone, so that what the others lack does not matter."""
     sources = tuple(each for each in settings.sources if each.name == name)
-    cms = CmsSettings() if sources else settings.cms
-    return settings.model_copy(update={"sources": sources, "cms": cms})
+    return settings.model_copy(update={"sources": sources})
 
 
 def take_sample(source: Source, recorder: Recorder) -> Sample:
@@ -140,7 +138,11 @@ def _cms_polls(asked: MappedListing | HttpCms) -> str:
     """Say whether a second request is answered by "not modified"; asks for that, once."""
     if asked.etag is None:
         return "conditional, but the answer has no ETag, so each poll reads the whole listing"
-    if asked.changed(asked.etag):
+    try:
+        changed = asked.changed(asked.etag)
+    except ManifestError as error:
+        return f"conditional, but asked again it failed: {error.message}"
+    if changed:
         return "conditional, but its ETag is another each time, so each poll reads all of it"
     return "conditional: one small request, answered 304 as long as nothing has changed"
 
