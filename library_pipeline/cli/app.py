@@ -11,6 +11,7 @@ from library_pipeline import __version__
 from library_pipeline.catalog.refresh import RefreshScope
 from library_pipeline.cli.console import confirm, console, expected_errors, fail
 from library_pipeline.cli.encoders import encoders
+from library_pipeline.cli.source import source
 
 app = typer.Typer(
     help="Keep a visual index of a CMS's component library, and search it by picture.",
@@ -19,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # they could show secrets
 )
 app.add_typer(encoders, name="encoders")
+app.add_typer(source, name="source")
 
 Only = Annotated[
     list[str] | None, typer.Option(help="Only the component with this id; may be repeated.")

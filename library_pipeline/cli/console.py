@@ -19,9 +19,14 @@ errors = Console(stderr=True, highlight=False, emoji=False)
 
 def fail(message: str, *, code: int = 2) -> NoReturn:
     """Print what is wrong and end with `code`."""
+    complain(message)
+    raise typer.Exit(code)
+
+
+def complain(message: str) -> None:
+    """Print what is wrong, and go on."""
     errors.print("[bold red]error:[/] ", end="")
     errors.print(message, markup=False, soft_wrap=True)
-    raise typer.Exit(code)
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -74,7 +74,7 @@ def _load(connection: psycopg.Connection, source: Source, *, conditional: bool) 
                 entries = _read_whole(connection, source, opened, known.etag)
             else:
                 asked = known.read_at - _OVERLAP
-                entries = _read_delta(connection, source, opened, known.etag, asked)
+                entries = _read_updates(connection, source, opened, known.etag, asked)
                 if entries is None:
                     log.info("the updates do not add up; all is read", source=source.name)
                     entries = _read_whole(connection, source, opened, known.etag)
@@ -122,6 +122,19 @@ def _read_once(
     for problem in load.unidentified:
         _warn_of(problem)
     return load.entries
+
+
+def _read_updates(
+    connection: psycopg.Connection,
+    source: Source,
+    opened: OpenSource,
+    etag: str | None,
+    asked: datetime,
+) -> int | None:
+    try:
+        return _read_delta(connection, source, opened, etag, asked)
+    except ListingShifted:  # pages of updates that do not fit together say as little
+        return None
 
 
 def _read_delta(

@@ -12,6 +12,7 @@ import structlog
 from library_pipeline.sources.manifest import ManifestError
 from library_pipeline.sources.source import Source
 from library_pipeline.store.manifest_state import (
+    confirm_readable,
     current_manifest,
     last_poll,
     record_poll,
@@ -31,19 +32,23 @@ def changed_source(connection: psycopg.Connection, sources: Sequence[Source]) ->
     its ManifestError is raised.
     """
     failed: list[ManifestError] = []
-    asked = 0
     for source in sources:
         if _rests(connection, source):
             continue
-        asked += 1
+        started = time.perf_counter()
         try:
-            if _changed(connection, source):
-                return source.name
+            changed = _changed(connection, source)
         except ManifestError as error:
             log.warning("a source cannot be asked", source=source.name, reason=error.message)
             record_unreadable(connection, source.name, error.message)
+            record_poll(connection, source.name, time.perf_counter() - started)
             failed.append(error)
-    if failed and len(failed) == asked:
+            continue
+        confirm_readable(connection, source.name)
+        record_poll(connection, source.name, time.perf_counter() - started)
+        if changed:
+            return source.name
+    if failed and len(failed) == len(sources):
         raise failed[0]
     return None
 
@@ -51,11 +56,8 @@ def changed_source(connection: psycopg.Connection, sources: Sequence[Source]) ->
 def _changed(connection: psycopg.Connection, source: Source) -> bool:
     known = current_manifest(connection, source.name)
     etag = known.etag if known and known.source == source.identity else None
-    started = time.perf_counter()
     with source.open() as opened:
-        poll = opened.changed(etag)
-    record_poll(connection, source.name, time.perf_counter() - started)
-    return bool(poll)
+        return bool(opened.changed(etag))
 
 
 def _rests(connection: psycopg.Connection, source: Source) -> bool:

@@ -14,7 +14,7 @@ from library_pipeline.settings.model import CmsSettings
 from library_pipeline.settings.sources import AuthSettings, SourceSettings
 from library_pipeline.sources.connection import Auth, CmsConnection
 from library_pipeline.sources.http_cms import HttpCms
-from library_pipeline.sources.listing import MappedListing
+from library_pipeline.sources.listing import MakeMapping, MappedListing
 from library_pipeline.sources.local import local_source
 from library_pipeline.sources.mapping import ItemMapping
 from library_pipeline.sources.source import Source
@@ -24,15 +24,18 @@ CMS = "cms"
 
 
 def configured_sources(
-    settings: Settings, terms: Mapping[str, float] = MappingProxyType({})
+    settings: Settings,
+    terms: Mapping[str, float] = MappingProxyType({}),
+    mapping: MakeMapping = ItemMapping,
 ) -> tuple[Source, ...]:
     """Return the sources of the library, none where none is configured.
 
-    `terms` are keys of CmsConnection that are to be otherwise than configured. Raises SettingsError
-    where a source cannot be asked as configured. Secrets are read here.
+    `terms` are keys of CmsConnection that are to be otherwise than configured; `mapping` makes what
+    understands items. Raises SettingsError where a source cannot be asked as configured. Secrets
+    are read here.
     """
     if settings.sources:
-        return tuple(_source(each, terms) for each in settings.sources)
+        return tuple(_source(each, terms, mapping) for each in settings.sources)
     if settings.cms.base_url:
         return (contract_source(cms_connection(settings.cms).model_copy(update=dict(terms))),)
     return ()
@@ -70,16 +73,19 @@ def cms_connection(settings: CmsSettings) -> CmsConnection:
         raise SettingsError(_explained(CMS, error)) from None
 
 
-def _source(settings: SourceSettings, terms: Mapping[str, float]) -> Source:
+def _source(settings: SourceSettings, terms: Mapping[str, float], mapping: MakeMapping) -> Source:
     connection = _connection(settings)
     if connection:
         connection = connection.model_copy(update=dict(terms))
     if settings.kind == "sql":
-        return sql_source(settings, mapping=ItemMapping, connection=connection)
+        return sql_source(settings, mapping=mapping, connection=connection)
     if settings.kind != "http" or connection is None:
-        return local_source(settings, mapping=ItemMapping, connection=connection)
+        return local_source(settings, mapping=mapping, connection=connection)
     return Source(
-        settings.name, _identity(settings), lambda: MappedListing(settings, connection), connection
+        settings.name,
+        _identity(settings),
+        lambda: MappedListing(settings, connection, mapping=mapping),
+        connection,
     )
 
 

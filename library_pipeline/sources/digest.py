@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Final
 
 from library_pipeline.catalog.component import Component
 from library_pipeline.sources.entry import ManifestProblem
+
+
+_MARK: Final = "digest:"
+
+
+def is_digest(etag: str | None) -> bool:
+    """Return whether an ETag was made here, so that no server knows it."""
+    return etag is not None and etag.startswith(_MARK)
 
 
 class ListingDigest:
@@ -28,4 +37,4 @@ class ListingDigest:
     @property
     def value(self) -> str:
         """The digest."""
-        return f"digest:{self._count}:{self._sum:064x}"
+        return f"{_MARK}{self._count}:{self._sum:064x}"

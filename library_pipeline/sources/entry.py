@@ -188,7 +188,10 @@ def _attributes(value: object) -> Mapping[str, Json]:
     if not isinstance(value, dict):
         raise _Unusable("attributes", value, "bad_attributes", "attributes is an object")
     try:
-        text = json.dumps(value, ensure_ascii=False)
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        why = "it holds a number that is too large, or none"
+        raise _Unusable("attributes", value, "bad_attributes", why) from None
     except RecursionError:
         why = "attributes are nested too deeply"
         raise _Unusable("attributes", "", "bad_attributes", why) from None

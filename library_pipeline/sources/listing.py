@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import sleep as wait
 from types import TracebackType
@@ -11,22 +12,35 @@ from typing import Self
 
 import httpx
 
-from library_pipeline.catalog.component import Component
 from library_pipeline.settings.sources import PagingSettings, SourceSettings
 from library_pipeline.sources.connection import CmsConnection
-from library_pipeline.sources.entry import ManifestProblem
+from library_pipeline.sources.digest import is_digest
 from library_pipeline.sources.http_client import http_date
 from library_pipeline.sources.http_cms import same_etag
 from library_pipeline.sources.manifest import ManifestError, ManifestPage
 from library_pipeline.sources.mapping import ItemMapping
 from library_pipeline.sources.origins import UrlRefused, describe_refusal
-from library_pipeline.sources.paging import PageRead, Paging
+from library_pipeline.sources.paging import Paging
 from library_pipeline.sources.reader import Answer, PageReader
 from library_pipeline.sources.source import NotModified, Poll
-from library_pipeline.sources.walk import Walk, page_json
+from library_pipeline.sources.walk import Entries, Walk
 
-Entry = Component | ManifestProblem
 _NONE = PagingSettings()
+MakeMapping = Callable[..., ItemMapping]
+"""What makes a mapping of its settings, with the keywords of ItemMapping."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPage:
+    """A listing's first page: where it is, and what it says of the whole.
+
+    `total` counts items, those too that `where` leaves out; None where the page does not say.
+    """
+
+    url: str
+    entries: Entries
+    total: int | None
+    goes_on: bool
 
 
 class MappedListing(AbstractContextManager["MappedListing"]):
@@ -42,11 +56,12 @@ class MappedListing(AbstractContextManager["MappedListing"]):
         connection: CmsConnection,
         *,
         sleep: Callable[[float], None] = wait,
+        mapping: MakeMapping = ItemMapping,
     ) -> None:
         self._settings = settings
         self._connection = connection
         self._reader = PageReader(connection, sleep=sleep)
-        self._mapping = ItemMapping(
+        self._mapping = mapping(
             settings.mapping,
             source=settings.name,
             prefix=settings.id_prefix,
@@ -69,7 +84,7 @@ class MappedListing(AbstractContextManager["MappedListing"]):
 
     def changed(self, etag: str | None) -> Poll:
         """Ask conditionally where the server's ETag tells, else read the listing and compare."""
-        if self.conditional:
+        if self.conditional and not is_digest(etag):
             answer = self._reader.get(self._paging(None).first(), etag=etag, read_body=False)
             found = answer.headers.get("etag")
             same = answer.status == httpx.codes.NOT_MODIFIED or same_etag(etag, found)
@@ -93,10 +108,12 @@ class MappedListing(AbstractContextManager["MappedListing"]):
                 self._take_note(answer, etag)
             page, total = walk.read(answer)
             yield ManifestPage(page, None, total, since)
-            url = self._allowed(paging.after(walk.last, total, walk.read_items))
+            url = self._allowed(walk.next)
             first = False
-        walk.check_whole()
-        if not self.conditional:
+        if since is None:
+            walk.check_whole()
+        # Without an ETag of the server's own the listing has to be compared.
+        if not self.conditional or self.etag is None:
             self.etag = walk.digest
 
     @property
@@ -106,18 +123,15 @@ class MappedListing(AbstractContextManager["MappedListing"]):
             return self._settings.conditional
         return (self._settings.paging or _NONE).style == "none"
 
-    def sample(self) -> tuple[object, list[tuple[object, Entry | None]], int | None]:
-        """Return the first page, and its items with what was understood of each; and the total."""
+    def first_page(self) -> FirstPage:
+        """Return the first page alone, and what it says of others; raises ManifestError."""
         paging = self._paging(None)
+        walk = Walk(self._settings, self._mapping, paging)
         answer = self._reader.get(paging.first())
-        page = page_json(answer, links=self._settings.preset == "contentful")
-        items = self._mapping.items_in(page)
-        read = PageRead(answer.url, answer.headers, page, len(items))
-        entries = [
-            (item, self._mapping.entry(item, number, answer.url))
-            for number, item in enumerate(items)
-        ]
-        return page, entries, paging.total(read)
+        entries, trusted = walk.read(answer)
+        self.etag = answer.headers.get("etag")
+        following = paging.after(walk.last, trusted, walk.read_items)
+        return FirstPage(answer.url, entries, paging.total(walk.last), following is not None)
 
     def _paging(self, since: datetime | None) -> Paging:
         settings = self._settings

@@ -93,7 +93,7 @@ def parse_page(
 def read_json(data: bytes, source: PageSource) -> Any:
     """Return the JSON in a page's bytes; raises ManifestError."""
     try:
-        return json.loads(data, parse_int=_number)
+        return json.loads(data, parse_int=_number, parse_constant=_no_number)
     except RecursionError:
         _unusable(source, data, "is nested too deeply")
     except ValueError:
@@ -105,6 +105,10 @@ def _json_object(data: bytes, source: PageSource) -> dict[str, Any]:
     if not isinstance(page, dict):
         _unusable(source, data, "is not a JSON object")
     return page
+
+
+def _no_number(_: str) -> None:
+    """Return null for NaN and Infinity, which Python writes and JSON does not have."""
 
 
 def _number(digits: str) -> int | str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final, cast
 from urllib.parse import urljoin
@@ -33,6 +33,15 @@ _IN_A_FOLDER: Final = re.compile(
 )
 
 
+class NoItems(ManifestError):
+    """`mapping.items` finds no list of items in `page`; `what` says so without the way out."""
+
+    def __init__(self, source: str, why: str, page: object) -> None:
+        self.what, self.page = f"source {source}: mapping.items {why}", page
+        way_out = f"`library-pipeline source check {source}` shows a page"
+        super().__init__("manifest.unusable", f"{self.what}; {way_out}")
+
+
 class ItemMapping:
     """One source's mapping, compiled. Knows no network; URLs must pass `files`."""
 
@@ -41,6 +50,7 @@ class ItemMapping:
     ) -> None:
         """Compile `mapping`; components get `source` and ids that begin with `prefix`."""
         self._source, self._prefix, self._rule = source, prefix, files
+        self._keys = mapping
         self._items = getter(mapping.items or "@")
         self._where = getter(mapping.where) if mapping.where else None
         self.leaves_out = self._where is not None
@@ -61,15 +71,12 @@ class ItemMapping:
         try:
             found = self._items(page)
         except ExpressionFailed as failed:
-            raise ManifestError("manifest.unusable", f"mapping.items: {failed}") from None
+            raise NoItems(self._source, f"cannot be found: {failed}", page) from None
         if not isinstance(found, list):
             keys = ", ".join(map(shorten, list(cast("dict[str, object]", page))[:10])) or "none"
             what = f"the page's keys are {keys}" if isinstance(page, dict) else shorten(page)
-            raise ManifestError(
-                "manifest.unusable",
-                f"source {self._source}: mapping.items finds {shorten(found)}, not a list of items "
-                f"({what}); `library-pipeline source check {self._source}` shows a page",
-            )
+            why = f"finds {shorten(found)}, not a list of items ({what})"
+            raise NoItems(self._source, why, page)
         return cast("list[object]", found)
 
     def id_of(self, item: object) -> object:
@@ -93,6 +100,17 @@ class ItemMapping:
             return problem_of(position, self._named(item), "expression_failed", reason)
         return parse_entry(entry, position, self._rule, source=self._source, prefix=self._prefix)
 
+    def finds_nothing(self, item: object) -> dict[str, str]:
+        """Return the mapped keys that find nothing in an item, each with its expression.
+
+        Not for many items: `entry` has no time for this.
+        """
+        return {
+            key: expression
+            for key, expression, find in _keys_of(self._keys)
+            if _nothing(find, item)
+        }
+
     def _mapped(self, item: object, base: str) -> dict[str, object]:
         """Return the item as an entry of the contract in docs/cms.md."""
         entry: dict[str, object] = {name: _words(find(item)) for name, find in self._texts.items()}
@@ -111,6 +129,35 @@ class ItemMapping:
     def _named(self, item: object) -> str | None:
         found = _words(self.id_of(item))
         return f"{self._prefix}{found}" if isinstance(found, str) and found else None
+
+
+def _keys_of(mapping: MappingSettings) -> Iterator[tuple[str, str, Getter]]:
+    """Yield each key that finds something in an item: its name, its expression, what finds."""
+    revision = mapping.revision or ()
+    named = [(key, getattr(mapping, key)) for key in (*_TEXTS, "tags", "updated_at")]
+    named += [
+        ("revision", each) for each in ([revision] if isinstance(revision, str) else revision)
+    ]
+    named += [(f"attributes.{name}", each) for name, each in mapping.attributes.items()]
+    for kind in FILE_KINDS:
+        file = getattr(mapping.files, kind) or FileSettings.model_construct()
+        named += [
+            (f"files.{kind}.{way}", getattr(file, way)) for way in ("url", "inline", "sha256")
+        ]
+        if file.template:
+            yield f"files.{kind}.template", file.template, template(file.template)
+    for key, expression in [("id", mapping.id or "id"), *named]:
+        if expression is not None:
+            yield key, expression, getter(expression)
+
+
+def _nothing(find: Getter, item: object) -> bool:
+    """Return whether nothing is found; an expression that fails is a problem of its own."""
+    try:
+        found = find(item)
+    except (ExpressionFailed, RecursionError):
+        return False
+    return found is None or found in ("", [], {})
 
 
 def _file(kind: FileKind, settings: FileSettings | None) -> Callable[[object, str], object]:

@@ -38,6 +38,7 @@ class Walk:
         self._pages = 0
         self.read_items = 0
         self.last: PageRead
+        self.next: str | None = None
 
     @property
     def digest(self) -> str:
@@ -47,7 +48,7 @@ class Walk:
     def read(self, answer: Answer) -> tuple[Entries, int | None]:
         """Return a page's entries, and how many components it says there are if all count.
 
-        Raises ManifestError, ListingShifted among them.
+        `next` is then the next page's URL. Raises ManifestError, ListingShifted among them.
         """
         page = page_json(answer, links=self._links)
         items = self._mapping.items_in(page)
@@ -60,6 +61,7 @@ class Walk:
         self._total = total
         found = self._entries(items, answer.url)
         self._pages += 1
+        self.next = self._paging.after(self.last, total, self.read_items)
         return found, None if self._mapping.leaves_out else total
 
     def check_whole(self) -> None:

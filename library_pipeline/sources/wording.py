@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+import unicodedata
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
@@ -24,3 +25,22 @@ def redacted(url: str) -> str:
     shown = shown if len(shown) <= _MAX_URL else shown[:_MAX_URL] + "..."
     # ascii() without its quotes: a URL may hold anything, half surrogate pairs included.
     return ascii(shown)[1:-1] + ("?..." if mark else "")
+
+
+def printable(text: str) -> str:
+    """Return foreign text as a terminal may show it, on one line.
+
+    Whatever steers a terminal, turns the direction of text or cannot be seen becomes an escape
+    such as `\\x1b`.
+    """
+    if text.isprintable():
+        return text
+    return "".join(_printable(char) for char in text)
+
+
+def _printable(char: str) -> str:
+    if char.isprintable():
+        return char
+    if char.isspace() and unicodedata.category(char) == "Zs":
+        return " "
+    return char.encode("unicode_escape").decode("ascii")

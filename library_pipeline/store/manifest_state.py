@@ -32,6 +32,24 @@ class Polled:
     took_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class ManifestState:
+    """What a source listed last and when, None if it never was read; and why not, if so."""
+
+    entries: int
+    fetched_at: datetime | None
+    error: str | None
+
+
+def manifest_states(connection: psycopg.Connection) -> dict[str, ManifestState]:
+    """Return the state of every source's manifest, by the source's name."""
+    rows = connection.execute(
+        """select m.name, count(e.component_id), m.fetched_at, m.error from pipeline.manifest m
+           left join pipeline.manifest_entry e on e.source = m.name group by m.name"""
+    )
+    return {name: ManifestState(*state) for name, *state in rows}
+
+
 def current_manifest(connection: psycopg.Connection, name: str = "cms") -> CurrentManifest | None:
     """Return what the current manifest of a source is, or None before the first."""
     row = connection.execute(
@@ -55,6 +73,13 @@ def record_unreadable(connection: psycopg.Connection, name: str, error: str) -> 
         """insert into pipeline.manifest (name, source, error) values (%s, '', %s)
            on conflict (name) do update set error = excluded.error""",
         (name, error),
+    )
+
+
+def confirm_readable(connection: psycopg.Connection, name: str) -> None:
+    """Record that a source answers again."""
+    connection.execute(
+        "update pipeline.manifest set error = null where name = %s and error is not null", (name,)
     )
 
 

@@ -12,7 +12,7 @@ from jmespath.exceptions import JMESPathError
 
 from library_pipeline.settings.sources import FileSettings
 from library_pipeline.sources.compiled import compiled
-from library_pipeline_tests.sources.presets import PRESETS, URLS, configured, first_item
+from library_pipeline_tests.sources.presets import PRESETS, configured, items_of
 
 KEYS = ("a", "b", "c")
 VALUES = st.recursive(
@@ -53,8 +53,8 @@ def test_same_as_interpreter(expression: str, item: Any) -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets(preset: str) -> None:
     """What every user of a preset relies on, over what the CMS really answered."""
-    mapping = configured(preset, URLS[preset]).mapping
-    item = first_item(preset)
+    mapping = configured(preset).mapping
+    item = items_of(preset)[0]
     revision = (mapping.revision,) if isinstance(mapping.revision, str) else mapping.revision or ()
     single = (mapping.where, mapping.id, mapping.name, mapping.client, mapping.category)
     more = (mapping.tags, mapping.updated_at, *mapping.attributes.values(), *revision)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import queue
-import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
 from library_pipeline.cli.doctor.check import Check, one_line
+from library_pipeline.cli.hiding import hidden
 from library_pipeline.settings import Settings
-
-_HIDDEN = "(hidden)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +75,5 @@ def secrets_of(settings: Settings) -> frozenset[str]:
 
 def _without(secrets: frozenset[str], check: Check) -> Check:
     """Return `check` with every secret blotted out, wherever a library's error has put one."""
-    found, way_out = check.found, check.way_out or ""
-    for secret in sorted(secrets, key=len, reverse=True):
-        # As a word: a password `a` must not blot out every a.
-        pattern = rf"(?<!\w){re.escape(secret)}(?!\w)"
-        found, way_out = re.sub(pattern, _HIDDEN, found), re.sub(pattern, _HIDDEN, way_out)
-    return replace(check, found=found, way_out=way_out or None)
+    way_out = hidden(check.way_out, secrets) if check.way_out else None
+    return replace(check, found=hidden(check.found, secrets), way_out=way_out)

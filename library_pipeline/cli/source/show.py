@@ -1,0 +1,125 @@
+"""A report on a source, as a person reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from library_pipeline.cli.source.report import ItemReport, SourceReport
+from library_pipeline.cli.source.screen import Screen
+from library_pipeline.sources.wording import shorten
+
+_TEXTS: Final = ("revision", "name", "client", "category")
+_MOST: Final = 300
+
+
+def show_report(report: SourceReport, screen: Screen) -> None:
+    """Print what a source is, what its first page has, and its items."""
+    preset = f", preset {report.preset}" if report.preset else ""
+    screen.line(f"source {report.name}: {report.kind}{preset}", "bold")
+    if report.error:
+        screen.error(report.error["message"])
+        _show_page(report, screen)
+        return
+    _show_summary(report, screen)
+    shown: Mapping[str, str] | None = None
+    for number, item in enumerate(report.shown, 1):
+        screen.line()
+        _show_item(
+            number, item, screen, keys_shown=shown is not None and list(shown) == [*item.keys]
+        )
+        if item.problem:
+            shown = item.keys
+    _show_verdict(report, screen)
+
+
+def _show_page(report: SourceReport, screen: Screen) -> None:
+    """Print what the page has instead of items."""
+    for path, length in report.lists.items():
+        screen.fact("a list", f"`{path}` finds {length} objects; is it the mapping's `items`?")
+    for path, value in report.page.items():
+        screen.fact("the page", f"{path}: {value}")
+
+
+def _show_summary(report: SourceReport, screen: Screen) -> None:
+    keys = f" (query: {', '.join(report.query_keys)})" if report.query_keys else ""
+    screen.fact("asked", f"{report.asked}{keys}")
+    parts = [_count(report.items), f"{report.usable} usable"]
+    parts += [f"{report.problems} with problems"] if report.problems else []
+    parts += [f"{report.left_out} left out by `where`"] if report.left_out else []
+    screen.fact("first page", ", ".join(parts))
+    if report.goes_on is not None:
+        screen.fact("the whole", _whole(report))
+    screen.fact("polls", report.polls or "")
+    if report.unmapped:
+        screen.fact("not mapped", ", ".join(report.unmapped))
+    for key, expression in report.finds_nothing_anywhere.items():
+        what = f"{key}: `{expression}` finds nothing in any item of this page"
+        screen.fact("note", what, style="yellow")
+
+
+def _whole(report: SourceReport) -> str:
+    total = _count(report.total) if report.total is not None else "no total is given"
+    if report.goes_on:
+        return f"{total}, there is a next page"
+    if report.total is not None and report.total > report.items:
+        return f"{total}, but no next page is found; does `paging` fit this source?"
+    return f"{total}, this is the only page"
+
+
+def _show_item(number: int, item: ItemReport, screen: Screen, *, keys_shown: bool) -> None:
+    if item.component:
+        screen.line(f"{number:3}  {item.component['id']}", "bold green")
+        _show_component(item.component, screen)
+    elif item.problem:
+        who = item.problem["component_id"] or "without an id"
+        screen.line(f"{number:3}  {who}", "bold red")
+        screen.fact("problem", item.problem["code"], indent=5, style="red")
+        screen.fact("", item.problem["message"], indent=5)
+        if item.keys:
+            keys = "as before" if keys_shown else ", ".join(item.keys)
+            screen.fact("its keys", keys, indent=5)
+    else:
+        screen.line(f"{number:3}  left out by `where`", "dim")
+        return
+    for key, expression in item.finds_nothing.items():
+        screen.fact("note", f"{key}: `{expression}` finds nothing here", indent=5, style="yellow")
+
+
+def _show_component(component: dict[str, Any], screen: Screen) -> None:
+    for name in _TEXTS:
+        screen.fact(name, component[name] or "-", indent=5)
+    screen.fact("tags", ", ".join(component["tags"]) or "-", indent=5)
+    screen.fact("updated_at", component["updated_at"] or "-", indent=5)
+    for name, value in component["attributes"].items():
+        text = json.dumps(value, ensure_ascii=False)
+        shown = text if len(text) <= _MOST else shorten(value)
+        screen.fact("attribute", f"{name}: {shown}", indent=5)
+    for kind, file in component["files"].items():
+        screen.fact(kind, _file(file), indent=5)
+
+
+def _file(file: dict[str, Any]) -> str:
+    size = file.get("inline_bytes")
+    where = file["url"] if size is None else f"inline, {size:,} bytes"
+    return f"{where}  sha256 {file['sha256'][:12]}..." if file["sha256"] else where
+
+
+def _show_verdict(report: SourceReport, screen: Screen) -> None:
+    screen.line()
+    if report.items > len(report.shown):
+        hidden = _count(report.items - len(report.shown), "more ")
+        screen.line(f"{hidden}: --items {report.items}")
+    if report.usable:
+        what = f"{report.usable} of {_count(report.items)} of this page can be used."
+        screen.line(what, "bold green" if not report.problems else "bold yellow")
+    elif report.items:
+        screen.line("None of the items is a usable component.", "bold red")
+    else:
+        way_out = "is the address right, and may the credentials see the components?"
+        screen.line(f"There are no items; {way_out}", "bold red")
+
+
+def _count(number: int, more: str = "") -> str:
+    return f"{number:,} {more}item{'' if number == 1 else 's'}"
