@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from library_pipeline.settings import checks
 
+_WAYS: Final = frozenset({"url", "template", "inline"})
 _PRESETS: Final = Path(__file__).parent / "presets"
 Kind = Literal["http", "images", "bundles", "items", "sql"]
 Preset = Literal[
@@ -238,8 +239,12 @@ def read_preset(name: str) -> dict[str, Any]:
 
 
 def merged(preset: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Return a preset's keys with those that were given put over them, section by section."""
-    result = dict(preset)
+    """Return a preset's keys with those that were given put over them, section by section.
+
+    A file that is found in one way is not found in the preset's way any more.
+    """
+    other_way = _WAYS if _WAYS & given.keys() else frozenset[str]()
+    result = {key: value for key, value in preset.items() if key not in other_way}
     for key, value in given.items():
         before = result.get(key)
         sections = isinstance(before, dict) and isinstance(value, dict)

@@ -8,7 +8,6 @@ from typing import Final
 from library_pipeline.catalog.component import Component
 from library_pipeline.sources.entry import ManifestProblem
 
-
 _MARK: Final = "digest:"
 
 

@@ -171,6 +171,34 @@ def test_a_server_that_says_so_spares_the_listing() -> None:
     assert asked == [None, '"7"', '"7"']
 
 
+def test_a_single_page_without_an_etag_is_compared(cms: tuple[Cms, str]) -> None:
+    with reader(cms[1]) as listing:
+        list(listing.pages())
+        etag = listing.etag
+        assert not listing.changed(etag)
+        cms[0].items[3]["title"] = "Another"
+        assert listing.changed(etag)
+
+
+def test_no_page_after_the_last_is_asked_for_though_items_are_left_out(
+    cms: tuple[Cms, str],
+) -> None:
+    """WordPress answers 400 to that."""
+    mapping = {**MAPPING, "where": "key > `4`"}
+    assert ids(cms[1], paging=PAGE, page_size=5, mapping=mapping) == ALL[5:]
+    assert [query["page"] for query in cms[0].asked] == ["1", "2"]
+
+
+def test_numbers_that_json_does_not_have_spoil_nothing(cms: tuple[Cms, str]) -> None:
+    cms[0].items[1]["price"] = float("nan")
+    cms[0].items[2]["price"] = 10**400
+    mapping = {**MAPPING, "attributes": {"price": "price"}}
+    with reader(cms[1], mapping=mapping) as listing:
+        (page,) = listing.pages()
+    assert page.components[1].attributes == {"price": None}
+    assert len(page.components) >= 9
+
+
 def test_an_item_that_does_not_fit_is_named_and_its_neighbours_are_listed(
     cms: tuple[Cms, str],
 ) -> None:

@@ -146,6 +146,14 @@ def test_users_query_is_added_to_the_presets() -> None:
     assert source.query == {"type": "home.ComponentPage", "fields": "*", "order": "-id"}
 
 
+def test_a_users_way_to_a_file_takes_the_presets_place() -> None:
+    files = {"screenshot": {"template": "/shots/{id}.png"}}
+    source = configured("wordpress", mapping={"files": files})
+    assert source.mapping.files.screenshot is not None
+    assert source.mapping.files.screenshot.url is None
+    assert source.mapping.files.format is not None
+
+
 def test_contentful_link_to_a_draft_stays_a_link() -> None:
     """The entry is listed, and that it has no screenshot is for the reader to report."""
     entries = with_links(recorded("contentful")["body"])["items"]
