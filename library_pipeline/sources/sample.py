@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
+from typing import Final
 
 from library_pipeline.catalog.component import Component
 from library_pipeline.settings import Settings
@@ -52,6 +53,10 @@ class Sample:
     goes_on: bool | None = None
 
 
+_LEFT_OUT: Final = SampledItem(None)
+_MOST_LEFT_OUT: Final = 1000
+
+
 def sampled_source(
     settings: Settings, terms: Mapping[str, float] = _NO_TERMS
 ) -> tuple[Source, Recorder]:
@@ -62,12 +67,6 @@ def sampled_source(
     recorder = Recorder()
     (source,) = configured_sources(settings, terms, partial(_Recording, recorder=recorder))
     return source, recorder
-
-
-def only(settings: Settings, name: str) -> Settings:
-    """Return settings with one source alone, so that what the others lack does not matter."""
-    sources = tuple(each for each in settings.sources if each.name == name)
-    return settings.model_copy(update={"sources": sources})
 
 
 def take_sample(source: Source, recorder: Recorder) -> Sample:
@@ -92,14 +91,18 @@ class Recorder:
     def __init__(self) -> None:
         self.items: list[tuple[int, SampledItem]] = []
 
+    def add(self, position: int, sampled: SampledItem) -> None:
+        """Hold an item; of very many that are left out, only that they are."""
+        many = sampled.entry is None and len(self.items) >= _MOST_LEFT_OUT
+        self.items.append((position, _LEFT_OUT if many else sampled))
+
     def beside(self, entries: tuple[Entry, ...]) -> tuple[SampledItem, ...]:
         """Return the entries of a first page, each with its item where it had one."""
         known = {position: each for position, each in self.items if each.entry is not None}
-        nothing = SampledItem(None)
         return tuple(
             SampledItem(entry, found.item, found.finds_nothing)
             for position, entry in enumerate(entries)
-            for found in [known.get(position, nothing)]
+            for found in [known.get(position, _LEFT_OUT)]
         )
 
 
@@ -121,8 +124,7 @@ class _Recording(ItemMapping):
     def entry(self, item: object, position: int, base: str) -> Entry | None:
         """Return what an item says, and record it."""
         found = super().entry(item, position, base)
-        missing = self.finds_nothing(item)
-        self._recorder.items.append((position, SampledItem(found, item, missing)))
+        self._recorder.add(position, SampledItem(found, item, self.finds_nothing(item)))
         return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from library_pipeline.cli.source.choosing import opened_source, secrets_of, source_settings
+from library_pipeline.cli.source.choosing import asked_briefly, secrets_of, source_settings
 from library_pipeline.cli.source.report import SourceReport, of_sample, unmapped_keys
 from library_pipeline.cli.source.screen import Screen, print_json
 from library_pipeline.cli.source.show import show_report
@@ -14,7 +14,7 @@ from library_pipeline.sources.configured import listed_sources
 from library_pipeline.sources.manifest import ManifestError
 from library_pipeline.sources.mapping import NoItems
 from library_pipeline.sources.outline import lists_in, outline
-from library_pipeline.sources.sample import take_sample
+from library_pipeline.sources.sample import sampled_source, take_sample
 
 
 def check_sources(settings: Settings, names: Sequence[str], *, items: int, as_json: bool) -> bool:
@@ -38,7 +38,7 @@ def _look(settings: Settings, name: str, items: int) -> tuple[SourceReport, Scre
     """Return what a source's first page says, or why there is none, and what may show it."""
     blank = _blank(settings, name)
     try:
-        source, recorder = opened_source(settings, name)
+        source, recorder = sampled_source(*asked_briefly(settings, name))
     except SettingsError as error:
         said = str(error) if name in str(error) else f"source {name}: {error}"
         return _failed(blank, "settings", said), Screen()

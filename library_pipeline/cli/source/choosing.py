@@ -10,7 +10,6 @@ from library_pipeline.cli.console import fail
 from library_pipeline.settings import Settings
 from library_pipeline.settings.sources import SourceSettings
 from library_pipeline.sources.configured import listed_sources
-from library_pipeline.sources.sample import Recorder, only, sampled_source
 from library_pipeline.sources.source import Source
 
 _PATIENCE_SECONDS: Final = 15.0
@@ -36,19 +35,16 @@ def chosen(settings: Settings, name: str | None, *, every: bool) -> list[str]:
     return [name or names[0]]
 
 
-def opened_source(settings: Settings, name: str) -> tuple[Source, Recorder]:
-    """Return a source that is asked once and not for long, and what records its items.
+def asked_briefly(settings: Settings, name: str) -> tuple[Settings, Mapping[str, float]]:
+    """Return settings of one source alone, and terms under which it is asked once, not for long.
 
-    Raises SettingsError.
+    Alone, as what the others lack, a secret say, does not matter.
     """
-    alone = only(settings, name)
-    if configured := source_settings(alone, name):
-        seconds = min(configured.timeout_seconds, _PATIENCE_SECONDS)
-        short = configured.model_copy(update={"timeout_seconds": seconds})
-        alone = alone.model_copy(update={"sources": (short,)})
-    else:
-        seconds = min(settings.cms.timeout_seconds, _PATIENCE_SECONDS)
-    return sampled_source(alone, _terms(seconds))
+    configured = source_settings(settings, name)
+    patience = configured.timeout_seconds if configured else settings.cms.timeout_seconds
+    seconds = min(patience, _PATIENCE_SECONDS)
+    alone = (configured.model_copy(update={"timeout_seconds": seconds}),) if configured else ()
+    return settings.model_copy(update={"sources": alone}), _terms(seconds)
 
 
 def source_settings(settings: Settings, name: str) -> SourceSettings | None:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from library_pipeline.cli.console import console, fail
-from library_pipeline.cli.source.choosing import opened_source, secrets_of
+from library_pipeline.cli.source.choosing import asked_briefly, secrets_of
 from library_pipeline.cli.source.page import page_of
 from library_pipeline.cli.source.screen import Screen
 from library_pipeline.cli.source.shots import Shot, first_entries, take_shots
 from library_pipeline.cli.source.terminal import draw, shows_colours
 from library_pipeline.settings import Settings
-from library_pipeline.sources.configured import listed_sources
+from library_pipeline.sources.configured import configured_sources, listed_sources
 
 _SUFFIXES: Final = (".html", ".htm")
 
@@ -25,7 +25,7 @@ def preview_source(
 ) -> bool:
     """Show the first screenshots of a source; return whether there was one to show."""
     _check_output(output)
-    source, _ = opened_source(settings, name)
+    (source,) = configured_sources(*asked_briefly(settings, name))
     screen = Screen(secrets_of(source))
     entries, error = first_entries(source, items)
     if error:
@@ -67,7 +67,8 @@ def _write(output: Path, page: str) -> None:
 def _show_failed(shots: Sequence[Shot], screen: Screen) -> None:
     for shot in shots:
         if shot.picture is None:
-            screen.line(shot.component_id or "without an id", "bold red")
+            name = f" {shot.name}" if shot.name not in ("", shot.component_id) else ""
+            screen.line(f"{shot.component_id or 'without an id'}{name}", "bold red")
             screen.line(f"     {shot.reason}")
 
 

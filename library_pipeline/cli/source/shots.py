@@ -38,15 +38,15 @@ def first_entries(
 ) -> tuple[list[Component | ManifestProblem], ManifestError | None]:
     """Return the first entries, with at most `most` components, and what cut them short if so."""
     found: list[Component | ManifestProblem] = []
+    components = 0
     try:
         with source.open() as opened:
-            for page in opened.pages():
-                for entry in page.entries:
-                    found.append(entry)
-                    components = sum(isinstance(each, Component) for each in found)
-                    # A source of nothing but problems is not read to its end.
-                    if components == most or len(found) == 10 * most:
-                        return found, None
+            for entry in (entry for page in opened.pages() for entry in page.entries):
+                found.append(entry)
+                components += isinstance(entry, Component)
+                # A source of nothing but problems is not read to its end.
+                if components == most or len(found) == 10 * most:
+                    return found, None
     except ManifestError as error:
         return found, error
     return found, None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any, Final
 
 from library_pipeline.cli.source.report import ItemReport, SourceReport
@@ -23,14 +22,12 @@ def show_report(report: SourceReport, screen: Screen) -> None:
         _show_page(report, screen)
         return
     _show_summary(report, screen)
-    shown: Mapping[str, str] | None = None
+    shown: list[str] = []
     for number, item in enumerate(report.shown, 1):
         screen.line()
-        _show_item(
-            number, item, screen, keys_shown=shown is not None and list(shown) == [*item.keys]
-        )
-        if item.problem:
-            shown = item.keys
+        _show_item(number, item, screen, keys_shown=shown == list(item.keys))
+        if not item.component:
+            shown = list(item.keys)
     _show_verdict(report, screen)
 
 
@@ -77,14 +74,20 @@ def _show_item(number: int, item: ItemReport, screen: Screen, *, keys_shown: boo
         screen.line(f"{number:3}  {who}", "bold red")
         screen.fact("problem", item.problem["code"], indent=5, style="red")
         screen.fact("", item.problem["message"], indent=5)
-        if item.keys:
-            keys = "as before" if keys_shown else ", ".join(item.keys)
-            screen.fact("its keys", keys, indent=5)
+        _show_keys(item, screen, keys_shown=keys_shown)
     else:
         screen.line(f"{number:3}  left out by `where`", "dim")
+        _show_keys(item, screen, keys_shown=keys_shown)
         return
     for key, expression in item.finds_nothing.items():
         screen.fact("note", f"{key}: `{expression}` finds nothing here", indent=5, style="yellow")
+
+
+def _show_keys(item: ItemReport, screen: Screen, *, keys_shown: bool) -> None:
+    """Print what a mapping could find in an item."""
+    if item.keys:
+        keys = "as before" if keys_shown else ", ".join(item.keys)
+        screen.fact("its keys", keys, indent=5)
 
 
 def _show_component(component: dict[str, Any], screen: Screen) -> None:

@@ -32,12 +32,13 @@ def draw(console: Console, shots: Sequence[Shot], screen: Screen) -> None:
     columns = max(1, (console.width + _GAP) // (_TILE + _GAP))
     width = min(_TILE, console.width)
     for start in range(0, len(shots), columns):
-        row = Table.grid(padding=(0, _GAP, 1, 0))
+        row = Table.grid(padding=(0, _GAP, 0, 0))
         tiles = [_tile(shot, width, screen) for shot in shots[start : start + columns]]
         for _ in tiles:
             row.add_column(width=width, no_wrap=True, overflow="ellipsis", vertical="bottom")
         row.add_row(*tiles)
         console.print(row)
+        console.print()
 
 
 def _tile(shot: Shot, width: int, screen: Screen) -> Group:
