@@ -7,7 +7,7 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -15,7 +15,7 @@ import psycopg
 
 from library_pipeline.bundles.download import BundleDownloader
 from library_pipeline.bundles.store import BundleStore
-from library_pipeline.catalog.component import FILE_KINDS, Component, FileRef
+from library_pipeline.catalog.component import FILE_KINDS, Component, FileKind, FileRef
 from library_pipeline.cli.console import quiet_logs
 from library_pipeline.refresh.fetching import Fetcher
 from library_pipeline.refresh.items import Item, Task
@@ -25,11 +25,11 @@ from library_pipeline.sources.connection import CmsConnection
 from library_pipeline.sources.inline import empty_file
 from library_pipeline.store.chunks import Chunk
 
-ROUNDS: Final = 3
+ROUNDS: Final = 6
 GOOD: Final = 1_000
 BAD: Final = 200
 _SIZE: Final = 4_000
-_KINDS: Final[Mapping[str, str | None]] = {
+_KINDS: Final[dict[str, str | None]] = {
     "alone": None,
     "beside one that takes 1 s an answer": "stalls",
     "beside one that answers 503": "fails",
@@ -38,7 +38,7 @@ _KINDS: Final[Mapping[str, str | None]] = {
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """The seconds of one host's downloads, and how many times those it took alone."""
+    """The seconds of one host's downloads, and how many times those alone in the same round."""
 
     what: str
     seconds: float
@@ -50,11 +50,16 @@ def measure_hosts(one: str, other: str) -> list[Beside]:
     rounds: dict[str, list[float]] = {name: [] for name in _KINDS}
     quiet_logs(verbose=False)  # a line for each component that fails, as it is meant to
     _fetched(one, other, None)
-    for _ in range(ROUNDS):
-        for name, path in _KINDS.items():
-            rounds[name].append(_fetched(one, other, path))
-    found = {name: statistics.median(seconds) for name, seconds in rounds.items()}
-    return [Beside(name, seconds, seconds / found["alone"]) for name, seconds in found.items()]
+    for turn in range(ROUNDS):
+        for name in _KINDS if turn % 2 == 0 else reversed(_KINDS):
+            rounds[name].append(_fetched(one, other, _KINDS[name]))
+    return [_beside(name, seconds, rounds["alone"]) for name, seconds in rounds.items()]
+
+
+def _beside(name: str, seconds: Sequence[float], alone: Sequence[float]) -> Beside:
+    # Round by round, as the load of a shared machine changes between them.
+    ratios = [each / one for each, one in zip(seconds, alone, strict=True)]
+    return Beside(name, statistics.median(seconds), statistics.median(ratios))
 
 
 def _fetched(one: str, other: str, path: str | None) -> float:
@@ -84,5 +89,6 @@ def _fetched(one: str, other: str, path: str | None) -> float:
 
 
 def _task(url: str) -> Task:
-    files = {kind: empty_file(kind) for kind in FILE_KINDS} | {"screenshot": FileRef(url)}
+    files: dict[FileKind, FileRef] = {"screenshot": FileRef(url)}
+    files |= {kind: empty_file(kind) for kind in FILE_KINDS if kind != "screenshot"}
     return Task(Component(url, "1", url, files, source=CMS), "new")
