@@ -107,7 +107,7 @@ def test_a_wrong_command_says_what_to_do(
 def test_a_refresh_without_a_cms_says_what_to_set(database: object) -> None:
     outcome = run("refresh")
     assert outcome.returncode == 2
-    assert "cms.base_url is not set; put it into library.yaml" in outcome.stderr
+    assert "no source of components is set: put cms.base_url into library.yaml" in outcome.stderr
     assert "Traceback" not in outcome.stderr
 
 
