@@ -174,7 +174,7 @@ def _file(kind: FileKind, settings: FileSettings | None) -> Callable[[object, st
         url = find(item)
         if not isinstance(url, str) or not url:
             return _lacking(kind)
-        return {"url": _absolute(url, base), "sha256": sha256(item) if sha256 else None}
+        return {"url": _absolute(url, base), "sha256": (sha256(item) or None) if sha256 else None}
 
     return located
 
