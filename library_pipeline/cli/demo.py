@@ -124,6 +124,6 @@ def _say_what_next(demo: DemoLibrary, seconds: float) -> None:
             "another question",
         ),
         (f"edit a bundle in {demo.cms_folder}", "while `make dev` runs: the sensor sees it"),
-        (f"cp {demo.config} library.yaml", "and put your own CMS in it: docs/cms.md"),
+        (f"cp {demo.config} library.yaml", "and put your own CMS in it: docs/sources.md"),
     ):
         console.print(f"  [cyan]{command}[/]  {purpose}", soft_wrap=True)
