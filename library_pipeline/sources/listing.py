@@ -128,10 +128,9 @@ class MappedListing(AbstractContextManager["MappedListing"]):
         paging = self._paging(None)
         walk = Walk(self._settings, self._mapping, paging)
         answer = self._reader.get(paging.first())
-        entries, trusted = walk.read(answer)
+        entries, _ = walk.read(answer)
         self.etag = answer.headers.get("etag")
-        following = paging.after(walk.last, trusted, walk.read_items)
-        return FirstPage(answer.url, entries, paging.total(walk.last), following is not None)
+        return FirstPage(answer.url, entries, walk.total, walk.next is not None)
 
     def _paging(self, since: datetime | None) -> Paging:
         settings = self._settings

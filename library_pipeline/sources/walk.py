@@ -33,11 +33,10 @@ class Walk:
         self._links = settings.preset == "contentful"
         self._digest = ListingDigest()
         self._ids: set[str] = set()
-        self._total: int | None = None
         self._last_id: object = None
         self._pages = 0
         self.read_items = 0
-        self.last: PageRead
+        self.total: int | None = None
         self.next: str | None = None
 
     @property
@@ -48,30 +47,31 @@ class Walk:
     def read(self, answer: Answer) -> tuple[Entries, int | None]:
         """Return a page's entries, and how many components it says there are if all count.
 
-        `next` is then the next page's URL. Raises ManifestError, ListingShifted among them.
+        `next` is then the next page's URL, and `total` what the page says. Raises ManifestError,
+        ListingShifted among them.
         """
         page = page_json(answer, links=self._links)
         items = self._mapping.items_in(page)
         if self._pages and self._paging.overlaps:
             items = self._without_overlap(items)
-        self.last = PageRead(answer.url, answer.headers, page, len(items))
-        total = self._paging.total(self.last)
-        if self._pages and total != self._total:
-            raise ListingShifted(f"{self._what} said {self._total} items, then {total}")
-        self._total = total
+        here = PageRead(answer.url, answer.headers, page, len(items))
+        total = self._paging.total(here)
+        if self._pages and total != self.total:
+            raise ListingShifted(f"{self._what} said {self.total} items, then {total}")
+        self.total = total
         found = self._entries(items, answer.url)
         self._pages += 1
-        self.next = self._paging.after(self.last, total, self.read_items)
+        self.next = self._paging.after(here, total, self.read_items)
         return found, None if self._mapping.leaves_out else total
 
     def check_whole(self) -> None:
         """Raise ListingShifted if the pages did not have as many different items as they said."""
-        if self._total is None or not self._paging.counts:
+        if self.total is None or not self._paging.counts:
             return
         # An overlap shows more than ids do, which may come twice for other reasons.
         listed = self.read_items if self._paging.overlaps else len(self._ids)
-        if listed != self._total:
-            what = f"{self._what} said {self._total} items and listed {listed} different ones"
+        if listed != self.total:
+            what = f"{self._what} said {self.total} items and listed {listed} different ones"
             raise ListingShifted(f"{what} (is mapping.id another one for each?)")
 
     def _entries(self, items: list[object], base: str) -> Entries:

@@ -100,6 +100,27 @@ def test_every_style_of_paging_lists_each_item_once(
     assert ids(cms[1], paging=paging, page_size=size) == ALL
 
 
+@pytest.mark.parametrize(
+    "paging",
+    [
+        OFFSET,
+        PAGE,
+        {"style": "cursor", "param": "cursor", "next": "cursor", "size_param": "size"},
+        {"style": "next_url", "next": "link", "size_param": "size"},
+        {"style": "link", "size_param": "size"},
+    ],
+)
+@pytest.mark.parametrize(("size", "goes_on"), [(3, True), (50, False)])
+def test_a_first_page_says_whether_it_is_the_last(
+    cms: tuple[Cms, str], paging: dict[str, Any], size: int, goes_on: bool
+) -> None:
+    with reader(cms[1], paging=paging, page_size=size) as listing:
+        first = listing.first_page()
+    assert first.goes_on == goes_on
+    assert len(first.entries) == min(size, 10)
+    assert len(cms[0].asked) == 1
+
+
 def test_without_paging_there_is_one_page(cms: tuple[Cms, str]) -> None:
     assert ids(cms[1]) == ALL
     assert len(cms[0].asked) == 1
