@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,7 +18,6 @@ from library_pipeline.store.manifest_state import (
     confirm_manifest,
     current_manifest,
     forget_other_sources,
-    record_poll,
     record_unreadable,
 )
 
@@ -64,7 +63,6 @@ def load_current_manifests(
 
 
 def _load(connection: psycopg.Connection, source: Source, *, conditional: bool) -> ManifestRead:
-    started = time.perf_counter()
     with source.open() as opened:
         known = current_manifest(connection, source.name) if conditional else None
         try:
@@ -74,14 +72,13 @@ def _load(connection: psycopg.Connection, source: Source, *, conditional: bool) 
                 entries = _read_whole(connection, source, opened, known.etag)
             else:
                 asked = known.read_at - _OVERLAP
-                entries = _read_updates(connection, source, opened, known.etag, asked)
+                entries = _read_delta(connection, source, opened, known.etag, asked)
                 if entries is None:
                     log.info("the updates do not add up; all is read", source=source.name)
                     entries = _read_whole(connection, source, opened, known.etag)
         except NotModified:
             confirm_manifest(connection, source.name)
             entries = None
-    record_poll(connection, source.name, time.perf_counter() - started)
     return ManifestRead(source.name, entries)
 
 
@@ -124,19 +121,6 @@ def _read_once(
     return load.entries
 
 
-def _read_updates(
-    connection: psycopg.Connection,
-    source: Source,
-    opened: OpenSource,
-    etag: str | None,
-    asked: datetime,
-) -> int | None:
-    try:
-        return _read_delta(connection, source, opened, etag, asked)
-    except ListingShifted:  # pages of updates that do not fit together say as little
-        return None
-
-
 def _read_delta(
     connection: psycopg.Connection,
     source: Source,
@@ -149,7 +133,7 @@ def _read_delta(
     Returns how many entries it then has, None if the updates cannot be trusted.
     Raises NotModified if there are none.
     """
-    with load_manifest(connection, source.name) as load:
+    with suppress(ListingShifted), load_manifest(connection, source.name) as load:
         totals: set[int | None] = set()
         for page in opened.pages(etag, asked):
             totals.add(page.total)
@@ -162,7 +146,8 @@ def _read_delta(
         fits = load.commit_delta(
             source=source.identity, etag=opened.etag, read_at=opened.read_at, total=total
         )
-    return total if fits else None
+        return total if fits else None
+    return None  # pages of updates that do not fit together say nothing
 
 
 def _agreed(totals: Iterable[int | None]) -> int | None:

@@ -84,7 +84,7 @@ def confirm_readable(connection: psycopg.Connection, name: str) -> None:
 
 
 def record_poll(connection: psycopg.Connection, name: str, took_seconds: float) -> None:
-    """Record that a source was asked for changes, or read, just now."""
+    """Record that a source was asked for changes just now."""
     connection.execute(
         "update pipeline.manifest set polled_at = now(), took_seconds = %s where name = %s",
         (took_seconds, name),

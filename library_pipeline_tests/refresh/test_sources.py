@@ -131,13 +131,23 @@ def test_a_source_that_is_dear_to_ask_is_not_asked_at_every_poll(
     """Reading all of it to compare may take a tenth of the time at most."""
     paged = sources({**contract("one", cms), "conditional": False, "changed_since": None})
     Refresher(database, paged)()
-    connection.execute("update pipeline.manifest set took_seconds = 1000")
+    connection.execute("update pipeline.manifest set took_seconds = 1000, polled_at = now()")
     write_bundle(cms.folder, "c-9")
     cms.requests.clear()
     assert changed_source(connection, paged) is None
     assert not cms.requests
     connection.execute("update pipeline.manifest set polled_at = now() - interval '3 hours'")
     assert changed_source(connection, paged) == "one"
+
+
+def test_reading_a_long_listing_does_not_put_off_the_cheap_poll_after_it(
+    database: Database, connection: psycopg.Connection, cms: SampleCms
+) -> None:
+    """Only what polls take counts: a CMS that answers 304 is asked again at once."""
+    only = sources(contract("one", cms))
+    Refresher(database, only)()
+    write_bundle(cms.folder, "c-9")
+    assert changed_source(connection, only) == "one"
 
 
 def test_a_slow_host_does_not_stall_another_source(
