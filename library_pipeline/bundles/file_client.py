@@ -200,6 +200,12 @@ class FileClient:
         return "the token goes to the CMS's own origin only, this URL has to open without it"
 
 
+def too_large(limit: int) -> FileError:
+    """Return the error for a file of more than `limit` bytes."""
+    message = f"it is larger than {limit:,} bytes; make it smaller or raise the limit"
+    return FileError("too_large", message)
+
+
 async def _turn(pace: Pace) -> float:
     """Wait for the pace to allow a request; returns when that turn was taken."""
     while True:
@@ -221,8 +227,7 @@ async def _read(answer: httpcore.Response, limit: int) -> Download:
             body.add(piece)
         return Download(body.bytes(), body.received)
     except TooLarge:
-        message = f"it is larger than {limit:,} bytes; make it smaller or raise the limit"
-        raise FileError("too_large", message) from None
+        raise too_large(limit) from None
     except Undecodable as error:
         raise FileError("undecodable", f"it cannot be unpacked: {error}") from None
 

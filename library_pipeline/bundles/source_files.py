@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from library_pipeline.bundles.file_client import Download, FileClient, FileError
+from library_pipeline.bundles.file_client import Download, FileClient, FileError, too_large
 from library_pipeline.catalog.component import FileKind
 from library_pipeline.sources.body import TooLarge
 from library_pipeline.sources.connection import ByteLimits
@@ -57,7 +57,7 @@ class SourceFiles:
         except FileNotFoundError:
             raise FileError("not_found", "there is no such file") from None
         except TooLarge:
-            raise _too_large(limit) from None
+            raise too_large(limit) from None
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise FileError("unreadable", f"it cannot be read: {reason}", transient=True) from error
@@ -70,11 +70,5 @@ def _listed(url: str, limit: int) -> Download:
     except ValueError as error:
         raise FileError("bad_url", str(error)) from None
     if len(data) > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     return Download(data, 0)
-
-
-def _too_large(limit: int) -> FileError:
-    return FileError(
-        "too_large", f"it is larger than {limit:,} bytes; make it smaller or raise the limit"
-    )

@@ -39,6 +39,12 @@ def keep_urls_out_of_logs() -> None:
         logger.setLevel(logging.WARNING)
 
 
+def iso_time(time: datetime) -> str:
+    """Return a time as a query has it (ISO 8601), in UTC where it names no zone."""
+    aware = time.replace(tzinfo=time.tzinfo or UTC)
+    return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 def http_date(value: str | None) -> datetime | None:
     """Return the time in a header such as Date (RFC 9110), in UTC; None if there is none."""
     try:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
 
-import httpx
-
 from library_pipeline.sources.connection import CmsConnection
-from library_pipeline.sources.http_client import http_date
+from library_pipeline.sources.http_client import http_date, iso_time
 from library_pipeline.sources.manifest import ManifestError, ManifestPage, PageSource, parse_page
 from library_pipeline.sources.reader import Answer, PageReader
 from library_pipeline.sources.source import NotModified, Poll
@@ -46,9 +44,7 @@ class HttpCms:
         """Ask whether the library still is as of `etag`: one request, no body is read."""
         answer = self._reader.get(self._page_url(None, None), etag=etag, read_body=False)
         found = answer.headers.get("etag")
-        return Poll(
-            answer.status == httpx.codes.NOT_MODIFIED or same_etag(etag, found), found or etag
-        )
+        return Poll(answer.is_as_of(etag), found or etag)
 
     def pages(
         self, etag: str | None = None, updated_since: datetime | None = None
@@ -103,14 +99,13 @@ class HttpCms:
     def _page_url(self, cursor: str | None, updated_since: datetime | None) -> str:
         query = {"limit": str(self._connection.page_size)}
         if updated_since:
-            aware = updated_since.replace(tzinfo=updated_since.tzinfo or UTC)
-            query["updated_since"] = aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
+            query["updated_since"] = iso_time(updated_since)
         if cursor is not None:
             query["cursor"] = cursor
         return f"{self._connection.base_url}/components?{urlencode(query)}"
 
     def _take_note(self, answer: Answer, etag: str | None) -> None:
-        if answer.status == httpx.codes.NOT_MODIFIED or same_etag(etag, answer.headers.get("etag")):
+        if answer.is_as_of(etag):
             raise NotModified
         self.etag = answer.headers.get("etag")
         self.read_at = http_date(answer.headers.get("date"))
@@ -118,8 +113,3 @@ class HttpCms:
     def _endless(self, what: str) -> ManifestError:
         where = f"{self._connection.base_url}/components"
         return ManifestError("manifest.endless", f"the manifest at {where} {what}; it has no end")
-
-
-def same_etag(etag: str | None, other: str | None) -> bool:
-    """Return whether two ETags mean the same listing (RFC 9110's weak comparison)."""
-    return bool(etag and other) and str(etag).removeprefix("W/") == str(other).removeprefix("W/")

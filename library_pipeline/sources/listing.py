@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from time import sleep as wait
-from types import TracebackType
-from typing import Self
-
-import httpx
 
 from library_pipeline.settings.sources import PagingSettings, SourceSettings
 from library_pipeline.sources.connection import CmsConnection
 from library_pipeline.sources.digest import is_digest
-from library_pipeline.sources.http_client import http_date
-from library_pipeline.sources.http_cms import same_etag
+from library_pipeline.sources.http_client import http_date, iso_time
 from library_pipeline.sources.manifest import ManifestError, ManifestPage
 from library_pipeline.sources.mapping import ItemMapping
 from library_pipeline.sources.origins import UrlRefused, describe_refusal
@@ -70,25 +65,15 @@ class MappedListing(AbstractContextManager["MappedListing"]):
         self.etag: str | None = None
         self.read_at: datetime | None = None
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the connections."""
         self._reader.close()
-
-    def __enter__(self) -> Self:
-        return self
 
     def changed(self, etag: str | None) -> Poll:
         """Ask conditionally where the server's ETag tells, else read the listing and compare."""
         if self.conditional and not is_digest(etag):
             answer = self._reader.get(self._paging(None).first(), etag=etag, read_body=False)
-            found = answer.headers.get("etag")
-            same = answer.status == httpx.codes.NOT_MODIFIED or same_etag(etag, found)
-            return Poll(same, found or etag)
+            return Poll(answer.is_as_of(etag), answer.headers.get("etag") or etag)
         for _ in self.pages():
             pass
         return Poll(etag is not None and etag == self.etag, self.etag)
@@ -136,8 +121,7 @@ class MappedListing(AbstractContextManager["MappedListing"]):
         settings = self._settings
         query = dict(settings.query)
         if since and settings.changed_since:
-            aware = since.replace(tzinfo=since.tzinfo or UTC).astimezone(UTC)
-            query[settings.changed_since] = aware.isoformat().replace("+00:00", "Z")
+            query[settings.changed_since] = iso_time(since)
         return Paging(settings.paging or _NONE, settings.url or "", query, settings.page_size)
 
     def _allowed(self, url: str | None) -> str | None:
@@ -153,11 +137,9 @@ class MappedListing(AbstractContextManager["MappedListing"]):
         return credentials.removed_from(url) if credentials else url  # it is put in when asked
 
     def _take_note(self, answer: Answer, etag: str | None) -> None:
-        found = answer.headers.get("etag")
-        same = answer.status == httpx.codes.NOT_MODIFIED or same_etag(etag, found)
-        if self.conditional and same:
+        if self.conditional and answer.is_as_of(etag):
             raise NotModified
-        self.etag = found
+        self.etag = answer.headers.get("etag")
         # Without a time nobody asks for updates since then.
         asks = self._settings.changed_since and self.conditional
         self.read_at = http_date(answer.headers.get("date")) if asks else None

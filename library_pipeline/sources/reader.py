@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 import httpx
 from tenacity import Retrying
@@ -39,6 +37,10 @@ class Answer:
     headers: httpx.Headers
     body: bytes
 
+    def is_as_of(self, etag: str | None) -> bool:
+        """Return whether it says that nothing has changed since `etag` was current."""
+        return self.status == httpx.codes.NOT_MODIFIED or _same(etag, self.headers.get("etag"))
+
 
 class PageReader:
     """Asks one CMS for pages. Not thread-safe."""
@@ -55,17 +57,6 @@ class PageReader:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def get(self, url: str, *, etag: str | None = None, read_body: bool = True) -> Answer:
         """Return the final answer for `url`, after retries; raises ManifestError."""
@@ -167,3 +158,8 @@ class PageReader:
         except Undecodable as error:
             message = f"the manifest at {redacted(url)} cannot be unpacked: {error}"
             raise ManifestError("manifest.unusable", message) from None
+
+
+def _same(etag: str | None, other: str | None) -> bool:
+    """Return whether two ETags mean the same listing (RFC 9110's weak comparison)."""
+    return bool(etag and other) and str(etag).removeprefix("W/") == str(other).removeprefix("W/")

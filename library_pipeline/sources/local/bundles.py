@@ -10,11 +10,9 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
 
-from library_pipeline.catalog.component import Component
 from library_pipeline.settings.sources import SourceSettings
 from library_pipeline.sources.entry import parse_entry
 from library_pipeline.sources.local.bundle import (
@@ -128,8 +126,4 @@ def _entry(settings: SourceSettings, item: Item, position: int, rule: LocalFiles
             for kind, file in item.files.items()
         },
     }
-    entry = parse_entry(raw, position, cast("Any", rule))
-    component_id = settings.id_prefix + item.id
-    if isinstance(entry, Component):
-        return replace(entry, component_id=component_id, source=settings.name)
-    return replace(entry, component_id=component_id)
+    return parse_entry(raw, position, rule, source=settings.name, prefix=settings.id_prefix)

@@ -77,7 +77,7 @@ def too_many(settings: SourceSettings) -> ManifestError:
 def problem(position: int, where: str, code: str, why: str) -> ManifestProblem:
     """Return what to say of a file or line out of which no entry can be made.
 
-    Which component it belongs to is not known, so that nothing may be removed for now.
+    Which component it belongs to is not known, so nothing that the source lacks may be removed.
     """
     shown = shorten(where)
     message = f"component without id (entry {position}): {shown}: {why}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,7 +59,7 @@ def _files(connection: CmsConnection, urls: list[str]) -> None:
 
 
 def _pages(connection: CmsConnection, urls: list[str]) -> None:
-    with PageReader(connection) as reader:
+    with closing(PageReader(connection)) as reader:
         for url in urls:
             reader.get(url)
 
