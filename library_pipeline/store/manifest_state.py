@@ -101,14 +101,6 @@ def last_poll(connection: psycopg.Connection, name: str) -> Polled | None:
     return Polled(*row) if row else None
 
 
-def unreadable_sources(connection: psycopg.Connection) -> dict[str, str]:
-    """Return the sources that could not be read last, with the reason."""
-    rows = connection.execute(
-        "select name, error from pipeline.manifest where error is not null order by name"
-    )
-    return dict(rows.fetchall())
-
-
 def forget_other_sources(connection: psycopg.Connection, names: Sequence[str]) -> None:
     """Drop the manifests of sources that are not configured any more; `names` are."""
     with connection.transaction():

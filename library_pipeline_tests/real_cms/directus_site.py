@@ -7,12 +7,12 @@ import socket
 import subprocess
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
 from library_pipeline_tests.bundles_on_disk import picture
+from library_pipeline_tests.real_cms.served import ServedSite
 
 VARIABLE = "LIBRARY_TEST_DIRECTUS"
 HOW_TO_INSTALL = f"""{VARIABLE} names no folder with Directus. In a new folder, on Linux x64:
@@ -24,7 +24,7 @@ HOW_TO_INSTALL = f"""{VARIABLE} names no folder with Directus. In a new folder, 
     export {VARIABLE}=$PWD"""
 COLLECTION = "components"
 TOKEN = "of-a-test-alone"
-_START_SECONDS, _STOP_SECONDS = 120, 5
+_START_SECONDS = 120
 _TEXTS = ("status", "name", "client", "category", "format")
 _JSONS = ("tags", "config", "records")
 _TIMES = ("date_created", "date_updated")
@@ -36,7 +36,7 @@ def installed() -> Path | None:
     return folder if _cli(folder).exists() and _node(folder).exists() else None
 
 
-class DirectusSite:
+class DirectusSite(ServedSite):
     """Directus on a loopback port: `with DirectusSite(folder) as site: site.listing_url`.
 
     It has so many `components`, named Component 0, 1, ..., with the ids 1, 2, ...; `token` may do
@@ -48,7 +48,6 @@ class DirectusSite:
         self.token = TOKEN
         self.url = f"http://127.0.0.1:{_free_port()}"
         self.items = list(range(1, 1 + components))
-        self._process: subprocess.Popen[bytes] | None = None
         self._client = httpx.Client(
             base_url=self.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30
         )
@@ -82,17 +81,9 @@ class DirectusSite:
         return self
 
     def stop(self) -> None:
-        """End the server's process, by its pid."""
+        """Close the client and end the server's process."""
         self._client.close()
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        super().stop()
 
     def add(
         self,
@@ -142,17 +133,6 @@ class DirectusSite:
     def delete(self, item: int) -> None:
         """Delete a component; its image stays."""
         self._ask("DELETE", f"/items/{COLLECTION}/{item}")
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def _create_collection(self) -> None:
         key = {"is_primary_key": True, "has_auto_increment": True}

@@ -14,23 +14,22 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from library_pipeline_tests import bundles_on_disk
+from library_pipeline_tests.real_cms.served import ServedSite
 
 TYPE = "home.ComponentPage"
 _PROJECT = "library_pipeline_tests.real_cms.wagtail"
 _SOURCES = Path(__file__).with_name("wagtail")
 _ROOT = Path(__file__).parents[2]
-_STOP_SECONDS = 5
 
 
 class WagtailError(RuntimeError):
     """The site could not be built or started, or refused a change."""
 
 
-class WagtailSite:
+class WagtailSite(ServedSite):
     """The site on a loopback port: `with WagtailSite(folder) as site: site.url`.
 
     It has so many `components`, named Component 0, 1, ...; their pages' ids are `pages`, in this
@@ -42,7 +41,6 @@ class WagtailSite:
         self.pages = list(range(3, 3 + components))  # 1 is the root, 2 the home page
         self.port = 0
         self._components = components
-        self._process: subprocess.Popen[str] | None = None
 
     @property
     def url(self) -> str:
@@ -70,18 +68,6 @@ class WagtailSite:
             )
         self.port = int(self._answer()["port"])
         return self
-
-    def stop(self) -> None:
-        """End the server's process, by its pid."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.communicate(timeout=_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
 
     def add(
         self,
@@ -137,17 +123,6 @@ class WagtailSite:
     def delete(self, page: int) -> None:
         """Delete a component; its image stays."""
         self._change("delete", page=page)
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def _change(self, what: str, **arguments: object) -> Any:
         if self._process is None or self._process.stdin is None:

@@ -18,7 +18,7 @@ from library_pipeline.sources import ManifestError
 from library_pipeline.sources.configured import configured_sources
 from library_pipeline.sources.source import Source
 from library_pipeline.store.database import Database
-from library_pipeline.store.manifest_state import unreadable_sources
+from library_pipeline.store.manifest_state import manifest_states
 from library_pipeline.store.removals import approve_removals
 from library_pipeline_tests.bundles_on_disk import picture, write_bundle
 from library_pipeline_tests.refresh.conftest import Refresher, counts, searchable
@@ -93,11 +93,12 @@ def test_a_source_that_is_down_stops_no_other_and_loses_nothing(
     assert changed_source(connection, both) == "one"
     assert counts(refresh()) == {"total": 10, "new": 1, "unchanged": 9}
     assert searchable(connection).items() > before.items()
-    (reason,) = unreadable_sources(connection).values()
-    assert "could not be read" in reason
+    states = manifest_states(connection)
+    assert states["one"].error is None
+    assert "could not be read" in (states["two"].error or "")
     other.faults = Faults()
     refresh()
-    assert unreadable_sources(connection) == {}
+    assert {state.error for state in manifest_states(connection).values()} == {None}
 
 
 def test_where_no_source_can_be_read_the_refresh_fails(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import psycopg
 
+from library_pipeline.cli.brief_connection import brief_connection
 from library_pipeline.cli.doctor.check import Check, gigabytes, one_line
 from library_pipeline.cli.doctor.server import (
     can_create_vector,
@@ -25,7 +27,12 @@ from library_pipeline.store.embedded.files import ServerFiles
 
 _CONNECT_SECONDS = 5
 _START_SECONDS = 45.0
-_TIMEOUT = "set statement_timeout = 8000"
+_connected = partial(
+    brief_connection,
+    connect_seconds=_CONNECT_SECONDS,
+    statement_seconds=8,
+    who="library-pipeline doctor",
+)
 
 
 def check_database(settings: Settings) -> Iterator[Check]:
@@ -105,19 +112,6 @@ def _unreachable(name: str, error: psycopg.Error, variable: str) -> Check:
     said = [line for line in str(error).splitlines() if "Is the server running" not in line]
     found = " ".join(" ".join(said).split()).removeprefix("connection failed: ")
     return Check(name, "wrong", found[:500] or type(error).__name__, way_out)
-
-
-@contextmanager
-def _connected(url: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(
-        url,
-        autocommit=True,
-        connect_timeout=_CONNECT_SECONDS,
-        application_name="library-pipeline doctor",
-    ) as connection:
-        # Not by `options`, which poolers such as pgbouncer refuse.
-        connection.execute(_TIMEOUT)
-        yield connection
 
 
 def _plain(url: str) -> str:

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import psycopg
 
+from library_pipeline.cli.brief_connection import brief_connection
 from library_pipeline.cli.source.choosing import source_settings
 from library_pipeline.cli.source.screen import Screen, print_json
 from library_pipeline.settings import Settings, load_settings
@@ -19,7 +21,12 @@ from library_pipeline.store.embedded import EmbeddedServer, EmbeddedServerError
 from library_pipeline.store.manifest_state import ManifestState, manifest_states
 
 _CONNECT_SECONDS: Final = 3
-_TIMEOUT: Final = "set statement_timeout = 5000"
+_connected = partial(
+    brief_connection,
+    connect_seconds=_CONNECT_SECONDS,
+    statement_seconds=5,
+    who="library-pipeline source list",
+)
 _UNITS: Final = (("day", 86400), ("hour", 3600), ("minute", 60))
 
 
@@ -117,17 +124,4 @@ def _running(settings: Settings) -> Iterator[psycopg.Connection | None]:
         yield None
         return
     with server.acquire(_CONNECT_SECONDS), _connected(server.url("library")) as connection:
-        yield connection
-
-
-@contextmanager
-def _connected(url: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(
-        url,
-        autocommit=True,
-        connect_timeout=_CONNECT_SECONDS,
-        application_name="library-pipeline source list",
-    ) as connection:
-        # Not by `options`, which poolers such as pgbouncer refuse.
-        connection.execute(_TIMEOUT)
         yield connection

@@ -5,15 +5,11 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import uvicorn
-
 from tools.bench.sources.app import SourceApp
-
-_BACKLOG = 2048
+from tools.simulated_cms.serving import BACKLOG, fast_server
 
 
 @contextmanager
@@ -37,31 +33,10 @@ def served() -> Iterator[tuple[str, str]]:
 
 def main() -> None:
     """Say the two ports, then serve until the standard input ends."""
-    listening = [socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG) for _ in range(2)]
-    server = uvicorn.Server(
-        uvicorn.Config(
-            SourceApp(),
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            interface="asgi3",
-            log_level="error",
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            backlog=_BACKLOG,
-            timeout_keep_alive=300,
-            timeout_graceful_shutdown=1,
-        )
-    )
-    threading.Thread(target=_end_with_stdin, args=[server], daemon=True).start()
+    listening = [socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) for _ in range(2)]
+    server = fast_server(SourceApp(), until_stdin_ends=True)
     print(*(each.getsockname()[1] for each in listening), flush=True)
     server.run(listening)
-
-
-def _end_with_stdin(server: uvicorn.Server) -> None:
-    sys.stdin.read()
-    server.should_exit = server.force_exit = True
 
 
 if __name__ == "__main__":

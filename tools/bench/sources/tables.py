@@ -10,12 +10,13 @@ from tools.bench.sources.downloads import Downloads, cpu, wall
 from tools.bench.sources.hosts import Beside
 from tools.bench.sources.pace import Kept
 from tools.bench.sources.reading import Reading
+from tools.bench.tables import new_table
 
 
 def reading_table(readings: Sequence[Reading]) -> Table:
     """Return items a second, one line for each mapping and page size."""
     title = f"{readings[0].items:,} items through a mapping, one core (target: 5,000/s)"
-    table = _table(title, "mapping", "items a page", "items/s", "items a CPU second")
+    table = new_table(title, "mapping", "items a page", "items/s", "items a CPU second")
     for each in readings:
         rates = (f"{each.rate(seconds):,.0f}" for seconds in (each.wall, each.cpu))
         table.add_row(each.shape, str(each.page_size), *rates)
@@ -26,7 +27,7 @@ def downloads_table(found: Sequence[Downloads]) -> Table:
     """Return files a second beside the bare loop's."""
     title = "downloads, 16 at a time, and a bare httpx.AsyncClient loop (target: 0.80 of it)"
     columns = ("ours, files/s", "bare, files/s", "share", "ours, ms CPU a file", "bare")
-    table = _table(title, "bytes a file", *columns)
+    table = new_table(title, "bytes a file", *columns)
     for each in found:
         rates = (f"{each.files / wall(rounds):,.0f}" for rounds in (each.ours, each.bare))
         costs = (f"{1000 * cpu(rounds) / each.files:.2f}" for rounds in (each.ours, each.bare))
@@ -36,7 +37,7 @@ def downloads_table(found: Sequence[Downloads]) -> Table:
 
 def pace_table(found: Sequence[Kept]) -> Table:
     """Return the rates that were set and kept."""
-    table = _table("a set rate (target: to 5%)", "client", "set, /s", "measured, /s", "off by")
+    table = new_table("a set rate (target: to 5%)", "client", "set, /s", "measured, /s", "off by")
     for each in found:
         table.add_row(
             each.client, f"{each.wanted:g}", f"{each.measured:.3f}", f"{100 * each.off:+.2f}%"
@@ -46,15 +47,7 @@ def pace_table(found: Sequence[Kept]) -> Table:
 
 def hosts_table(found: Sequence[Beside]) -> Table:
     """Return how long one host's files took beside another host."""
-    table = _table("one host's files, in a refresh's lanes", "what", "s", "times alone")
+    table = new_table("one host's files, in a refresh's lanes", "what", "s", "times alone")
     for each in found:
         table.add_row(each.what, f"{each.seconds:.2f}", f"{each.ratio:.2f}")
-    return table
-
-
-def _table(title: str, first: str, *others: str) -> Table:
-    table = Table(title=title, title_justify="left")
-    table.add_column(first)
-    for name in others:
-        table.add_column(name, justify="right")
     return table
