@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test dev lint docs bench soak format clean
+.PHONY: help demo test browser dev lint docs bench soak format clean
 help: ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -20,6 +20,10 @@ demo: $(STAMP) ## index the sample library end to end and search it (writes demo
 
 test: $(STAMP) ## run the tests
 	$(BIN)/python -m pytest
+
+SHOTS ?=
+browser: $(STAMP) ## test the pages in a real Chromium; SHOTS=docs/images keeps its screenshots
+	LIBRARY_TEST_SHOTS="$(SHOTS)" $(BIN)/python -m pytest -o addopts="-q --timeout 180" library_pipeline_tests/browser
 
 dev: $(STAMP) ## Dagster UI, daemon and search page over the demo library
 	$(BIN)/library-pipeline dev --demo

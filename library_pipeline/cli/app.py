@@ -156,15 +156,58 @@ def gc(
 
 
 @app.command()
-def search(
+def search(  # noqa: PLR0913 - each is an option
     *,
     picture: Annotated[
-        Path | None, typer.Argument(help="A PNG, JPEG, WebP or GIF file.", show_default=False)
+        list[Path] | None,
+        typer.Argument(help="PNG, JPEG, WebP or GIF files.", show_default=False),
     ] = None,
-    text: Annotated[str | None, typer.Option(help="Words instead of a picture.")] = None,
-    like: Annotated[str | None, typer.Option(help="The id of a component to resemble.")] = None,
+    text: Annotated[list[str] | None, typer.Option(help="Words; may be repeated.")] = None,
+    like: Annotated[
+        list[str] | None, typer.Option(help="The id of a component to resemble; may be repeated.")
+    ] = None,
+    not_picture: Annotated[
+        list[Path] | None, typer.Option(help="A picture not to look like.")
+    ] = None,
+    not_text: Annotated[list[str] | None, typer.Option(help="Words not to fit.")] = None,
+    not_like: Annotated[
+        list[str] | None, typer.Option(help="The id of a component not to resemble.")
+    ] = None,
+    crop: Annotated[
+        str | None,
+        typer.Option(
+            help="Which part of the pictures is meant: LEFT,TOP,RIGHT,BOTTOM as shares from 0 to 1."
+        ),
+    ] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many results.")] = 10,
-    client: Client = None,
+    page: Annotated[int, typer.Option(min=1, max=1000, help="Which page of them.")] = 1,
+    least_score: Annotated[
+        float | None, typer.Option(min=-1, max=1, help="Leave out what scores less.")
+    ] = None,
+    collapse: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01,
+            max=1,
+            help="Show one of several that look as alike as this: 0.98 is all but the same.",
+        ),
+    ] = None,
+    client: Annotated[
+        list[str] | None, typer.Option(help="Only this client's; any of them, if repeated.")
+    ] = None,
+    category: Annotated[
+        list[str] | None, typer.Option(help="Only of this category; any of them, if repeated.")
+    ] = None,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Only from this source; any of them, if repeated.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="Only with this tag; all of them, if repeated.")
+    ] = None,
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option(help="Only with this attribute, as NAME=VALUE; all of them, if repeated."),
+    ] = None,
     weight: Annotated[
         list[str] | None,
         typer.Option(
@@ -177,20 +220,44 @@ def search(
         Path | None, typer.Option(help="Also write the results as a picture, to this PNG file.")
     ] = None,
 ) -> None:
-    """Find the components that look like a picture, fit a text or resemble a component."""
-    from library_pipeline.cli.search import Question, search_library  # noqa: PLC0415
+    """Find the components that look like pictures, fit texts or resemble components.
 
-    if sum(question is not None for question in (picture, text, like)) != 1:
-        fail("ask by exactly one of: PICTURE, --text, --like")
+    Several count together: `search shot.png --text "in dark" --not-like footer-3`.
+    """
+    from library_pipeline.cli.search import Question, search_library  # noqa: PLC0415
+    from library_pipeline.search.attributes import parse_attributes  # noqa: PLC0415
+    from library_pipeline.search.query import Query, parse_crop  # noqa: PLC0415
+    from library_pipeline.search.weights import parse_weights  # noqa: PLC0415
+    from library_pipeline.store.search import Filters  # noqa: PLC0415
+
+    if not (picture or text or like):
+        fail("ask by at least one of: PICTURE, --text, --like")
     with expected_errors():
-        search_library(
-            Question(picture, text, like),
-            k=k,
-            client=client,
-            weights=weight or [],
-            as_json=json,
-            sheet=sheet,
+        question = Question(
+            tuple(picture or ()),
+            tuple(text or ()),
+            tuple(like or ()),
+            tuple(not_picture or ()),
+            tuple(not_text or ()),
+            tuple(not_like or ()),
+            parse_crop(crop) if crop else None,
         )
+        terms = Query(
+            tuple(question.examples()),
+            k=k,
+            skip=(page - 1) * k,
+            least_score=least_score,
+            filters=Filters(
+                clients=tuple(client or ()),
+                categories=tuple(category or ()),
+                sources=tuple(source or ()),
+                tags=tuple(tag or ()),
+                attributes=parse_attributes(attribute or ()),
+            ),
+            weights=parse_weights(weight or ()) or None,
+            collapse=collapse,
+        )
+        search_library(question, terms, as_json=json, sheet=sheet)
 
 
 @app.command()

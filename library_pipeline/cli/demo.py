@@ -14,10 +14,10 @@ from library_pipeline.catalog.refresh import Counts
 from library_pipeline.cli.console import console, errors
 from library_pipeline.cli.demo_library import DemoLibrary, fresh_demo
 from library_pipeline.cli.refresh import refresh_library
-from library_pipeline.cli.search import Question, answer, draw_sheet
+from library_pipeline.cli.search import Question, draw_sheet
 from library_pipeline.encoders import read_image
 from library_pipeline.sample_cms import SampleCms
-from library_pipeline.search.finder import open_finder
+from library_pipeline.search.finder import Query, open_finder
 from library_pipeline.search.sheet import stacked
 from library_pipeline.settings import load_settings
 from library_pipeline.shipped import shipped
@@ -75,12 +75,12 @@ def _search(demo: DemoLibrary) -> None:
     """Ask by a picture and by a text; write the answers as one sheet and as JSON."""
     settings = load_settings()
     store = BundleStore(settings.bundle_root)
-    picture = Question(picture=_snapshot(demo))
-    text = Question(text=TEXT_QUERY)
+    picture = Question(pictures=(_snapshot(demo),))
+    text = Question(texts=(TEXT_QUERY,))
     with open_finder(settings) as finder:
         sheets, found = [], {}
         for question in (picture, text):
-            matches = answer(finder, question, k=RESULTS, client=None)
+            matches = finder.find(Query(tuple(question.examples()), k=RESULTS))
             sheets.append(draw_sheet(question, matches, store))
             found[str(question)] = [
                 {"component": match.component_id, "score": round(match.score, 4)}

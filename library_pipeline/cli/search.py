@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -13,64 +13,57 @@ from rich.table import Table
 from library_pipeline.bundles.store import BundleStore
 from library_pipeline.cli.console import console, fail
 from library_pipeline.encoders import read_image
-from library_pipeline.search.finder import Finder, open_finder
+from library_pipeline.search.finder import open_finder
+from library_pipeline.search.query import UNLIKE, Crop, Example, Query
 from library_pipeline.search.sheet import Tile, contact_sheet
-from library_pipeline.search.weights import Weights, parse_weights
 from library_pipeline.settings import load_settings
 from library_pipeline.store.search import Match
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked for: exactly one of these."""
+    """What is asked for, and what the answers are not to be like."""
 
-    picture: Path | None = None
-    text: str | None = None
-    like: str | None = None
+    pictures: tuple[Path, ...] = ()
+    texts: tuple[str, ...] = ()
+    like: tuple[str, ...] = ()
+    not_pictures: tuple[Path, ...] = ()
+    not_texts: tuple[str, ...] = ()
+    not_like: tuple[str, ...] = ()
+    crop: Crop | None = None
 
     def __str__(self) -> str:
-        if self.text is not None:
-            return f"“{self.text}”"
-        return f"like {self.like or self.picture}"
+        wanted = [f"“{text}”" for text in self.texts]
+        wanted += [f"like {each}" for each in (*self.pictures, *self.like)]
+        unwanted = [f"“{text}”" for text in self.not_texts]
+        unwanted += [str(each) for each in (*self.not_pictures, *self.not_like)]
+        return " and ".join(wanted) + (f", not {' or '.join(unwanted)}" if unwanted else "")
+
+    def examples(self) -> Iterator[Example]:
+        """Yield the examples; raises ImageError and OSError for a picture that cannot be read."""
+        for paths, weight in ((self.pictures, 1.0), (self.not_pictures, UNLIKE)):
+            for path in paths:
+                yield Example(picture=read_image(str(path)), weight=weight, crop=self.crop)
+        for texts, weight in ((self.texts, 1.0), (self.not_texts, UNLIKE)):
+            yield from (Example(text=text, weight=weight) for text in texts)
+        for ids, weight in ((self.like, 1.0), (self.not_like, UNLIKE)):
+            yield from (Example(component=each, weight=weight) for each in ids)
 
 
-def search_library(
-    question: Question,
-    *,
-    k: int,
-    client: str | None,
-    weights: Sequence[str],
-    as_json: bool,
-    sheet: Path | None,
-) -> None:
+def search_library(question: Question, terms: Query, *, as_json: bool, sheet: Path | None) -> None:
     """Answer the question on the terminal and, if asked, as a picture."""
     settings = load_settings()
     with open_finder(settings) as finder:
-        matches = answer(finder, question, k=k, client=client, weights=parse_weights(weights))
+        matches = finder.find(terms)
     if sheet is not None:
         draw_sheet(question, matches, BundleStore(settings.bundle_root)).save(_png(sheet))
     if as_json:
-        console.print_json(json.dumps([dataclasses.asdict(match) for match in matches]))
+        found = [dataclasses.asdict(match) for match in matches]
+        console.print_json(json.dumps(found, default=str))
         return
     _show(question, matches)
     if sheet is not None:
         console.print(f"sheet: {sheet}")
-
-
-def answer(
-    finder: Finder,
-    question: Question,
-    *,
-    k: int,
-    client: str | None,
-    weights: Weights | None = None,
-) -> list[Match]:
-    """Return the matches for `question`, best first."""
-    if question.text is not None:
-        return finder.by_text(question.text, k=k, client=client, weights=weights)
-    if question.like is not None:
-        return finder.like_component(question.like, k=k, client=client, weights=weights)
-    return finder.by_picture(str(question.picture), k=k, client=client, weights=weights)
 
 
 def draw_sheet(question: Question, matches: Sequence[Match], store: BundleStore) -> Image.Image:
@@ -78,16 +71,16 @@ def draw_sheet(question: Question, matches: Sequence[Match], store: BundleStore)
     tiles = [
         Tile(
             read_image(store.get(match.screenshot_sha256)),
-            f"{rank}. {match.name}",
+            f"{match.rank}. {match.name}",
             f"{match.score:.3f} · {match.category} · {match.client}",
         )
-        for rank, match in enumerate(matches, 1)
+        for match in matches
     ]
-    asked = (
-        Tile(read_image(str(question.picture)), "query", str(question.picture))
-        if question.picture
-        else None
-    )
+    asked = None
+    for example in question.examples():
+        if example.picture is not None:
+            asked = Tile(example.pixels, "query", str(question.pictures[0]))
+            break
     return contact_sheet(f"Components {question}", tiles, query=asked)
 
 
@@ -105,18 +98,22 @@ def _show(question: Question, matches: Sequence[Match]) -> None:
     table = Table(title=f"Components {question}", title_justify="left")
     # With several encoders, what each of them thinks of it.
     encoders = list(matches[0].scores) if len(matches[0].scores) > 1 else []
+    folds = any(match.folded for match in matches)
     for name in ("#", "score", *encoders):
         table.add_column(name, justify="right")
     for name in ("component", "name", "category", "client"):
         table.add_column(name, overflow="fold")
-    for rank, match in enumerate(matches, 1):
+    if folds:
+        table.add_column("look-alikes", justify="right")
+    for match in matches:
         table.add_row(
-            str(rank),
+            str(match.rank),
             f"{match.score:.3f}",
             *(f"{match.scores[name]:.3f}" for name in encoders),
             match.component_id,
             match.name,
             match.category,
             match.client,
+            *([str(len(match.folded))] if folds else []),
         )
     console.print(table)

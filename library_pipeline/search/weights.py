@@ -13,7 +13,7 @@ Weights = Mapping[str, float]
 _ONE = re.compile(r"\s*([a-z][a-z0-9_-]*)\s*[=:]\s*([0-9.eE+-]+)\s*")
 
 
-class SearchError(Exception):
+class SearchError(ValueError):
     """The question cannot be answered; the message says what is missing and what to do."""
 
 

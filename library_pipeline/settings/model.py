@@ -31,7 +31,7 @@ from pydantic_settings import (
 from library_pipeline.catalog.encoder import EncoderSpec, Framing, Precision, Runtime
 from library_pipeline.settings import checks
 from library_pipeline.settings.file import config_file, read_file
-from library_pipeline.settings.sources import SourceSettings, WebhookSettings, distinct
+from library_pipeline.settings.sources import Secret, SourceSettings, WebhookSettings, distinct
 from library_pipeline.settings.variables import read_variables
 
 Url = Annotated[str, AfterValidator(checks.web_address)]
@@ -112,6 +112,16 @@ class RefreshSettings(_Section):
     garbage_schedule: Schedule = "0 4 * * *"
 
 
+class WebSettings(_Section):
+    """The service: who may ask it from where, and how much they may send."""
+
+    api_keys: Secret | None = None
+    cors_origins: tuple[Annotated[str, AfterValidator(checks.web_address)], ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    max_upload_mb: int = Field(default=20, ge=1, le=1024)
+    connections: int = Field(default=8, ge=1, le=256)
+
+
 class Settings(BaseSettings):
     """Everything that can be configured. Environment variables win over library.yaml."""
 
@@ -122,6 +132,8 @@ class Settings(BaseSettings):
     dagster_database_url: SecretStr | None = None
     bundle_store: str | None = None
     web_url: Url | None = None
+    dagster_url: Url | None = None
+    web: WebSettings = WebSettings()
     cms: CmsSettings = CmsSettings()
     sources: tuple[SourceSettings, ...] = ()
     encoder: EncoderSettings = EncoderSettings()

@@ -14,13 +14,13 @@ from library_pipeline.store.ann import ann_index_ready, nearest, read_by_index
 from library_pipeline.store.embeddings import RegisteredEncoder, embedding_table
 from library_pipeline.store.registry import active_encoders
 from library_pipeline.store.removals import held_removals
-from library_pipeline.store.search import candidates_for
 
 EXAMPLES: Final = 10
 # A half keeps 11 significant bits, so rounding moves a component, and with it the norm, by at
 # most 2^-11 of itself: 0.0005. Of 100,000 vectors of 512 dimensions none was off by 0.0001.
 NORM_TOLERANCE: Final = 0.001
 RECALL_K: Final = 10
+RECALL_CANDIDATES: Final = 200  # as many as library.match_components takes for so few
 RECALL_SAMPLE: Final = 50
 LEAST_RECALL: Final = 0.98
 _SAME_DISTANCE: Final = 1e-6
@@ -153,13 +153,12 @@ def ann_recall(connection: psycopg.Connection, encoder: RegisteredEncoder) -> Fi
     """
     if not ann_index_ready(connection, encoder):
         return Finding(True, f"{encoder.name} has no ANN index; search is exact", {})
-    candidates = candidates_for(RECALL_K) or RECALL_K
     query = sql.SQL(_RECALL).format(
         embedding=embedding_table(encoder.id),
-        nearest=nearest(encoder, sql.SQL("sample.vector"), sql.Literal(candidates)),
+        nearest=nearest(encoder, sql.SQL("sample.vector"), sql.Literal(RECALL_CANDIDATES)),
     )
     terms = {"sample": RECALL_SAMPLE, "k": RECALL_K, "same": _SAME_DISTANCE}
-    with read_by_index(connection, candidates):
+    with read_by_index(connection, RECALL_CANDIDATES):
         row = connection.execute(query, terms).fetchone()
     sampled, hits, size = row or (0, 0, 0)
     recall = float(hits / size) if size else 1.0

@@ -1,12 +1,10 @@
-"""Finding look-alikes: cosine ranking in SQL, by the ANN index where there is one.
-
-One encoder is ranked here; the scores of several are fused in `fusion`, by the same rules.
-"""
+"""Finding look-alikes. How the library is ranked is `library.match_components` in sql/0007."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
@@ -15,36 +13,18 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 from pgvector.psycopg import register_vector
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
-from library_pipeline.store.ann import ann_index_ready, nearest, read_by_index
 from library_pipeline.store.embeddings import RegisteredEncoder, embedding_table
-from library_pipeline.store.fusion import fused_by_index, fused_exactly, fused_terms
 
-# Recall@10 is .999 at 200 candidates; some may belong to no searchable component.
-LEAST_CANDIDATES: Final = 200
-CANDIDATES_PER_RESULT: Final = 10
-MOST_CANDIDATES: Final = 1_000  # the most that hnsw.ef_search may be
+MOST_RESULTS: Final = 1_000
 
-# Several components may show the same screenshot; each is a result of its own. Ties are
-# broken by id, so that the same question has the same answer. Ranked by the score and not by
-# `<=>`, which the planner would take for leave to use the ANN index and find less.
-_EXACT = """
-select c.component_id, c.name, c.client, c.category, c.tags, c.revision, c.screenshot_sha256,
-       1 - (e.vector <=> %(query)s) as score
-from pipeline.component c join {embedding} e using (screenshot_sha256)
-where c.removed_at is null
-  and (%(client)s::text is null or c.client = %(client)s)
-  and (%(category)s::text is null or c.category = %(category)s)
-  and c.component_id is distinct from %(excluding)s
-order by score desc, c.component_id limit %(k)s
-"""
-_BY_INDEX = """
-with candidate as materialized ({nearest})
-select c.component_id, c.name, c.client, c.category, c.tags, c.revision, c.screenshot_sha256,
-       1 - e.distance as score
-from candidate e join pipeline.component c using (screenshot_sha256)
-where c.removed_at is null and c.component_id is distinct from %(excluding)s
-order by score desc, c.component_id limit %(k)s
+_MATCHES = """
+select rank, component_id, name, client, category, tags, source, attributes, revision, updated_at,
+       screenshot_sha256, score, scores
+from library.match_components(
+    %(vectors)s::text[]::halfvec[], %(encoders)s, %(weights)s, %(k)s, %(skip)s, %(least_score)s,
+    %(clients)s, %(categories)s, %(sources)s, %(tags)s, %(attributes)s, %(excluding)s)
 """
 
 
@@ -52,7 +32,7 @@ order by score desc, c.component_id limit %(k)s
 class Question:
     """What one encoder makes of a question: its vector, and what its answer counts.
 
-    `vector` is (dim,) float32, L2-normalized, of the encoder's fingerprint.
+    `vector` is (dim,) float32, of the encoder's fingerprint; only its direction counts.
     """
 
     encoder: RegisteredEncoder
@@ -61,21 +41,58 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Filters:
+    """Which components may answer. Empty ones let all pass.
+
+    Any of the `clients`, `categories` and `sources`, all of the `tags`; `attributes` must be
+    contained in the component's, as PostgreSQL's `@>` has it.
+    """
+
+    clients: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    excluding: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether any component may be filtered out."""
+        return self != Filters()
+
+    def parameters(self) -> dict[str, Any]:
+        """Return what a statement binds: null for what lets all pass."""
+        return {
+            "clients": list(self.clients) or None,
+            "categories": list(self.categories) or None,
+            "sources": list(self.sources) or None,
+            "tags": list(self.tags) or None,
+            "attributes": Jsonb(dict(self.attributes)) if self.attributes else None,
+            "excluding": list(self.excluding) or None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """One search result; `scores` are cosine similarities by encoder, 1 at best.
 
-    `score` is their weighted mean, which results are ranked by.
+    `score` is their weighted mean, which results are ranked by; `rank` begins at 1. `folded` are
+    the ids of the results that look all but the same and were folded under it, best first.
     """
 
+    rank: int
     component_id: str
     name: str
     client: str
     category: str
     tags: tuple[str, ...]
+    source: str
+    attributes: Mapping[str, Any]
     revision: str
+    updated_at: datetime | None
     screenshot_sha256: str
     score: float
     scores: Mapping[str, float]
+    folded: tuple[str, ...] = ()
 
 
 def search(
@@ -83,83 +100,32 @@ def search(
     questions: Sequence[Question],
     *,
     k: int = 10,
-    client: str | None = None,
-    category: str | None = None,
-    excluding: str | None = None,
+    skip: int = 0,
+    least_score: float | None = None,
+    filters: Filters = Filters(),
 ) -> list[Match]:
     """Return the `k` components whose screenshots are most like the questions, best first.
 
-    Each encoder asks once, and their weights need not add up to 1. The answer is exact for a
-    client or a category, and wherever an encoder has no ANN index or the indexes give too little;
-    else it is exact over the union of each encoder's candidates. A component that lacks a vector
-    of one of the encoders is not found: an encoder becomes active with all of them.
+    Leaves out the best `skip`, and what scores less than `least_score`. Each encoder asks once,
+    and their weights need not add up to 1. A component that lacks a vector of one of the encoders
+    is not found: an encoder becomes active with all of them.
     """
-    register_vector(connection)
-    asked = sorted(questions, key=lambda question: question.encoder.id)
-    filters = {"client": client, "category": category, "excluding": excluding, "k": k}
-    indexed = client is None and category is None
-    if indexed and all(ann_index_ready(connection, each.encoder) for each in asked):
-        found = _search_by_index(connection, asked, filters, k)
-        # Candidates of removed components and old revisions may have crowded out the others.
-        if len(found) == k:
-            return found
-    return _matches(connection, asked, _exactly(asked), filters)
+    terms = {
+        # As text: an array of halfvec has no binary form in the driver.
+        "vectors": [HalfVector(each.vector).to_text() for each in questions],
+        "encoders": [each.encoder.name for each in questions],
+        "weights": [each.weight for each in questions],
+        "k": k,
+        "skip": skip,
+        "least_score": least_score,
+    }
+    rows = connection.execute(_MATCHES, {**terms, **filters.parameters()})
+    return [_match(row) for row in rows]
 
 
-def candidates_for(k: int) -> int | None:
-    """Return how many vectors to take from the ANN index for `k` results, None for too many."""
-    wanted = max(LEAST_CANDIDATES, CANDIDATES_PER_RESULT * k)
-    return wanted if wanted <= MOST_CANDIDATES else None
-
-
-def _search_by_index(
-    connection: psycopg.Connection,
-    asked: Sequence[Question],
-    filters: Mapping[str, object],
-    k: int,
-) -> list[Match]:
-    """Return the matches among the candidates, which may be fewer than `k`."""
-    candidates = candidates_for(k)
-    if candidates is None:
-        return []
-    with read_by_index(connection, candidates):
-        return _matches(connection, asked, _by_index(asked, candidates), filters)
-
-
-def _exactly(asked: Sequence[Question]) -> sql.Composed:
-    if len(asked) > 1:
-        return fused_exactly([each.encoder for each in asked])
-    return sql.SQL(_EXACT).format(embedding=embedding_table(asked[0].encoder.id))
-
-
-def _by_index(asked: Sequence[Question], candidates: int) -> sql.Composed:
-    if len(asked) > 1:
-        return fused_by_index([each.encoder for each in asked], candidates)
-    query = sql.Placeholder("query")
-    return sql.SQL(_BY_INDEX).format(
-        nearest=nearest(asked[0].encoder, query, sql.Literal(candidates))
-    )
-
-
-def _matches(
-    connection: psycopg.Connection,
-    asked: Sequence[Question],
-    statement: sql.Composed,
-    filters: Mapping[str, object],
-) -> list[Match]:
-    names = [each.encoder.name for each in asked]
-    if len(asked) > 1:
-        terms = fused_terms([(each.encoder, each.vector, each.weight) for each in asked])
-    else:
-        terms = {"query": HalfVector(asked[0].vector)}
-    rows = connection.execute(statement, {**filters, **terms})
-    return [_match(names, row) for row in rows]
-
-
-def _match(names: Sequence[str], row: tuple[Any, ...]) -> Match:
-    component_id, name, client, category, tags, revision, digest, score, *each = row
-    scores = dict(zip(names, each or [score], strict=True))
-    return Match(component_id, name, client, category, tuple(tags), revision, digest, score, scores)
+def _match(row: tuple[Any, ...]) -> Match:
+    rank, component_id, name, client, category, tags, *rest = row
+    return Match(rank, component_id, name, client, category, tuple(tags), *rest)
 
 
 def component_vector(
@@ -175,3 +141,15 @@ def component_vector(
         statement.format(embedding_table(encoder.id)), (component_id,)
     ).fetchone()
     return row[0].to_numpy().astype(np.float32) if row else None
+
+
+def screenshot_vectors(
+    connection: psycopg.Connection, encoder: RegisteredEncoder, digests: Sequence[str]
+) -> dict[str, NDArray[np.float32]]:
+    """Return the (dim,) float32 vectors of those of the screenshots `digests` that have one."""
+    register_vector(connection)
+    statement = sql.SQL(
+        "select screenshot_sha256, vector from {} where screenshot_sha256 = any(%s)"
+    )
+    rows = connection.execute(statement.format(embedding_table(encoder.id)), (list(digests),))
+    return {digest: vector.to_numpy().astype(np.float32) for digest, vector in rows}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict
 
 from library_pipeline.store.search import Match
 from library_pipeline.web.library import InLibrary
-from library_pipeline.web.links import component_url, screenshot_url
-from library_pipeline.web.questions import Asked, Upload, answer, exactly_one
+from library_pipeline.web.links import component_url, screenshot_url, thumbnail_url
+from library_pipeline.web.questions import Asked, Upload, something
 from library_pipeline.web.uploads import uploaded
 
 router = APIRouter(prefix="/api")
@@ -25,16 +26,22 @@ class FoundComponent(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    rank: int
     component_id: str
     name: str
     client: str
     category: str
     tags: tuple[str, ...]
+    source: str
+    attributes: dict[str, Any]
     revision: str
+    updated_at: datetime | None
     score: float
     scores: dict[str, float]
+    folded: tuple[str, ...]
     screenshot_sha256: str
     screenshot_url: str
+    thumbnail_url: str
     url: str
 
 
@@ -50,10 +57,9 @@ _REFUSALS = {status: {"model": Refusal} for status in (400, 404, 409, 503)}
 @router.get("/search", responses={**_REFUSALS})
 def search(question: Annotated[Asked, Query()], library: InLibrary) -> list[FoundComponent]:
     """Return the components that fit a `text` or resemble the component `like`; best first."""
-    exactly_one(question)
-    if question.like is not None:
-        library.component(question.like)
-    return _found(answer(library.finder, question))
+    for component_id in (*something(question).like, *question.not_like):
+        library.component(component_id)
+    return _found(library.finder.find(question.query()))
 
 
 @router.post("/search", responses={**_REFUSALS, 413: {"model": Refusal}})
@@ -68,15 +74,21 @@ def search_by_picture(
 def _found(matches: Sequence[Match]) -> list[FoundComponent]:
     return [
         FoundComponent(
+            rank=match.rank,
             component_id=match.component_id,
             name=match.name,
             client=match.client,
             category=match.category,
             tags=match.tags,
+            source=match.source,
+            attributes=dict(match.attributes),
             revision=match.revision,
+            updated_at=match.updated_at,
             score=round(match.score, 6),
             scores={name: round(score, 6) for name, score in match.scores.items()},
             screenshot_sha256=match.screenshot_sha256,
+            folded=match.folded,
+            thumbnail_url=thumbnail_url(match.screenshot_sha256),
             screenshot_url=screenshot_url(match.screenshot_sha256),
             url=component_url(match.component_id),
         )

@@ -18,7 +18,7 @@ from library_pipeline.store.database import Database
 from library_pipeline.store.search import Match
 from library_pipeline.web.browse import Details, details
 from library_pipeline.web.problems import QuestionError, no_component, picture_problem
-from library_pipeline.web.questions import Asked, Upload, answer_picture
+from library_pipeline.web.questions import Asked, Upload
 
 # A decoded picture takes up to 150 MB; this many at a time, however many people ask.
 PICTURES_AT_ONCE: Final = 3
@@ -41,7 +41,7 @@ class Library:
         with self.gate:
             try:
                 picture = read_image(upload.data)
-                matches = answer_picture(self.finder, question, picture)
+                matches = self.finder.find(question.query(picture))
             except ImageError as error:
                 problem = picture_problem(error, upload.name, len(upload.data))
                 raise QuestionError(problem) from error

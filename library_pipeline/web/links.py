@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
 
@@ -17,12 +18,17 @@ def like_url(component_id: str, client: str | None = None) -> str:
     return search_url(like=component_id, client=client)
 
 
-def search_url(**parameters: str | int | None) -> str:
+def search_url(**parameters: str | int | Sequence[str] | None) -> str:
     """Return the address of the search page with those `parameters` that are given."""
-    given = {key: value for key, value in parameters.items() if value is not None}
-    return "/?" + urlencode(given) if given else "/"
+    given = {key: value for key, value in parameters.items() if value not in (None, (), [])}
+    return "/?" + urlencode(given, doseq=True) if given else "/"
 
 
 def screenshot_url(sha256: str) -> str:
     """Return the address of a screenshot's bytes."""
     return f"/screenshots/{sha256}"
+
+
+def thumbnail_url(sha256: str) -> str:
+    """Return the address of a screenshot's thumbnail."""
+    return f"/thumbnails/{sha256}"

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from library_pipeline.web.browse import Card, cards, newest
 from library_pipeline.web.library import InLibrary
-from library_pipeline.web.questions import Asked, Upload, answer
+from library_pipeline.web.questions import Asked, Upload
 from library_pipeline.web.rendering import frame, page, preview
 from library_pipeline.web.uploads import uploaded
 
@@ -23,19 +23,19 @@ def search(request: Request, question: Annotated[Asked, Query()], library: InLib
     with library.database.connect() as connection:
         around = frame(connection)
         found = []
-        if question.text is None and question.like is None:
-            found = newest(connection, k=question.k, client=question.client)
-    if question.text is None and question.like is not None:
-        alike = library.component(question.like).card
-    if question.text is not None or alike is not None:
-        found = cards(answer(library.finder, question))
+        if not question.asks:
+            found = newest(connection, k=question.k, client=_client(question))
+    if question.like:
+        alike = library.component(question.like[0]).card
+    if question.asks:
+        found = cards(library.finder.find(question.query()))
     return page(
         request,
         "search.html",
         frame=around,
         cards=found,
         text=question.text or "",
-        client=question.client,
+        client=_client(question),
         k=question.k,
         alike=alike,
         picture=None,
@@ -60,7 +60,7 @@ def search_by_picture(
         frame=around,
         cards=cards(matches),
         text="",
-        client=question.client,
+        client=_client(question),
         k=question.k,
         alike=None,
         picture=preview(picture),
@@ -72,3 +72,7 @@ def search_by_picture(
 def search_again() -> Response:
     """Lead whoever reloads a picture's results back to the search."""
     return RedirectResponse("/", status_code=303)
+
+
+def _client(question: Asked) -> str | None:
+    return question.client[0] if question.client else None

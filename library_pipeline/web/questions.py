@@ -1,68 +1,166 @@
-"""What may be asked of the library over HTTP, with its limits, and how it is answered."""
+"""What may be asked of the library over HTTP, with its limits, and the query that it makes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from library_pipeline.search.finder import Finder
-from library_pipeline.search.weights import SearchError, Weights, parse_weights
-from library_pipeline.store.search import Match
+from library_pipeline.search.attributes import parse_attributes
+from library_pipeline.search.query import UNLIKE, Crop, Example, Query, parse_crop
+from library_pipeline.search.weights import parse_weights
+from library_pipeline.store.search import Filters
 from library_pipeline.web.problems import Problem, QuestionError, wording
 
 MAX_TEXT: Final = 500
 MAX_K: Final = 100
+MAX_PAGE: Final = 100
 DEFAULT_K: Final = 24
-MAX_WEIGHTS: Final = 16
+MAX_VALUES: Final = 50  # of one key
 _MAX_NAME: Final = 4_000  # an id or a client; longer ones do not fit into a URL anyway
+
+Words = Annotated[str | None, Field(max_length=MAX_TEXT)]
+Name = Annotated[str, Field(max_length=_MAX_NAME)]
+Names = Annotated[tuple[Name, ...], Field(max_length=MAX_VALUES)]
 
 
 class Asked(BaseModel):
-    """The parameters of a question; blank ones count as not given."""
+    """The parameters of a question; blank ones count as not given.
+
+    It is asked by a picture, a text, components to be `like`, or several of these together;
+    `not_text` and `not_like` say what the answers should be unlike.
+    """
 
     model_config = ConfigDict(frozen=True)
 
-    text: Annotated[str | None, Field(max_length=MAX_TEXT)] = None
-    like: Annotated[str | None, Field(max_length=_MAX_NAME)] = None
-    client: Annotated[str | None, Field(max_length=_MAX_NAME)] = None
-    k: Annotated[int, Field(ge=1, le=MAX_K)] = DEFAULT_K
-    weight: Annotated[
-        tuple[str, ...],
-        Field(max_length=MAX_WEIGHTS, description="What an encoder counts, such as clip:0.6."),
+    text: Words = None
+    like: Names = ()
+    not_text: Words = None
+    not_like: Names = ()
+    text_weight: Annotated[
+        float, Field(gt=0, le=100, description="What the text counts beside the other examples.")
+    ] = 1.0
+    crop: Annotated[
+        str | None,
+        Field(max_length=100, description="Part of the picture: left,top,right,bottom, 0 to 1."),
+    ] = None
+    client: Annotated[Names, Field(description="Any of these.")] = ()
+    category: Annotated[Names, Field(description="Any of these.")] = ()
+    source: Annotated[Names, Field(description="Any of these.")] = ()
+    tag: Annotated[Names, Field(description="All of these.")] = ()
+    attribute: Annotated[
+        Names, Field(description="All of these, such as theme=dark or layout.columns=3.")
     ] = ()
+    least_score: Annotated[float | None, Field(ge=-1, le=1)] = None
+    collapse: Annotated[
+        float | None,
+        Field(gt=0, le=1, description="Show one of several that are as alike as this: 0.98."),
+    ] = None
+    k: Annotated[int, Field(ge=1, le=MAX_K)] = DEFAULT_K
+    page: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 1
+    weight: Annotated[Names, Field(description="What an encoder counts, such as clip:0.6.")] = ()
 
     @property
-    def weights(self) -> Weights | None:
-        """What each encoder is to count, None for what the settings say. Raises SearchError."""
-        return parse_weights(self.weight) or None
+    def asks(self) -> bool:
+        """Whether anything but a picture is asked for."""
+        return self.text is not None or bool(self.like)
 
-    @field_validator("weight", mode="before")
+    @property
+    def filters(self) -> Filters:
+        """Which components may answer."""
+        return Filters(
+            clients=self.client,
+            categories=self.category,
+            sources=self.source,
+            tags=self.tag,
+            attributes=parse_attributes(self.attribute),
+        )
+
+    def query(self, picture: Image.Image | None = None) -> Query:
+        """Return the question with a decoded picture, if one was sent. Raises SearchError."""
+        return Query(
+            tuple(self._examples(picture)),
+            k=self.k,
+            skip=(self.page - 1) * self.k,
+            least_score=self.least_score,
+            filters=self.filters,
+            weights=parse_weights(self.weight) or None,
+            collapse=self.collapse,
+        )
+
+    def _examples(self, picture: Image.Image | None) -> Iterator[Example]:
+        if picture is not None:
+            yield Example(picture=picture, crop=self.cropped)
+        if self.text is not None:
+            yield Example(text=self.text, weight=self.text_weight)
+        yield from (Example(component=each) for each in self.like)
+        if self.not_text is not None:
+            yield Example(text=self.not_text, weight=UNLIKE)
+        yield from (Example(component=each, weight=UNLIKE) for each in self.not_like)
+
+    @property
+    def cropped(self) -> Crop | None:
+        """Which part of the picture is meant, None for all of it."""
+        return parse_crop(self.crop) if self.crop else None
+
+    @field_validator(
+        "like", "not_like", "client", "category", "source", "tag", "attribute", "weight",
+        mode="before",
+    )  # fmt: skip
     @classmethod
-    def _split(cls, value: object) -> object:
-        words = [value] if isinstance(value, str) else value
-        if not isinstance(words, list | tuple):
+    def _listed(cls, value: object) -> object:
+        values = [value] if isinstance(value, str) else value
+        if not isinstance(values, list | tuple):
             return value
-        return tuple(part for word in words for part in str(word).split(",") if part.strip())
+        return tuple(each for each in values if not isinstance(each, str) or each.strip())
 
-    @field_validator("weight")
+    @field_validator("weight", mode="after")
     @classmethod
-    def _understood(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            parse_weights(value)
-        except SearchError as error:
-            raise ValueError(str(error)) from error
+    def _weights(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        words = tuple(part for word in value for part in word.split(",") if part.strip())
+        parse_weights(words)
+        return words
+
+    @field_validator("attribute", mode="after")
+    @classmethod
+    def _attributes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        parse_attributes(value)
         return value
 
-    @field_validator("text", "like", "client")
+    @field_validator("crop", mode="after")
+    @classmethod
+    def _crop(cls, value: str | None) -> str | None:
+        if value and value.strip():
+            parse_crop(value)
+            return value
+        return None
+
+    @field_validator("text", "not_text")
     @classmethod
     def _given(cls, value: str | None) -> str | None:
-        if value is not None and "\x00" in value:  # PostgreSQL has no such character
-            raise ValueError("must not contain the character U+0000")
         return value if value and value.strip() else None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _storable(cls, value: Any) -> Any:
+        for each in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(each, str) and "\x00" in each:  # PostgreSQL has no such character
+                raise ValueError("must not contain the character U+0000")
+        return value
+
+    @field_validator("least_score", "collapse", "page", "k", "text_weight", mode="before")
+    @classmethod
+    def _blank(cls, value: object, info: Any) -> object:
+        blank = isinstance(value, str) and not value.strip()
+        return cls.model_fields[info.field_name].default if blank else value
+
+
+SEVERAL: Final = frozenset(
+    name for name, field in Asked.model_fields.items() if field.default == ()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,27 +179,9 @@ def asked(fields: Mapping[str, str | list[str]]) -> Asked:
         raise QuestionError(Problem(400, "This question cannot be asked", wording(error))) from None
 
 
-def exactly_one(question: Asked) -> Asked:
+def something(question: Asked) -> Asked:
     """Return `question`; raises QuestionError unless it asks by a text or by a component."""
-    if (question.text is None) == (question.like is None):
-        problem = Problem(400, "This question cannot be asked", "ask by exactly one of: text, like")
-        raise QuestionError(problem)
+    if not question.asks:
+        reason = "ask by at least one of: text, like; or send a picture"
+        raise QuestionError(Problem(400, "This question cannot be asked", reason))
     return question
-
-
-def answer(finder: Finder, question: Asked) -> list[Match]:
-    """Return the matches for a text or, without one, for a component; best first."""
-    if question.text is not None:
-        return finder.by_text(
-            question.text, k=question.k, client=question.client, weights=question.weights
-        )
-    return finder.like_component(
-        question.like or "", k=question.k, client=question.client, weights=question.weights
-    )
-
-
-def answer_picture(finder: Finder, question: Asked, picture: Image.Image) -> list[Match]:
-    """Return the matches for a decoded picture; best first."""
-    return finder.by_picture(
-        picture, k=question.k, client=question.client, weights=question.weights
-    )

@@ -29,6 +29,12 @@ from library_pipeline.web.questions import DEFAULT_K, MAX_TEXT
 from library_pipeline.web.uploads import MAX_PICTURE_BYTES
 
 FOLDER: Final = Path(__file__).parent
+PLACES: Final = (
+    ("/", "Search"),
+    ("/refreshes", "Refreshes"),
+    ("/duplicates", "Duplicates"),
+    ("/atlas", "Atlas"),
+)
 PREVIEW_WIDTH, PREVIEW_HEIGHT = 480, 360
 
 
@@ -101,6 +107,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["moment"] = _moment
     environment.globals.update(
         version=__version__,
+        places=PLACES,
         component_url=links.component_url,
         like_url=links.like_url,
         search_url=links.search_url,

@@ -10,7 +10,7 @@ from library_pipeline.catalog.encoder import EncoderSpec
 from library_pipeline.store.ann import ensure_ann_index
 from library_pipeline.store.embeddings import RegisteredEncoder, store_embeddings
 from library_pipeline.store.registry import register_encoder
-from library_pipeline.store.search import Match, Question, search
+from library_pipeline.store.search import Filters, Match, Question, search
 from library_pipeline_tests.store.test_search import (
     Vectors,
     clustered,
@@ -46,7 +46,8 @@ def ask(
 ) -> list[Match]:
     # Weights count by their proportion.
     questions = [Question(encoders[0], clip, 3.0), Question(encoders[1], dino, 2.0)]
-    return search(connection, questions, k=k, client=client)
+    filters = Filters(clients=(client,) if client else ())
+    return search(connection, questions, k=k, filters=filters)
 
 
 @pytest.mark.parametrize("indexed", [False, True])

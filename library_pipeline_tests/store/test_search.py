@@ -13,7 +13,7 @@ from library_pipeline.catalog.encoder import EncoderSpec
 from library_pipeline.store.ann import ensure_ann_index
 from library_pipeline.store.embeddings import RegisteredEncoder, store_embeddings
 from library_pipeline.store.registry import register_encoder
-from library_pipeline.store.search import Match, Question, search
+from library_pipeline.store.search import Filters, Match, Question, search
 
 Vectors = NDArray[np.float32]
 DIM = 32
@@ -110,7 +110,7 @@ def test_search_is_exact_where_the_ann_index_cannot_answer(
     # As with a table so large that the planner would do anything rather than sort it.
     connection.execute("set enable_sort = off")
 
-    south = search(connection, [Question(encoder, query)], client="south")
+    south = search(connection, [Question(encoder, query)], filters=Filters(clients=("south",)))
     assert ids(south) == exact(vectors, query, range(0, 1500, 100))
     assert len(search(connection, [Question(encoder, query)], k=1200)) == 1200
 
@@ -132,7 +132,9 @@ def test_components_that_share_a_screenshot_are_results_of_their_own(
         """update pipeline.component set screenshot_sha256 = %s where component_id::int < 30""",
         (digests(1)[0],),
     )
-    found = search(connection, [Question(encoder, vectors[0])], k=29, excluding="0")
+    found = search(
+        connection, [Question(encoder, vectors[0])], k=29, filters=Filters(excluding=("0",))
+    )
     assert ids(found) == sorted(map(str, range(1, 30)))
     assert {match.score for match in found} == {found[0].score}
 

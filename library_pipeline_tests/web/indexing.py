@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from library_pipeline.bundles.store import BundleStore
 from library_pipeline.catalog.bundle import Bundle
@@ -32,6 +33,7 @@ class Sample:
     category: str = "card"
     tags: tuple[str, ...] = ()
     texts: dict[str, str] = field(default_factory=dict)
+    attributes: dict[str, Any] = field(default_factory=dict)
 
 
 def index(database: Database, settings: Settings, samples: Sequence[Sample]) -> None:
@@ -75,6 +77,7 @@ def _component(sample: Sample) -> Component:
         sample.client,
         sample.category,
         sample.tags,
+        attributes=sample.attributes,
     )
 
 

@@ -45,9 +45,12 @@ def test_a_pictures_parameters_may_be_in_the_query(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("query", "status", "reason"),
     [
-        ("", 400, "exactly one of"),
-        ("text=a&like=c-0", 400, "exactly one of"),
-        ("text=%20", 400, "exactly one of"),
+        ("", 400, "at least one of: text, like"),
+        ("text=%20", 400, "at least one of: text, like"),
+        ("text=a&attribute=dark", 400, "attribute: the attribute 'dark' is not NAME=VALUE"),
+        ("text=a&least_score=2", 400, "least_score: "),
+        ("text=a&page=0", 400, "page: "),
+        ("text=a&not_like=nobody", 404, "'nobody'"),
         ("like=nobody", 404, "'nobody'"),
         ("like=%00", 400, "U+0000"),
         ("text=a&client=%00", 400, "client: "),

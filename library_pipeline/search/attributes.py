@@ -1,0 +1,51 @@
+"""Filters on attributes, as they are typed: `theme=dark`, `layout.columns=3`, `price=null`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from library_pipeline.search.weights import SearchError
+
+MOST_DEPTH = 8
+
+
+def parse_attributes(words: Iterable[str]) -> dict[str, Any]:
+    """Return what a component's attributes must contain, from `name=value` and `name.part=value`.
+
+    A value that is JSON counts as what it is: 3 is a number, "3" in quotes a text, dark a text.
+    Raises SearchError.
+    """
+    wanted: dict[str, Any] = {}
+    for word in words:
+        path, equals, value = word.partition("=")
+        names = [name.strip() for name in path.split(".")]
+        if not equals or not all(names) or len(names) > MOST_DEPTH:
+            raise SearchError(
+                f"the attribute {word[:80]!r} is not NAME=VALUE, such as theme=dark or "
+                "layout.columns=3"
+            )
+        _put(wanted, names, _value(value.strip()), word)
+    return wanted
+
+
+def _put(wanted: dict[str, Any], names: list[str], value: Any, word: str) -> None:
+    for name in names[:-1]:
+        wanted = wanted.setdefault(name, {})
+        if not isinstance(wanted, dict):
+            raise SearchError(f"the attribute {word[:80]!r} is a value and has parts as well")
+    if names[-1] in wanted:
+        raise SearchError(f"the attribute {word[:80]!r} is given twice")
+    wanted[names[-1]] = value
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _no_number(text: str) -> str:
+    return text  # NaN and Infinity are no JSON; PostgreSQL would refuse them

@@ -1,0 +1,66 @@
+"""One encoder's vector of a whole question: its examples, added up by their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+
+from library_pipeline.encoders import Encoder
+from library_pipeline.search.query import Example
+from library_pipeline.search.weights import SearchError
+from library_pipeline.settings import EncoderSettings
+from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.models import load_registered
+from library_pipeline.store.search import component_vector
+
+_LEAST_NORM = 1e-3
+
+
+@dataclass(slots=True)
+class QuestionVectors:
+    """Makes vectors of examples; loads models only for pictures and texts."""
+
+    connection: psycopg.Connection
+    configured: Sequence[EncoderSettings]
+    _found: set[str] = field(default_factory=set[str])
+
+    def of(
+        self, known: RegisteredEncoder, examples: Sequence[Example]
+    ) -> NDArray[np.float32] | None:
+        """Return (dim,) float32 of norm 1, None if `known` understands no example to be like.
+
+        The weighted sum of the examples' unit vectors, as Rocchio (1971) has it: what is to be
+        unlike is subtracted. Raises SearchError where they cancel each other out.
+        """
+        seen = [(each.weight, self._one(known, each)) for each in examples]
+        understood = [(weight, vector) for weight, vector in seen if vector is not None]
+        if not any(weight > 0 for weight, _ in understood):
+            return None
+        total = np.sum([weight * vector for weight, vector in understood], axis=0)
+        norm = float(np.linalg.norm(total))
+        if norm < _LEAST_NORM:
+            raise SearchError("the examples cancel each other out; give one of them less weight")
+        return (total / norm).astype(np.float32)
+
+    def _one(self, known: RegisteredEncoder, example: Example) -> NDArray[np.float32] | None:
+        if example.component is not None:
+            vector = component_vector(self.connection, known, example.component)
+            if vector is not None:
+                self._found.add(example.component)
+            return vector
+        encoder = self._load(known)
+        if example.text is not None:
+            return encoder.embed_text(example.text) if encoder.reads_text else None
+        return encoder.embed_image(example.pixels)
+
+    def _load(self, known: RegisteredEncoder) -> Encoder:
+        return load_registered(known, self.configured)
+
+    def missing(self, examples: Sequence[Example]) -> list[str]:
+        """Return the ids of examples that no encoder had a vector of: they are not searchable."""
+        asked = [each.component for each in examples if each.component is not None]
+        return [each for each in asked if each not in self._found]

@@ -1,0 +1,157 @@
+"""A real Chromium before the real service, over the sample library as the demo encoder sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from fastapi import FastAPI
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from library_pipeline.settings import EncoderSettings, Settings
+from library_pipeline.shipped import shipped
+from library_pipeline.store.database import Database
+from library_pipeline.store.embedded import EmbeddedServer
+from library_pipeline.web.server import create_app
+from library_pipeline_tests.web.indexing import Sample, index
+
+CHROMIUM = os.environ.get("LIBRARY_TEST_CHROMIUM") or shutil.which("chromium")
+QUIET = [
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--hide-scrollbars",
+]  # fmt: skip
+SERIOUS = ("serious", "critical")
+Look = Callable[[Page, str], None]
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """Serve `app` on loopback by a thread; yield its address."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 30
+        while not server.started:
+            assert thread.is_alive() and time.monotonic() < deadline
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        except Exception as error:
+            pytest.fail(
+                "these tests need a Chromium: install one (`apt-get install chromium`, `playwright "
+                f"install chromium`) or name it in LIBRARY_TEST_CHROMIUM ({error})"
+            )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    home = tmp_path_factory.mktemp("browser")
+    return Settings(
+        home=home,
+        bundle_store=str(home / "bundles"),
+        encoder=EncoderSettings(model="demo", device="cpu"),
+    )
+
+
+@pytest.fixture(scope="session")
+def library(server: EmbeddedServer, settings: Settings) -> Database:
+    """The shipped sample library, indexed; tests only read it."""
+    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
+        admin.execute("create database browser template template_library")
+    database = Database(server.url("browser"), server.dagster_url("dagster"))
+    folders = sorted((shipped("sample_library") / "components").iterdir())
+    # A quarter of it: what else would be seen is not worth a minute of embedding.
+    index(database, settings, [_sample(each) for each in folders[::4] if each.is_dir()])
+    return database
+
+
+def _sample(folder: Path) -> Sample:
+    """Return a shipped bundle as the tests index it, with its design's facts as attributes."""
+    about = json.loads((folder / "attributes.json").read_text())
+    config = json.loads((folder / "config.json").read_text())
+    return Sample(
+        about["id"],
+        next(folder.glob("screenshot.*")).read_bytes(),
+        about["name"],
+        about["client"],
+        about["category"],
+        tuple(about["tags"]),
+        {
+            kind: next(folder.glob(f"{kind}.*")).read_text()
+            for kind in ("config", "format", "records")
+        },
+        {key: config[key] for key in ("framework", "theme", "width")},
+    )
+
+
+@pytest.fixture(scope="session")
+def site(library: Database, settings: Settings) -> Iterator[str]:
+    """The address of the service over the sample library."""
+    with served(create_app(library, settings)) as address:
+        yield address
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1280, "height": 860})
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A page that fails the test if a script fails, or anything is loaded from elsewhere."""
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on(
+        "console",
+        lambda line: problems.append(line.text) if "Content Security" in line.text else None,
+    )
+    yield page
+    assert problems == []
+
+
+@pytest.fixture
+def look() -> Look:
+    """Keep a screenshot for the docs where LIBRARY_TEST_SHOTS names a folder."""
+    folder = os.environ.get("LIBRARY_TEST_SHOTS")
+
+    def keep(page: Page, name: str) -> None:
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=str(Path(folder) / f"{name}.png"))
+
+    return keep
+
+
+def serious_findings(page: Page) -> list[str]:
+    """Return what axe finds wrong with the page for people who cannot see or point."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{each['id']}: {each['help']} ({each['nodes'][0]['html'][:120]})"
+        for each in found
+        if each["impact"] in SERIOUS
+    ]

@@ -1,0 +1,1 @@
+"""Search over a large library: in the database, through the API, and as recall."""
