@@ -26,7 +26,7 @@ Expression = Annotated[
 ]
 _OF_KIND: dict[Kind, frozenset[str]] = {
     "http": frozenset(
-        {"preset", "url", "query", "paging", "mapping", "changed_since", "conditional"}
+        {"preset", "url", "query", "paging", "mapping", "changed_since", "conditional", "changes"}
     ),
     "images": frozenset({"path"}),
     "bundles": frozenset({"path"}),
@@ -180,6 +180,9 @@ class SourceSettings(_Part):
         default=None, description="the name of the query key that takes a time"
     )
     conditional: bool | None = None
+    changes: Literal["contentful-sync"] | None = Field(
+        default=None, description="`contentful-sync`, what tells of changes in place of an ETag"
+    )
     allowed_hosts: tuple[str, ...] = ()
     allowed_networks: tuple[str, ...] = ()
     page_size: int | None = Field(default=None, ge=1, le=10_000)
@@ -214,6 +217,18 @@ class SourceSettings(_Part):
             raise ValueError("changed_since needs conditional: true, an ETag of the whole listing")
         if self.kind == "sql" and (self.database_env is None) == (self.database_file is None):
             raise ValueError("kind: sql needs database_env (a variable's name) or database_file")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_synced(self) -> Self:
+        if self.changes is None:
+            return self
+        if self.conditional or self.changed_since:
+            raise ValueError("changes takes the place of conditional: true and changed_since")
+        if not (self.url or "").rstrip("/").endswith("/entries"):
+            raise ValueError(
+                "changes: contentful-sync needs a `url` that ends in /entries, beside the sync"
+            )
         return self
 
 

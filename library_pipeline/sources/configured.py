@@ -19,6 +19,7 @@ from library_pipeline.sources.local import local_source
 from library_pipeline.sources.mapping import ItemMapping
 from library_pipeline.sources.source import Source
 from library_pipeline.sources.sql import sql_source
+from library_pipeline.sources.synced import SyncedListing
 
 CMS = "cms"
 
@@ -81,10 +82,11 @@ def _source(settings: SourceSettings, terms: Mapping[str, float], mapping: MakeM
         return sql_source(settings, mapping=mapping, connection=connection)
     if settings.kind != "http" or connection is None:
         return local_source(settings, mapping=mapping, connection=connection)
+    listing = SyncedListing if settings.changes == "contentful-sync" else MappedListing
     return Source(
         settings.name,
         _identity(settings),
-        lambda: MappedListing(settings, connection, mapping=mapping),
+        lambda: listing(settings, connection, mapping=mapping),
         connection,
     )
 
