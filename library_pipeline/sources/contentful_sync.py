@@ -132,7 +132,7 @@ class SpaceSync:
 
     def _token_in(self, url: object) -> str:
         """Return the token in a URL that Contentful handed out, of the source's own origin."""
-        if not isinstance(url, str):
+        if not isinstance(url, str) or not url:
             self._unusable("has neither a nextPageUrl nor a nextSyncUrl")
         try:
             origin = origin_of(url)
