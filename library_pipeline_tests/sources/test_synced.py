@@ -221,7 +221,7 @@ def test_a_space_of_more_than_max_items_is_an_error(space: FakeContentful) -> No
 
 
 def test_an_api_without_a_sync_is_named(space: FakeContentful) -> None:
-    """Such as Contentful's preview; neither polls nor refreshes take that for a change."""
+    """Neither polls nor refreshes take that for a change."""
     elsewhere = space.entries_url.replace("/master/", "/other/")
     for ask in (lambda one: one.changed("contentful-sync:t"), lambda one: list(one.pages())):
         with (
