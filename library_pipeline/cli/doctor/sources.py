@@ -59,6 +59,8 @@ def _who(source: Source) -> str:
 def _way_out(source: Source, error: ManifestError) -> str:
     if error.transient:
         return "see that it runs, and that this machine can reach it (network, VPN, proxy)"
+    if error.code == "manifest.no_secret":
+        return "have it where library-pipeline runs, Dagster's daemon too; other sources go on"
     if error.code in ("manifest.status_401", "manifest.status_403"):
         return "ask whoever runs the CMS for a token, and set LIBRARY_CMS_TOKEN to it"
     if error.code == "manifest.private_address":
