@@ -157,7 +157,10 @@ class MappingSettings(_Part):
 
 
 class SourceSettings(_Part):
-    """One source of components; its ids begin with `prefix` (by default `<name>:`)."""
+    """One source of components; its ids begin with `prefix` (by default `<name>:`).
+
+    Relative paths start from the folder of library.yaml, once `load_settings` has read them.
+    """
 
     name: str = Field(
         pattern=r"^[a-z][a-z0-9_-]{0,39}$",
