@@ -173,6 +173,34 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> str:
             "refresh.chunk_size = 'many' (library.yaml): it must be a whole number of at least 1",
         ),
         (
+            "cms: {allowed_networks: [10.0.0.5/8]}",
+            "cms.allowed_networks[0] = '10.0.0.5/8' (library.yaml): it must be a network like "
+            "10.0.0.0/8 or fd00::/8; did you mean 10.0.0.0/8?",
+        ),
+        (
+            "sources: [{name: a, url: https://a.example, allowed_networks: [cms.internal]}]",
+            "sources[0].allowed_networks[0] = 'cms.internal' (library.yaml): it must be a network "
+            "like 10.0.0.0/8 or fd00::/8; a host's name goes into allowed_hosts",
+        ),
+        (
+            "sources: [{name: a, url: https://a.example, paging: {total: meta..count}}]",
+            "sources[0].paging.total = 'meta..count' (library.yaml): it is no JMESPath expression",
+        ),
+        (
+            'sources: [{name: a, url: https://a.example, paging: {total: "header: X Total"}}]',
+            "sources[0].paging.total = 'header: X Total' (library.yaml): after `header:` comes",
+        ),
+        (
+            "sources: [{name: a, kind: items, path: x, "
+            'mapping: {files: {screenshot: {template: "{a"}}}}]',
+            "sources[0].mapping.files.screenshot.template = '{a' (library.yaml): its braces do not",
+        ),
+        (
+            "sources: [{name: a, kind: items, path: x, "
+            'mapping: {files: {screenshot: {template: "{a.}"}}}}]',
+            "screenshot.template = '{a.}' (library.yaml): of what is in braces, 'a.': it is no",
+        ),
+        (
             "encoder: {cpu_fallback: maybe}",
             "encoder.cpu_fallback = 'maybe' (library.yaml): it must be true or false",
         ),
