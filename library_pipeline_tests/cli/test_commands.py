@@ -8,12 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 from typer.testing import CliRunner
 
 from library_pipeline.cli.app import app
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import Settings
+from library_pipeline.store.manifest_state import record_unreadable
 from library_pipeline_tests.bundles_on_disk import picture, write_bundle
 from library_pipeline_tests.encoders.conftest import CENTRE_CROP, write_checkpoint
 
@@ -118,6 +120,16 @@ def test_a_cms_that_is_not_there_is_named(
     outcome = run("refresh")
     assert outcome.returncode == 2
     assert "cannot reach the CMS: is it running at http://127.0.0.1:9?" in outcome.stderr
+
+
+def test_status_says_which_source_could_not_be_read(connection: psycopg.Connection) -> None:
+    record_unreadable(connection, "shop", "page 7 answered [red]500\x1b[2J")
+    outcome = CliRunner().invoke(app, ["status"])
+    said = r"The source shop could not be read last: page 7 answered [red]500\x1b[2J"
+    assert said in outcome.stdout
+    status = json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)
+    assert status["sources"]["shop"]["error"] == "page 7 answered [red]500\x1b[2J"
+    assert status["sources"]["shop"]["fetched_at"] is None
 
 
 def test_an_unreachable_database_is_named_without_its_password(

@@ -5,13 +5,17 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from library_pipeline.cli.doctor.check import Check
+from library_pipeline.cli.doctor.manifests import check_manifests
 from library_pipeline.cli.doctor.sources import check_sources
+from library_pipeline.cli.doctor.webhooks import check_webhooks
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.sample_cms.faults import Faults, FileFault, RequestFault
 from library_pipeline.settings import load_settings
+from library_pipeline.store.manifest_state import record_unreadable
 from library_pipeline_tests.cli.doctor.listeners import closed_port, silent_port
 from library_pipeline_tests.cli.source.shop import configure, open_shop, source
 from library_pipeline_tests.sources.test_http_cms import answer, web_server
@@ -142,3 +146,29 @@ def test_what_is_wrong_with_a_source_is_corrected_in_its_own_keys(
     assert "source check strict" in (strict_.way_out or "")
     assert "sources.locked.auth: the environment variable NOT_SET" in locked.found
     assert "LIBRARY_CMS" not in f"{refused}{strict_}{locked}"
+
+
+def test_what_the_last_refresh_could_not_read_is_told(
+    cms: SampleCms, connection: psycopg.Connection
+) -> None:
+    """The first page may be there, and the seventh not."""
+    assert not list(check_manifests(load_settings()))
+    record_unreadable(connection, "cms", "page 7 answered 500\x1b[2J")
+    (check,) = check_manifests(load_settings())
+    assert (check.name, check.state) == ("cms manifest", "warning")
+    assert check.found == r"could not be read last: page 7 answered 500\x1b[2J"
+
+
+def test_the_secret_of_every_webhook_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOK", "hunter2")
+    with open_shop() as shop:
+        configure(
+            source(shop, "good", webhook={"secret_env": "HOOK"}),
+            source(shop, "lost", webhook={"secret_file": "none", "kind": "hmac-sha256"}),
+            source(shop),
+        )
+        good, lost = check_webhooks(load_settings())
+    assert (good.name, good.state) == ("good webhook", "ok")
+    assert (lost.name, lost.state) == ("lost webhook", "wrong")
+    assert "none cannot be read: No such file" in lost.found
+    assert "hunter2" not in f"{good}{lost}"
