@@ -80,7 +80,8 @@ def _show_refresh(item: RefreshResult) -> None:
     console.print(
         f"refresh {item.refresh_id} {item.kind} {item.state} in {item.duration_seconds:.1f} s: "
         f"{counts.total} total | {counts.new} new, {counts.changed} changed, "
-        f"{counts.removed} removed, {counts.unchanged} unchanged, {counts.failed} failed",
+        f"{counts.removed} removed, {counts.unchanged} unchanged, {counts.failed} failed"
+        + (f" | not read: {', '.join(item.unread_sources)}" if item.unread_sources else ""),
         soft_wrap=True,
     )
     if item.error:

@@ -122,6 +122,25 @@ def test_a_cms_that_is_not_there_is_named(
     assert "cannot reach the CMS: is it running at http://127.0.0.1:9?" in outcome.stderr
 
 
+def test_a_refresh_without_one_of_its_sources_ends_with_1_and_names_it(
+    database: object, cms: SampleCms, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("LIBRARY_CMS_BASE_URL")
+    keys = {"preset": "contract", "url": f"{cms.url}/components"}
+    sources = [
+        {"name": "open", **keys},
+        {"name": "locked", "auth": {"secret_env": "NOT_SET"}, **keys},
+    ]
+    (tmp_path / "library.yaml").write_text(json.dumps({"sources": sources}))
+    outcome = run("refresh")
+    assert outcome.returncode == 1, outcome.stderr
+    assert "│     6 │   6 │" in outcome.stdout
+    assert "The source locked could not be read" in outcome.stderr
+    status = run("status").stdout
+    assert "| not read: locked" in status
+    assert "sources.locked.auth: the environment variable NOT_SET is not set or empty" in status
+
+
 def test_status_says_which_source_could_not_be_read(connection: psycopg.Connection) -> None:
     record_unreadable(connection, "shop", "page 7 answered [red]500\x1b[2J")
     outcome = CliRunner().invoke(app, ["status"])

@@ -91,13 +91,15 @@ def test_a_source_that_is_down_stops_no_other_and_loses_nothing(
     other.faults = Faults(requests=(RequestFault("status", every=1, path="/components"),))
     write_bundle(cms.folder, "c-9")
     assert changed_source(connection, both) == "one"
-    assert counts(refresh()) == {"total": 10, "new": 1, "unchanged": 9}
+    done = refresh()
+    assert counts(done) == {"total": 10, "new": 1, "unchanged": 9}
+    assert (done.state, done.unread_sources, done.ok) == ("finished", ("two",), False)
     assert searchable(connection).items() > before.items()
     states = manifest_states(connection)
     assert states["one"].error is None
     assert "could not be read" in (states["two"].error or "")
     other.faults = Faults()
-    refresh()
+    assert refresh().ok
     assert {state.error for state in manifest_states(connection).values()} == {None}
 
 
