@@ -24,6 +24,21 @@ Expression = Annotated[
     AfterValidator(checks.expression),
     Field(description="a JMESPath expression like `meta.updated_at` (https://jmespath.org)"),
 ]
+Template = Annotated[
+    str,
+    AfterValidator(checks.template),
+    Field(description="a URL with expressions in braces, like `/assets/{image.id}.png`"),
+]
+Total = Annotated[
+    str,
+    AfterValidator(checks.total),
+    Field(description="a JMESPath expression, or `header:X-Total` for a header"),
+]
+Network = Annotated[
+    str,
+    AfterValidator(checks.network),
+    Field(description="a network like 10.0.0.0/8 or fd00::/8"),
+]
 _OF_KIND: dict[Kind, frozenset[str]] = {
     "http": frozenset(
         {"preset", "url", "query", "paging", "mapping", "changed_since", "conditional", "changes"}
@@ -104,18 +119,14 @@ class PagingSettings(_Part):
     size_param: str | None = None
     first: int = Field(default=0, ge=0)
     next: Expression | None = None
-    total: str | None = Field(
-        default=None, description="a JMESPath expression, or `header:X-Total` for a header"
-    )
+    total: Total | None = None
 
 
 class FileSettings(_Part):
     """Where one file is: at a URL, a URL made by a template, or inside the item as JSON or text."""
 
     url: Expression | None = None
-    template: str | None = Field(
-        default=None, description="a URL with expressions in braces, like `/assets/{image.id}.png`"
-    )
+    template: Template | None = None
     inline: Expression | None = None
     sha256: Expression | None = None
 
@@ -157,7 +168,10 @@ class MappingSettings(_Part):
 
 
 class SourceSettings(_Part):
-    """One source of components; its ids begin with `prefix` (by default `<name>:`)."""
+    """One source of components; its ids begin with `prefix` (by default `<name>:`).
+
+    Relative paths start from the folder of library.yaml, once `load_settings` has read them.
+    """
 
     name: str = Field(
         pattern=r"^[a-z][a-z0-9_-]{0,39}$",
@@ -184,7 +198,7 @@ class SourceSettings(_Part):
         default=None, description="`contentful-sync`, what tells of changes in place of an ETag"
     )
     allowed_hosts: tuple[str, ...] = ()
-    allowed_networks: tuple[str, ...] = ()
+    allowed_networks: tuple[Network, ...] = ()
     page_size: int | None = Field(default=None, ge=1, le=10_000)
     max_items: int = Field(default=1_000_000, ge=1)
     timeout_seconds: float = Field(default=30.0, gt=0)
