@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, cast, get_args
+from typing import Annotated, Any, Literal, Self, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from library_pipeline.settings import checks
+from library_pipeline.settings.presets import merged, read_preset
 
-_WAYS: Final = frozenset({"url", "template", "inline"})
-_PRESETS: Final = Path(__file__).parent / "presets"
 Kind = Literal["http", "images", "bundles", "items", "sql"]
 Preset = Literal[
     "contract", "wagtail", "directus", "strapi", "wordpress", "wordpress-media", "contentful",
@@ -258,24 +257,3 @@ def distinct(sources: tuple[SourceSettings, ...]) -> None:
                     f"sources: {one.name} and {other.name} could have the same ids, as their "
                     f"prefixes are {first!r} and {second!r}; neither may begin with the other"
                 )
-
-
-def read_preset(name: str) -> dict[str, Any]:
-    """Return the keys that a preset fills in."""
-    import yaml  # noqa: PLC0415 - only where there are sources
-
-    return yaml.safe_load((_PRESETS / f"{name}.yaml").read_text(encoding="utf-8")) or {}
-
-
-def merged(preset: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Return a preset's keys with those that were given put over them, section by section.
-
-    A file that is found in one way is not found in the preset's way any more.
-    """
-    other_way = _WAYS if _WAYS & given.keys() else frozenset[str]()
-    result = {key: value for key, value in preset.items() if key not in other_way}
-    for key, value in given.items():
-        before = result.get(key)
-        sections = isinstance(before, dict) and isinstance(value, dict)
-        result[key] = merged(cast("dict[str, Any]", before), value) if sections else value
-    return result
