@@ -93,7 +93,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class RefreshResult:
-    """What a refresh did; `duration_seconds` is wall-clock, `held_removals` wait for approval."""
+    """What a refresh did; `duration_seconds` is wall-clock, `held_removals` wait for approval.
+
+    `unread_sources` could not be read: what they listed before holds.
+    """
 
     refresh_id: str
     kind: RefreshKind
@@ -104,11 +107,13 @@ class RefreshResult:
     failures: Sequence[Failure] = field(default=())
     held_removals: int = 0
     error: str | None = None
+    unread_sources: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Whether the refresh finished, nothing failed and nothing waits for a person."""
-        return self.state == "finished" and not (self.counts.failed or self.held_removals)
+        """Whether it finished, all was read, nothing failed and nothing waits for a person."""
+        left = self.counts.failed or self.held_removals or self.unread_sources
+        return self.state == "finished" and not left
 
     @property
     def total(self) -> int:

@@ -183,6 +183,8 @@ def asked_by(run: dg.DagsterRun) -> AskedBy:
 
 
 def _tell(context: dg.AssetExecutionContext, plan: Plan) -> None:
+    for name in plan.unread_sources:
+        context.log.warning(f"the source {name} could not be read; its components stay as they are")
     context.log.info(
         f"refresh {plan.refresh_id}: {plan.planned} components in {len(plan.chunks)} chunks, "
         f"{len(plan.removed)} removed"
@@ -203,4 +205,5 @@ def _plan_metadata(plan: Plan) -> dict[str, Any]:
         "new": len(plan.new),
         "removed": len(plan.removed),
         "held_removals": plan.held_removals,
+        "unread_sources": ", ".join(plan.unread_sources),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -22,7 +23,8 @@ from library.refresh
 """
 _RESULT = """
 select kind, state, total, new, changed, removed, unchanged, failed, waiting, elsewhere, unreached,
-       duration_seconds, run_ids, held_removals, error
+       duration_seconds, run_ids, held_removals, error,
+       (select unread_sources from pipeline.refresh where id = refresh_id)
 from library.refresh where refresh_id = %s
 """
 
@@ -72,6 +74,13 @@ def create_refresh(
         raise RefreshExistsError(request.refresh_id) from None
     if run_id:
         add_run(connection, request.refresh_id, run_id)
+
+
+def record_unread(connection: psycopg.Connection, refresh_id: str, sources: Sequence[str]) -> None:
+    """Record which sources could not be read for the refresh."""
+    connection.execute(
+        "update pipeline.refresh set unread_sources = %s where id = %s", (list(sources), refresh_id)
+    )
 
 
 def leave_to_sensors(connection: psycopg.Connection, refresh_id: str) -> None:
@@ -143,7 +152,7 @@ def result(connection: psycopg.Connection, refresh_id: str) -> RefreshResult:
     row = connection.execute(_RESULT, (refresh_id,)).fetchone()
     if row is None:
         raise KeyError(refresh_id)
-    kind, state, *counts, duration, runs, held, error = row
+    kind, state, *counts, duration, runs, held, error, unread = row
     return RefreshResult(
         refresh_id,
         kind,
@@ -154,4 +163,5 @@ def result(connection: psycopg.Connection, refresh_id: str) -> RefreshResult:
         tuple(failures_of(connection, refresh_id)),
         held,
         error,
+        tuple(unread),
     )
