@@ -7,12 +7,18 @@ from typing import Any
 import dagster as dg
 import psycopg
 
-from library_pipeline.defs.materializations import EMBEDDING, INDEX, MANIFEST
+from library_pipeline.defs.materializations import (
+    EMBEDDING,
+    INDEX,
+    MANIFEST,
+    REPORT,
+    VECTOR_INDEX,
+)
 from library_pipeline.defs.resources import DatabaseResource, EncodersResource
 from library_pipeline.settings import load_settings
 from library_pipeline.store.activation import activate_complete
 from library_pipeline.store.ann import ensure_ann_index
-from library_pipeline.store.closing import set_checked, unchecked_refreshes, worth_measuring
+from library_pipeline.store.closing import refreshes_to_close, set_checked, worth_measuring
 from library_pipeline.store.coverage import covers_all
 from library_pipeline.store.health import (
     Finding,
@@ -24,8 +30,6 @@ from library_pipeline.store.health import (
     vector_norms,
 )
 from library_pipeline.store.leases import lease
-
-VECTOR_INDEX = dg.AssetKey("vector_index")
 
 LONGEST_SILENCE = timedelta(days=1)
 
@@ -39,6 +43,7 @@ def vector_index(
     """The HNSW index over each encoder's vectors; small libraries are searched exactly, without."""
     metadata: dict[str, Any] = {}
     with database.open() as db, lease(db, context.run.run_id), db.connect() as connection:
+        refreshes_to_close(connection, context.run.run_id)  # the other steps see to the same ones
         for encoder in encoders.register(db):
             # One that is being filled is filled faster without.
             if encoder.active or covers_all(connection, encoder):
@@ -92,7 +97,8 @@ _CHECKS: dict[str, tuple[dg.AssetKey, str, dg.AssetCheckSeverity, _Ask]] = {
 @dg.multi_asset_check(
     name="index_checks",
     specs=[
-        dg.AssetCheckSpec(name, asset=asset, description=description)
+        # Checks come last: what they have seen to is closed.
+        dg.AssetCheckSpec(name, asset=asset, description=description, additional_deps=[REPORT])
         for name, (asset, description, _, _) in _CHECKS.items()
     ],
     can_subset=True,
@@ -103,7 +109,7 @@ def index_checks(
     """Ask the database each question once, over the whole library."""
     selected = {key.name for key in context.selected_asset_check_keys}
     with database.open() as db, lease(db, context.run.run_id), db.connect() as connection:
-        closing = unchecked_refreshes(connection)
+        closing = refreshes_to_close(connection, context.run.run_id)
         for name in sorted(selected):
             if name == "recall_at_10" and closing and not worth_measuring(connection, closing):
                 continue

@@ -1,4 +1,4 @@
-"""The library in numbers: each is counted from what is there, and ages are None before the first."""
+"""The library in numbers: each is counted from what is there; an age is None before the first."""
 
 from __future__ import annotations
 
