@@ -51,7 +51,7 @@ class Report:
         """Go on without this part if it fails: a picture is no reason to fail a closing run."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             self.problems.append(f"{name}: {type(error).__name__}: {error}")
 
 

@@ -46,7 +46,7 @@ def contact_sheet(
     *,
     query: Tile | None = None,
     columns: int = 4,
-    size: TileSize = TileSize(),  # noqa: B008 - it is frozen
+    size: TileSize = TileSize(),
 ) -> Image.Image:
     """Return an RGB sheet: the heading, the query picture at the left, the tiles beside it."""
     columns = max(1, min(columns, len(tiles) or 1))
