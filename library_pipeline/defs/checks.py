@@ -1,7 +1,7 @@
 """What a closing run sees to: the vector index is built where it is due, and the index is sound."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -30,6 +30,7 @@ from library_pipeline.store.health import (
     vector_norms,
 )
 from library_pipeline.store.leases import lease
+from library_pipeline.store.library_state import LibraryState, library_state
 
 LONGEST_SILENCE = timedelta(days=1)
 
@@ -94,6 +95,49 @@ _CHECKS: dict[str, tuple[dg.AssetKey, str, dg.AssetCheckSeverity, _Ask]] = {
 }
 
 
+def _coverage(state: LibraryState) -> dict[str, Any]:
+    """Return how much of the library each encoder covers, the ones being filled too, as a table."""
+    records = [
+        dg.TableRecord(
+            {
+                "encoder": each.name,
+                "model": each.model,
+                "state": each.state,
+                "covered": each.covered,
+                "components": each.components,
+                "share": round(each.share, 4),
+                "bytes": each.size,
+            }
+        )
+        for each in state.encoders
+    ]
+    return {"encoders": dg.MetadataValue.table(records)} if records else {}
+
+
+def _library(state: LibraryState) -> dict[str, Any]:
+    """Return counts, room and ages; moments as such too, which the UI shows in words."""
+    metadata: dict[str, Any] = {
+        "components": state.components,
+        "failures": state.failures,
+        "held_removals": state.held_removals,
+        "database_bytes": state.database_bytes,
+    }
+    now = datetime.now(UTC)
+    ages = {"manifest": state.manifest_seconds_ago, "refresh": state.refreshed_seconds_ago}
+    for name, age in ages.items():
+        if age is not None:
+            metadata[f"last_{name}"] = dg.MetadataValue.timestamp(now - timedelta(seconds=age))
+            metadata[f"{name}_age_seconds"] = age
+    return metadata | _coverage(state)
+
+
+# What these checks tell of the library beside their findings.
+_WITH_STATE: dict[str, Callable[[LibraryState], dict[str, Any]]] = {
+    "every_component_has_an_embedding": _coverage,
+    "index_is_fresh": _library,
+}
+
+
 @dg.multi_asset_check(
     name="index_checks",
     specs=[
@@ -110,6 +154,7 @@ def index_checks(
     selected = {key.name for key in context.selected_asset_check_keys}
     with database.open() as db, lease(db, context.run.run_id), db.connect() as connection:
         closing = refreshes_to_close(connection, context.run.run_id)
+        state = library_state(connection) if selected & _WITH_STATE.keys() else None
         for name in sorted(selected):
             if name == "recall_at_10" and closing and not worth_measuring(connection, closing):
                 continue
@@ -123,6 +168,7 @@ def index_checks(
                 description=finding.summary,
                 metadata={
                     **finding.numbers,
+                    **(_WITH_STATE[name](state) if state and name in _WITH_STATE else {}),
                     **({"examples": list(finding.examples)} if finding.examples else {}),
                 },
             )

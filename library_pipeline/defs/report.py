@@ -116,7 +116,7 @@ def _line(one: Shown, web_url: str | None) -> str:
     name = link(one.title, page)
     if one.failure is None:
         return name
-    return f"{name}: {plain(f'{one.failure.phase}, {one.failure.code}: {one.failure.message}')}"
+    return f"{name}: {plain(f'{one.failure.phase}, {one.failure.code}: {one.reason}')}"
 
 
 def _failed(sample: Sample) -> bool:

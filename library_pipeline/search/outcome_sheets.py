@@ -48,7 +48,7 @@ def failed_sheet(sample: Sample, pictures: Thumbnails) -> Image.Image:
             _picture(one.screenshot_sha256, pictures, "never seen yet"),
             one.title,
             f"{one.failure.phase}: {one.failure.code}" if one.failure else "",
-            one.failure.message if one.failure else "",
+            one.reason,
         )
         for one in sample.shown
     ]
@@ -67,7 +67,7 @@ def _about(one: Shown) -> str:
 def _change(one: Shown, pictures: Thumbnails) -> Image.Image:
     after = _picture(one.screenshot_sha256, pictures, "no picture")
     if one.former_sha256 == one.screenshot_sha256:
-        return side_by_side(placeholder("same picture", WIDTH, HEIGHT), after)
+        return side_by_side(after, placeholder("same picture", WIDTH, HEIGHT))
     return side_by_side(_picture(one.former_sha256, pictures, "no longer kept"), after)
 
 

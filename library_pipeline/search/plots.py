@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import nan
 from typing import TYPE_CHECKING, Any, Final
 
 from PIL import Image
@@ -53,7 +54,7 @@ def duration_plot(paces: Sequence[Pace]) -> Image.Image:
         places = [place for place, pace in enumerate(paces) if pace.kind == kind]
         if places:
             above.bar(places, [seconds[place] for place in places], color=colour, label=kind)
-            rates = [paces[place].per_second for place in places]
+            rates = [paces[place].per_second or nan for place in places]
             below.plot(places, rates, "o", color=colour, ms=5)
     for mark, label, places in (
         ("v", "some components failed", _places(paces, stopped=False)),
@@ -87,7 +88,7 @@ def _figure(height: float, rows: int = 1) -> tuple[Figure, Sequence[Axes]]:
     from matplotlib.figure import Figure  # noqa: PLC0415 - half a second, for those who draw
 
     figure = Figure((WIDTH, height), DPI, facecolor=PAPER)
-    axes = figure.subplots(rows, sharex=True, squeeze=False)[:, 0]
+    axes: list[Axes] = list(figure.subplots(rows, sharex=True, squeeze=False)[:, 0])
     # Matplotlib's own layout would draw everything twice.
     figure.subplots_adjust(0.07, 0.45 / height, 0.985, 1 - 0.35 / height, hspace=0.25)
     for each in axes:

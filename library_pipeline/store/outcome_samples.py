@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import LiteralString
 
 import psycopg
 
@@ -68,6 +69,12 @@ class Shown:
         """Its name, or its id where the CMS gives it none."""
         return self.name or self.component_id
 
+    @property
+    def reason(self) -> str:
+        """Why it failed, if it has; which component that was is said already."""
+        message = self.failure.message if self.failure else ""
+        return message.removeprefix(f"component {self.component_id}: ")
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -99,7 +106,7 @@ def failed(connection: psycopg.Connection, refresh_ids: Sequence[str], *, limit:
 
 
 def _sample(
-    connection: psycopg.Connection, query: str, refresh_ids: Sequence[str], limit: int
+    connection: psycopg.Connection, query: LiteralString, refresh_ids: Sequence[str], limit: int
 ) -> Sample:
     terms = {"refreshes": list(refresh_ids), "limit": limit}
     rows = connection.execute(query, terms).fetchall()
