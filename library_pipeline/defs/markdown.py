@@ -6,8 +6,9 @@ import base64
 import re
 from urllib.parse import urlencode
 
-# Every ASCII punctuation character may be escaped: https://spec.commonmark.org/0.31.2/#backslash-escapes
-_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+# Every ASCII punctuation character may be escaped; a hyphen means something at the start only:
+# https://spec.commonmark.org/0.31.2/#backslash-escapes
+_PUNCTUATION = re.compile(r"(^-|[!-,./:-@\[-`{-~])")
 
 
 def plain(text: str) -> str:
