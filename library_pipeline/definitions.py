@@ -12,6 +12,7 @@ from library_pipeline.defs.jobs import (
     reembed,
     refresh_chunk,
 )
+from library_pipeline.defs.report import refresh_report
 from library_pipeline.defs.resources import resources
 from library_pipeline.defs.schedules import full_refresh_schedule, garbage_schedule
 from library_pipeline.defs.sensors import (
@@ -26,7 +27,7 @@ from library_pipeline.settings import Settings, load_settings
 def library_definitions(settings: Settings) -> dg.Definitions:
     """Return everything that Dagster runs, as `settings` have it."""
     return dg.Definitions(
-        assets=[cms_manifest, refresh_components, vector_index],
+        assets=[cms_manifest, refresh_components, vector_index, refresh_report],
         asset_checks=[index_checks],
         jobs=[
             incremental_refresh,

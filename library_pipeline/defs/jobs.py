@@ -8,6 +8,7 @@ from library_pipeline.defs.assets import cms_manifest, refresh_components
 from library_pipeline.defs.checks import index_checks, vector_index
 from library_pipeline.defs.garbage import collect
 from library_pipeline.defs.reembedding import plan_reembed_op
+from library_pipeline.defs.report import refresh_report
 
 
 def _planning(refresh: str) -> dict[str, Any]:
@@ -34,8 +35,9 @@ refresh_chunk = dg.define_asset_job(
 )
 close_refresh = dg.define_asset_job(
     "close_refresh",
-    selection=dg.AssetSelection.assets(vector_index) | dg.AssetSelection.checks(index_checks),
-    description="Build the vector index where it is due and check what the refresh has left. "
+    selection=dg.AssetSelection.assets(vector_index, refresh_report)
+    | dg.AssetSelection.checks(index_checks),
+    description="Build the vector index where it is due, draw and check what the refresh has left. "
     "Started by the chunk sensor when a refresh that changed something is done.",
 )
 

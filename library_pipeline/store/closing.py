@@ -116,6 +116,38 @@ def unchecked_refreshes(connection: psycopg.Connection) -> list[str]:
     return [row[0] for row in rows]
 
 
+def refreshes_to_close(connection: psycopg.Connection, run_id: str) -> list[str]:
+    """Return the refreshes that the closing run sees to: those that its first step has found.
+
+    So its steps agree, and one that is closed between two of them is left to the next such run.
+    """
+    with connection.transaction():
+        connection.execute(
+            """insert into pipeline.refresh_run (refresh_id, run_id)
+               select id, %(run)s from pipeline.refresh
+               where id = any(%(unchecked)s) and not exists (
+                   select from pipeline.refresh_run where run_id = %(run)s)
+               on conflict do nothing""",
+            {"run": run_id, "unchecked": unchecked_refreshes(connection)},
+        )
+        rows = connection.execute(
+            """select id from pipeline.refresh join pipeline.refresh_run on refresh_id = id
+               where run_id = %s order by pipeline.refresh.started_at""",
+            (run_id,),
+        )
+        return [row[0] for row in rows]
+
+
+def last_change(connection: psycopg.Connection) -> list[str]:
+    """Return the newest closed refresh that changed something or failed at it, if any."""
+    rows = connection.execute(
+        """select id from pipeline.refresh
+           where state not in ('planning', 'running') and new + changed + removed + failed > 0
+           order by finished_at desc limit 1"""
+    )
+    return [row[0] for row in rows]
+
+
 def worth_measuring(connection: psycopg.Connection, refresh_ids: Sequence[str]) -> bool:
     """Whether these refreshes have changed so much that the vector index may find less than before.
 
