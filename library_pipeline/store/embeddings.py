@@ -82,13 +82,19 @@ def embedded_screenshots(
 
 
 def all_vectors(
-    connection: psycopg.Connection, encoder: RegisteredEncoder
+    connection: psycopg.Connection, encoder: RegisteredEncoder, *, searchable: bool = False
 ) -> tuple[list[str], NDArray[np.float16]]:
-    """Return every screenshot that `encoder` has embedded, by digest, and its (n, dim) vectors."""
+    """Return every screenshot that `encoder` has embedded, by digest, and its (n, dim) vectors.
+
+    With `searchable` only those that a searchable component shows.
+    """
     vector = np.dtype([("size", ">i2"), ("unused", ">i2"), ("values", ">f2", (encoder.dim,))])
     select = sql.SQL(
-        "select screenshot_sha256, halfvec_send(vector) as vector from {} order by 1"
-    ).format(embedding_table(encoder.id))
+        """select screenshot_sha256, halfvec_send(vector) as vector from {embedding} e
+           where {every} or exists (select from pipeline.component c where c.removed_at is null
+                                    and c.screenshot_sha256 = e.screenshot_sha256)
+           order by 1"""
+    ).format(embedding=embedding_table(encoder.id), every=sql.Literal(not searchable))
     dtype = np.dtype([("digest", "S64"), ("vector", f"V{vector.itemsize}")])
     rows = read_records(connection, select, dtype)
     values = np.ascontiguousarray(rows["vector"]).view(vector)["values"]
