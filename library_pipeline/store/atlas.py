@@ -17,6 +17,8 @@ from library_pipeline.store.records import read_records, write_records
 
 Method = Literal["pca", "umap"]
 Positions = NDArray[np.float32]
+Point = tuple[str, str, str, str, str, int, int]
+"""A component's id, name, client, category and screenshot, and where it lies: 0 to 65,535."""
 
 _STATE = """
 select l.method, l.laid_out_at, l.placed_at, count(*), count(a.x), count(*) filter (where a.placed)
@@ -29,6 +31,19 @@ group by l.encoder_id
 """
 _POSITIONS = """
 select screenshot_sha256, x, y from pipeline.atlas where encoder_id = {encoder} order by 1
+"""
+_POINTS = """
+select c.component_id, c.name, c.client, c.category, c.screenshot_sha256,
+       round(a.x * 65535)::integer, round(a.y * 65535)::integer
+from pipeline.component c join pipeline.atlas a using (screenshot_sha256)
+where c.removed_at is null and a.encoder_id = %(encoder)s
+order by c.category, c.name, c.component_id limit %(limit)s offset %(skip)s
+"""
+_STAMP = """
+select concat_ws('-', %(encoder)s::integer, count(*), extract(epoch from max(c.indexed_at)),
+                 (select extract(epoch from l.placed_at) from pipeline.atlas_layout l
+                  where l.encoder_id = %(encoder)s))
+from pipeline.component c where c.removed_at is null
 """
 _LAID_OUT = """
 insert into pipeline.atlas_layout (encoder_id, method) values (%(encoder)s, %(method)s)
@@ -80,6 +95,24 @@ def positions(
     rows = read_records(connection, select, _POSITION)
     where = np.stack([rows["x"], rows["y"]], axis=1)
     return [digest.decode() for digest in rows["digest"].tolist()], where
+
+
+def atlas_stamp(connection: psycopg.Connection, encoder: RegisteredEncoder) -> str:
+    """Return what is another text as soon as `atlas_points` gives anything else."""
+    row = connection.execute(_STAMP, {"encoder": encoder.id}).fetchone()
+    return row[0] if row else ""
+
+
+def atlas_points(
+    connection: psycopg.Connection,
+    encoder: RegisteredEncoder,
+    *,
+    limit: int | None = None,
+    skip: int = 0,
+) -> list[Point]:
+    """Return the searchable components that are on the map, by category and name."""
+    terms = {"encoder": encoder.id, "limit": limit, "skip": skip}
+    return connection.execute(_POINTS, terms).fetchall()
 
 
 def replace_layout(
