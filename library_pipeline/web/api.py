@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict
@@ -51,10 +51,10 @@ class Refusal(BaseModel):
     error: str
 
 
-_REFUSALS = {status: {"model": Refusal} for status in (400, 404, 409, 503)}
+REFUSALS: Final = {status: {"model": Refusal} for status in (400, 404, 409, 503)}
 
 
-@router.get("/search", responses={**_REFUSALS})
+@router.get("/search", responses={**REFUSALS})
 def search(question: Annotated[Asked, Query()], library: InLibrary) -> list[FoundComponent]:
     """Return the components that fit a `text` or resemble the component `like`; best first."""
     for component_id in (*something(question).like, *question.not_like):
@@ -62,7 +62,7 @@ def search(question: Annotated[Asked, Query()], library: InLibrary) -> list[Foun
     return _found(library.finder.find(question.query()))
 
 
-@router.post("/search", responses={**_REFUSALS, 413: {"model": Refusal}})
+@router.post("/search", responses={**REFUSALS, 413: {"model": Refusal}})
 def search_by_picture(
     sent: Annotated[tuple[Upload, Asked], Depends(uploaded)], library: InLibrary
 ) -> list[FoundComponent]:

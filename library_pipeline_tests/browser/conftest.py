@@ -18,10 +18,13 @@ from axe_playwright_python.sync_playwright import Axe
 from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from library_pipeline.search.atlas import draw
+from library_pipeline.search.look_alikes import compare_new
 from library_pipeline.settings import EncoderSettings, Settings
 from library_pipeline.shipped import shipped
 from library_pipeline.store.database import Database
 from library_pipeline.store.embedded import EmbeddedServer
+from library_pipeline.store.registry import active_encoders
 from library_pipeline.web.server import create_app
 from library_pipeline_tests.web.indexing import Sample, index
 
@@ -84,6 +87,11 @@ def library(server: EmbeddedServer, settings: Settings) -> Database:
     folders = sorted((shipped("sample_library") / "components").iterdir())
     # A quarter of it: what else would be seen is not worth a minute of embedding.
     index(database, settings, [_sample(each) for each in folders[::4] if each.is_dir()])
+    with database.connect() as connection:
+        (encoder,) = active_encoders(connection)
+        compare_new(connection, encoder)
+        # For a picture UMAP is worth the wait.
+        draw(connection, encoder, umap="LIBRARY_TEST_SHOTS" in os.environ)
     return database
 
 
@@ -132,6 +140,13 @@ def page(context: BrowserContext) -> Iterator[Page]:
     )
     yield page
     assert problems == []
+
+
+@pytest.fixture
+def browser_without_script(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(java_script_enabled=False)
+    yield context.new_page()
+    context.close()
 
 
 @pytest.fixture
