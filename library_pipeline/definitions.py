@@ -12,6 +12,7 @@ from library_pipeline.defs.jobs import (
     reembed,
     refresh_chunk,
 )
+from library_pipeline.defs.requested import refresh_requests
 from library_pipeline.defs.resources import resources
 from library_pipeline.defs.schedules import full_refresh_schedule, garbage_schedule
 from library_pipeline.defs.sensors import (
@@ -45,6 +46,7 @@ def library_definitions(settings: Settings) -> dg.Definitions:
             webhook_sensor(running=bool(settings.webhooks)),
             encoder_candidates,
             refresh_chunks,
+            refresh_requests,
         ],
         resources=resources(settings),
         # A run is one step that shares a model and overlaps its phases; more processes only cost.
