@@ -122,15 +122,6 @@ def failed_plans(connection: psycopg.Connection, *, reembeds: bool = False) -> F
     return FailedPlans(*row) if row else FailedPlans(0, None, None)
 
 
-def unfinished_refreshes(connection: psycopg.Connection) -> list[str]:
-    """Return the ids of refreshes that are being planned or run, oldest first."""
-    rows = connection.execute(
-        """select id from pipeline.refresh where state in ('planning', 'running')
-           order by started_at"""
-    )
-    return [row[0] for row in rows]
-
-
 def progress(connection: psycopg.Connection, refresh_id: str) -> Progress | None:
     """Return how far the refresh is, or None if there is none of that id."""
     row = connection.execute(_PROGRESS + "where refresh_id = %s", (refresh_id,)).fetchone()
