@@ -85,12 +85,24 @@ def serve(host: str, port: int) -> None:
             _Announced(config, app.state.feed, missing_for_refreshes(database, settings)).run()
 
 
-class _Announced(uvicorn.Server):
-    """uvicorn, which says where it is once it answers there, and ends its streams at the end."""
+class Server(uvicorn.Server):
+    """uvicorn, which ends the event streams at its end; by themselves they would outlast it."""
 
-    def __init__(self, config: uvicorn.Config, feed: Feed, missing: str | None) -> None:
+    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
         super().__init__(config)
         self._feed = feed
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then all else."""
+        self._feed.close()
+        await super().shutdown(sockets)
+
+
+class _Announced(Server):
+    """A server which says where it is once it answers there, and what refreshes lack."""
+
+    def __init__(self, config: uvicorn.Config, feed: Feed, missing: str | None) -> None:
+        super().__init__(config, feed)
         self._missing = missing
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -101,11 +113,6 @@ class _Announced(uvicorn.Server):
             sys.stdout.write(f"search page: http://{host}:{self.config.port}/\n")
             sys.stdout.write(f"note: {self._missing}\n" if self._missing else "")
             sys.stdout.flush()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the event streams, which would end by themselves only with their clients."""
-        self._feed.close()
-        await super().shutdown(sockets)
 
 
 def _healthz() -> dict[str, str]:

@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 
 from library_pipeline_tests.browser.conftest import serious_findings
 
-PAGES = ("/", "/?text=a+pricing+table", "/failures")
+PAGES = ("/", "/?text=a+pricing+table", "/failures", "/refreshes")
 
 
 @pytest.mark.parametrize("path", PAGES)
