@@ -17,6 +17,7 @@ from library_pipeline.defs.jobs import (
 )
 from library_pipeline.defs.look_alikes import look_alikes
 from library_pipeline.defs.report import refresh_report
+from library_pipeline.defs.requested import refresh_requests
 from library_pipeline.defs.resources import resources
 from library_pipeline.defs.schedules import full_refresh_schedule, garbage_schedule
 from library_pipeline.defs.sensors import (
@@ -59,6 +60,7 @@ def library_definitions(settings: Settings) -> dg.Definitions:
             encoder_candidates,
             refresh_chunks,
             atlas_layouts,
+            refresh_requests,
         ],
         resources=resources(settings),
         # A run is one step that shares a model and overlaps its phases; more processes only cost.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from library_pipeline.catalog.failures import Failure
 
@@ -14,7 +14,7 @@ RefreshState = Literal["planning", "running", "finished", "failed", "cancelled"]
 RefreshPhase = Literal[
     "planning", "queued", "downloading", "embedding", "storing", "second try", "closing"
 ]
-AskedBy = Literal["cli", "python", "sensor", "schedule", "ui"]
+AskedBy = Literal["cli", "python", "sensor", "schedule", "ui", "api"]
 Action = Literal["new", "changed", "check", "report", "embed"]
 Outcome = Literal["new", "changed", "unchanged", "failed"]
 
@@ -31,6 +31,11 @@ class RefreshScope:
     limit: int | None = None
     only: tuple[str, ...] = ()
     due_only: bool = False
+
+    @classmethod
+    def of_json(cls, scope: Mapping[str, Any]) -> RefreshScope:
+        """Return the scope that was kept as a JSON object."""
+        return cls(**{**scope, "only": tuple(scope.get("only", ()))})
 
     @property
     def whole(self) -> bool:

@@ -177,12 +177,13 @@ def refresh_components(
 
 def asked_by(run: dg.DagsterRun) -> AskedBy:
     """Return who has asked for a planning run."""
+    # A sensor starts what was asked for over HTTP; its run says so.
+    named: dict[str, AskedBy] = {"cli": "cli", "python": "python", "api": "api"}
+    if asker := named.get(run.tags.get(ASKED_BY_TAG, "")):
+        return asker
     if "dagster/schedule_name" in run.tags:
         return "schedule"
-    if "dagster/sensor_name" in run.tags:
-        return "sensor"
-    in_process: dict[str, AskedBy] = {"cli": "cli", "python": "python"}
-    return in_process.get(run.tags.get(ASKED_BY_TAG, ""), "ui")
+    return "sensor" if "dagster/sensor_name" in run.tags else "ui"
 
 
 def _tell(context: dg.AssetExecutionContext, plan: Plan) -> None:

@@ -7,6 +7,8 @@ from typing import Literal
 
 import psycopg
 
+from library_pipeline.store.requests import settle
+
 # Once, when all chunks are through: transient failures make up a last chunk of their own, and
 # leave the chunks in which they failed, so that each component is counted once.
 _SECOND_TRY = """
@@ -87,10 +89,19 @@ def finish_if_done(connection: psycopg.Connection, refresh_id: str) -> bool:
 
 
 def cancel_refresh(connection: psycopg.Connection, refresh_id: str) -> bool:
-    """Ask the refresh to stop; whether it was unfinished.
+    """Ask the refresh to stop; whether it was unfinished, or waited for Dagster to take it.
 
     Chunks that nobody has claimed are closed at once, a running one stops at its next component.
     """
+    # A request may be taken between the first two; then it is a refresh by now.
+    return (
+        _stop(connection, refresh_id)
+        or settle(connection, refresh_id, "cancelled", "it was cancelled before it was planned")
+        or _stop(connection, refresh_id)
+    )
+
+
+def _stop(connection: psycopg.Connection, refresh_id: str) -> bool:
     asked = connection.execute(
         """update pipeline.refresh set cancel_asked_at = coalesce(cancel_asked_at, now())
            where id = %s and state in ('planning', 'running') returning id""",

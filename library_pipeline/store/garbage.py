@@ -43,6 +43,7 @@ _REFRESHES = """
 delete from pipeline.refresh r where finished_at < now() - %(keep_log)s
   and not exists (select from pipeline.removal_hold h where h.refresh_id = r.id)
 """
+_REQUESTS = "delete from pipeline.refresh_request where closed_at < now() - %(keep_log)s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ def delete_unneeded(
         "delete from pipeline.screenshot s using orphaned o where s.sha256 = o.sha256"
     ).rowcount
     refreshes = connection.execute(_REFRESHES, terms).rowcount
+    connection.execute(_REQUESTS, terms)
     return Rows(components, bundles, screenshots, vectors, refreshes)
 
 

@@ -24,6 +24,11 @@ def search_url(**parameters: str | int | Sequence[str] | None) -> str:
     return "/?" + urlencode(given, doseq=True) if given else "/"
 
 
+def refresh_url(refresh_id: str) -> str:
+    """Return the address of a refresh's page; behind /api, of its JSON."""
+    return "/refreshes/" + quote(refresh_id, safe="")
+
+
 def screenshot_url(sha256: str) -> str:
     """Return the address of a screenshot's bytes."""
     return f"/screenshots/{sha256}"

@@ -24,9 +24,14 @@ from library_pipeline.web import (
     duplicates_api,
     pages,
     pictures,
+    refresh_pages,
+    refreshes,
     webhooks,
 )
+from library_pipeline.web.asking import Refreshing, missing_for_refreshes
 from library_pipeline.web.errors import add_error_answers
+from library_pipeline.web.events import Feed, feed_of
+from library_pipeline.web.events import routes as events
 from library_pipeline.web.library import library_over, warm_up
 from library_pipeline.web.rendering import FOLDER
 from library_pipeline.web.security import SecurityHeaders
@@ -35,11 +40,14 @@ from library_pipeline.web.security import SecurityHeaders
 def create_app(database: Database, settings: Settings) -> FastAPI:
     """Return the search page and its JSON twin over the library in `database`."""
     library = library_over(database, settings)
+    refreshing = Refreshing.of(database, settings)
+    feed = feed_of(refreshing)
 
     @asynccontextmanager
     async def warmed(_: FastAPI) -> AsyncIterator[None]:
         threading.Thread(target=warm_up, args=(library,), name="warm-up", daemon=True).start()
         yield
+        feed.close()
 
     app = FastAPI(
         title="library-pipeline",
@@ -51,18 +59,24 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     )
     app.state.library = library
     app.state.webhooks = settings.webhooks
+    app.state.refreshing = refreshing
+    app.state.feed = feed
     app.add_middleware(SecurityHeaders)
     add_error_answers(app)
     app.add_api_route("/healthz", _healthz, methods=["GET", "HEAD"], include_in_schema=False)
+    # Events before refreshes, whose ids may have slashes.
     for part in (
         pages,
         component_pages,
         duplicates,
         atlas,
+        refresh_pages,
         pictures,
         api,
         duplicates_api,
         atlas_api,
+        events,
+        refreshes,
         webhooks,
     ):
         app.include_router(part.router)
@@ -74,19 +88,37 @@ def serve(host: str, port: int) -> None:
     """Serve the configured library; returns when the process is told to end."""
     settings = load_settings()
     with open_database(settings) as database:
+        app = create_app(database, settings)
         config = uvicorn.Config(
-            create_app(database, settings),
+            app,
             host=host,
             port=port,
             log_level="warning",
             timeout_graceful_shutdown=2,
         )
         with suppress(KeyboardInterrupt):  # Ctrl-C is how a person ends it
-            _Announced(config).run()
+            _Announced(config, app.state.feed, missing_for_refreshes(database, settings)).run()
 
 
-class _Announced(uvicorn.Server):
-    """uvicorn, which says where it is once it answers there."""
+class Server(uvicorn.Server):
+    """uvicorn, which ends the event streams at its end; by themselves they would outlast it."""
+
+    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
+        super().__init__(config)
+        self._feed = feed
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then all else."""
+        self._feed.close()
+        await super().shutdown(sockets)
+
+
+class _Announced(Server):
+    """A server which says where it is once it answers there, and what refreshes lack."""
+
+    def __init__(self, config: uvicorn.Config, feed: Feed, missing: str | None) -> None:
+        super().__init__(config, feed)
+        self._missing = missing
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then print the address."""
@@ -94,6 +126,7 @@ class _Announced(uvicorn.Server):
         if self.started:
             host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
             sys.stdout.write(f"search page: http://{host}:{self.config.port}/\n")
+            sys.stdout.write(f"note: {self._missing}\n" if self._missing else "")
             sys.stdout.flush()
 
 

@@ -5,17 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
-from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from library_pipeline.search.atlas import draw
@@ -27,6 +22,7 @@ from library_pipeline.store.embedded import EmbeddedServer
 from library_pipeline.store.registry import active_encoders
 from library_pipeline.web.server import create_app
 from library_pipeline_tests.web.indexing import Sample, index
+from library_pipeline_tests.web.served import served
 
 CHROMIUM = os.environ.get("LIBRARY_TEST_CHROMIUM") or shutil.which("chromium")
 QUIET = [
@@ -35,23 +31,6 @@ QUIET = [
 ]  # fmt: skip
 SERIOUS = ("serious", "critical")
 Look = Callable[[Page, str], None]
-
-
-@contextmanager
-def served(app: FastAPI) -> Iterator[str]:
-    """Serve `app` on loopback by a thread; yield its address."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        deadline = time.monotonic() + 30
-        while not server.started:
-            assert thread.is_alive() and time.monotonic() < deadline
-            time.sleep(0.02)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,14 @@ from playwright.sync_api import Page
 
 from library_pipeline_tests.browser.conftest import serious_findings
 
-PAGES = ("/", "/?text=a+pricing+table", "/failures", "/duplicates", "/atlas")
+PAGES = (
+    "/",
+    "/?text=a+pricing+table",
+    "/failures",
+    "/refreshes",
+    "/duplicates",
+    "/atlas",
+)
 
 
 @pytest.mark.parametrize("path", PAGES)
