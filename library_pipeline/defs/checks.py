@@ -118,7 +118,7 @@ def _library(state: LibraryState) -> dict[str, Any]:
     """Return counts, room and ages; moments as such too, which the UI shows in words."""
     metadata: dict[str, Any] = {
         "components": state.components,
-        "failures": state.failures,
+        "open_failures": state.failures,
         "held_removals": state.held_removals,
         "database_bytes": state.database_bytes,
     }

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from library_pipeline.catalog.partition_keys import partition_key
-from library_pipeline.defs.markdown import picture
+from library_pipeline.defs.markdown import component_page, picture
 from library_pipeline.refresh.items import Report
 from library_pipeline.store.embeddings import RegisteredEncoder
 
@@ -110,10 +110,11 @@ def _metadata(
     else:
         metadata["outcome"] = dg.MetadataValue.text(report.outcome)
         metadata["store_ms"] = dg.MetadataValue.float(took.get("store", 0.0))
-        if web_url:
+        if shown := component_page(web_url, report.component_id):
+            metadata["component"] = dg.MetadataValue.url(shown)
             page = f"{web_url}/?like={partition_key(report.component_id)}"
             metadata["look_alikes"] = dg.MetadataValue.url(page)
     if digest in thumbnails:
-        shown = picture(partition_key(report.component_id), thumbnails[digest])
-        metadata["screenshot"] = dg.MetadataValue.md(shown)
+        drawn = picture(partition_key(report.component_id), thumbnails[digest])
+        metadata["screenshot"] = dg.MetadataValue.md(drawn)
     return metadata
