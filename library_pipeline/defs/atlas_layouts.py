@@ -9,8 +9,8 @@ from library_pipeline.defs.requests import UNFINISHED
 from library_pipeline.defs.resources import DatabaseResource
 from library_pipeline.search.atlas import umap_is_due
 from library_pipeline.store.atlas import atlas_state
-from library_pipeline.store.refreshes import unfinished_refreshes
 from library_pipeline.store.registry import active_encoders
+from library_pipeline.store.snapshots import unfinished_ids
 
 POLL_SECONDS = 60
 PAUSE = timedelta(hours=1)  # between layouts of a library that keeps growing, or that fail
@@ -36,7 +36,7 @@ def atlas_layouts(
         ]
         if not due:
             return dg.SkipReason("the map is laid out, or the library is too small for it to be")
-        if unfinished_refreshes(connection):
+        if unfinished_ids(connection):
             return dg.SkipReason("a refresh is at work")
     if context.instance.get_run_ids(_of_layouts(statuses=UNFINISHED), limit=1):
         return dg.SkipReason("the map is being laid out")
