@@ -22,7 +22,7 @@ from library_pipeline.web.rendering import frame, page
 
 router = APIRouter(include_in_schema=False)
 
-THRESHOLD: Final = 0.97
+THRESHOLD: Final = 0.95
 MOST_GROUPS: Final = 50
 MOST_COMPARED: Final = 8  # screenshots whose similarities are shown in a table
 

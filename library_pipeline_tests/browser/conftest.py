@@ -65,7 +65,7 @@ def library(server: EmbeddedServer, settings: Settings) -> Database:
     database = Database(server.url("browser"), server.dagster_url("dagster"))
     folders = sorted((shipped("sample_library") / "components").iterdir())
     # A quarter of it: what else would be seen is not worth a minute of embedding.
-    index(database, settings, [_sample(each) for each in folders[::4] if each.is_dir()])
+    index(database, settings, [sample_of(each) for each in folders[::4] if each.is_dir()])
     with database.connect() as connection:
         (encoder,) = active_encoders(connection)
         compare_new(connection, encoder)
@@ -74,7 +74,7 @@ def library(server: EmbeddedServer, settings: Settings) -> Database:
     return database
 
 
-def _sample(folder: Path) -> Sample:
+def sample_of(folder: Path) -> Sample:
     """Return a shipped bundle as the tests index it, with its design's facts as attributes."""
     about = json.loads((folder / "attributes.json").read_text())
     config = json.loads((folder / "config.json").read_text())

@@ -13,7 +13,9 @@ from library_pipeline_tests.browser.conftest import Look
 COLOURS = """canvas => {
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   const found = new Set();
-  for (let i = 0; i < data.length; i += 4) if (data[i + 3] === 255) found.add(data.slice(i, i + 3).join());
+  for (let i = 0; i < data.length; i += 4) {
+    if (data[i + 3] === 255) found.add(data.slice(i, i + 3).join());
+  }
   return [...found]; }"""
 
 
