@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 
 from library_pipeline_tests.browser.conftest import serious_findings
 
-PAGES = ("/", "/?text=a+pricing+table", "/failures", "/duplicates", "/atlas")
+PAGES = ("/", "/?text=a+pricing+table", "/failures", "/duplicates?threshold=0.9", "/atlas")
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -26,10 +26,19 @@ function disc(radius) {
   return found;
 }
 
+// A stride that visits all: neighbours in the data, of one category, are not drawn in a row.
+function stride(count) {
+  const divisor = (a, b) => (b ? divisor(b, a % b) : a);
+  let step = Math.max(1, Math.floor(count * 0.618));
+  while (divisor(step, count) > 1) step++;
+  return step;
+}
+
 export class Chart {
   constructor(canvas, points, thumbnail) {
     this.canvas = canvas;
     this.points = points; // {x, y: Float32Array in 0 to 1, count}
+    this.stride = stride(points.count);
     this.ink = new Uint8Array(points.count); // place in INKS
     this.shown = new Uint8Array(points.count).fill(1);
     this.marked = null; // Set of places, or null for no marking
@@ -163,7 +172,7 @@ export class Chart {
     pixels.fill(0);
     this.inView = [];
     let drawn = 0;
-    for (let i = 0; i < count; i++) {
+    for (let n = 0, i = 0; n < count; n++, i = (i + this.stride) % count) {
       if (!shown[i]) continue;
       const x = Math.round(left + xs[i] * across);
       const y = Math.round(top + ys[i] * down);
