@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 
 import httpx
 from playwright.sync_api import Locator, Page, expect
@@ -24,7 +25,7 @@ def opened(page: Page, site: str, query: str = "") -> Locator:
     page.goto(f"{site}/atlas{query}")
     canvas = page.locator("#map[data-ready]")
     expect(canvas).to_be_visible()
-    page.wait_for_function("Number(document.querySelector('#map').dataset.drawn) > 0")
+    expect(canvas).to_have_attribute("data-drawn", re.compile("[1-9]"))
     page.wait_for_load_state("networkidle")
     return canvas
 

@@ -12,7 +12,7 @@ PAGES = (
     "/?text=a+pricing+table",
     "/failures",
     "/refreshes",
-    "/duplicates",
+    "/duplicates?threshold=0.9",
     "/atlas",
 )
 

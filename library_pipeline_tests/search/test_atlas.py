@@ -83,6 +83,17 @@ def test_umap_keeps_clusters_together_and_the_map_where_it_was(
     assert umap_is_due(atlas_state(connection, encoder))
 
 
+def test_the_first_map_is_along_the_two_principal_components() -> None:
+    vectors = clustered(300).astype(np.float16)
+    whole = vectors.astype(np.float64)
+    whole /= np.linalg.norm(whole, axis=1, keepdims=True)
+    _, _, axes = np.linalg.svd(whole - whole.mean(0), full_matrices=False)
+    expected, found = whole @ axes[:2].T, by_components(vectors)
+    for axis in range(2):
+        assert abs(np.corrcoef(expected[:, axis], found[:, axis])[0, 1]) > 0.999
+    assert (found.min(), found.max()) == pytest.approx((0.02, 0.98))
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 11])
 def test_few_screenshots_have_a_map_too(connection: psycopg.Connection, count: int) -> None:
     encoder = show(connection, clustered(count))

@@ -26,10 +26,19 @@ function disc(radius) {
   return found;
 }
 
+// A stride that visits all: neighbours in the data, of one category, are not drawn in a row.
+function stride(count) {
+  const divisor = (a, b) => (b ? divisor(b, a % b) : a);
+  let step = Math.max(1, Math.floor(count * 0.618));
+  while (divisor(step, count) > 1) step++;
+  return step;
+}
+
 export class Chart {
   constructor(canvas, points, thumbnail) {
     this.canvas = canvas;
     this.points = points; // {x, y: Float32Array in 0 to 1, count}
+    this.stride = stride(points.count);
     this.ink = new Uint8Array(points.count); // place in INKS
     this.shown = new Uint8Array(points.count).fill(1);
     this.marked = null; // Set of places, or null for no marking
@@ -50,18 +59,25 @@ export class Chart {
     this.context = this.canvas.getContext("2d");
     this.image = this.context.createImageData(this.width, this.height);
     this.pixels = new Uint32Array(this.image.data.buffer);
+    // Its axes mean nothing, so the map is stretched to fill what it has.
+    this.wide = Math.min(2, Math.max(1, this.width / this.height));
+    this.high = Math.min(2, Math.max(1, this.height / this.width));
     this.ask();
   }
 
   fit() {
     this.least = 0.94 * Math.min(this.width, this.height);
     this.scale = this.least;
-    this.left = this.width / 2 - this.scale / 2;
-    this.top = this.height / 2 - this.scale / 2;
+    this.left = (this.width - this.scale * this.wide) / 2;
+    this.top = (this.height - this.scale * this.high) / 2;
     this.ask();
   }
 
   get zoom() { return this.scale / this.least; }
+
+  // Where a place is, in pixels of the canvas.
+  px(at) { return this.left + this.points.x[at] * this.scale * this.wide; }
+  py(at) { return this.top + this.points.y[at] * this.scale * this.high; }
 
   // Positions are in CSS pixels, as events have them.
   pan(dx, dy) {
@@ -82,30 +98,13 @@ export class Chart {
   // Some of the map stays in view.
   keep() {
     const edge = Math.min(this.width, this.height) / 4;
-    this.left = Math.min(this.width - edge, Math.max(edge - this.scale, this.left));
-    this.top = Math.min(this.height - edge, Math.max(edge - this.scale, this.top));
+    this.left = Math.min(this.width - edge, Math.max(edge - this.scale * this.wide, this.left));
+    this.top = Math.min(this.height - edge, Math.max(edge - this.scale * this.high, this.top));
     this.ask();
   }
 
-  show(places) {
-    const { x, y } = this.points;
-    const [low, high] = [[1, 1], [0, 0]];
-    for (const at of places) {
-      low[0] = Math.min(low[0], x[at]); high[0] = Math.max(high[0], x[at]);
-      low[1] = Math.min(low[1], y[at]); high[1] = Math.max(high[1], y[at]);
-    }
-    const size = Math.max(high[0] - low[0], high[1] - low[1], 1e-3);
-    this.scale = Math.min(this.least * 60, (0.8 * Math.min(this.width, this.height)) / size);
-    this.left = this.width / 2 - ((low[0] + high[0]) / 2) * this.scale;
-    this.top = this.height / 2 - ((low[1] + high[1]) / 2) * this.scale;
-    this.keep();
-  }
-
   where(at) {
-    return [
-      (this.left + this.points.x[at] * this.scale) / this.dpr,
-      (this.top + this.points.y[at] * this.scale) / this.dpr,
-    ];
+    return [this.px(at) / this.dpr, this.py(at) / this.dpr];
   }
 
   // What is at a position, -1 for nothing: a thumbnail, else the nearest point.
@@ -119,8 +118,8 @@ export class Chart {
     let least = (reach * this.dpr) ** 2;
     for (let i = 0; i < this.points.count; i++) {
       if (!this.shown[i]) continue;
-      const dx = this.left + this.points.x[i] * this.scale - px;
-      const dy = this.top + this.points.y[i] * this.scale - py;
+      const dx = this.px(i) - px;
+      const dy = this.py(i) - py;
       const far = dx * dx + dy * dy;
       if (far < least) [best, least] = [i, far];
     }
@@ -133,8 +132,8 @@ export class Chart {
     const [cx, cy] = [this.width / 2, this.height / 2];
     for (let i = 0; i < this.points.count; i++) {
       if (!this.shown[i]) continue;
-      const x = this.left + this.points.x[i] * this.scale;
-      const y = this.top + this.points.y[i] * this.scale;
+      const x = this.px(i);
+      const y = this.py(i);
       if (x >= 0 && y >= 0 && x < this.width && y < this.height) {
         found.push([this.marked?.has(i) ? 0 : 1, (x - cx) ** 2 + (y - cy) ** 2, i]);
       }
@@ -162,7 +161,8 @@ export class Chart {
 
   // Written into pixels by hand: a hundred thousand in some milliseconds.
   drawPoints() {
-    const { pixels, width, height, left, top, scale, shown, ink, marked } = this;
+    const { pixels, width, height, left, top, shown, ink, marked } = this;
+    const [across, down] = [this.scale * this.wide, this.scale * this.high];
     const { x: xs, y: ys, count } = this.points;
     const crowd = Math.sqrt(count / 400);
     const radius = this.dpr * Math.min(5, Math.max(0.9, (4 * Math.sqrt(this.zoom)) / Math.max(1, crowd)));
@@ -172,10 +172,10 @@ export class Chart {
     pixels.fill(0);
     this.inView = [];
     let drawn = 0;
-    for (let i = 0; i < count; i++) {
+    for (let n = 0, i = 0; n < count; n++, i = (i + this.stride) % count) {
       if (!shown[i]) continue;
-      const x = Math.round(left + xs[i] * scale);
-      const y = Math.round(top + ys[i] * scale);
+      const x = Math.round(left + xs[i] * across);
+      const y = Math.round(top + ys[i] * down);
       if (x < 0 || y < 0 || x >= width || y >= height) continue;
       drawn++;
       if (drawn <= TILES.at(-1)[0]) this.inView.push(i);
@@ -203,8 +203,8 @@ export class Chart {
     for (const place of this.inView) {
       if (this.tiles.length >= size[1]) break;
       if (this.marked && !this.marked.has(place)) continue;
-      const x = this.left + this.points.x[place] * this.scale;
-      const y = this.top + this.points.y[place] * this.scale;
+      const x = this.px(place);
+      const y = this.py(place);
       const cell = `${Math.floor(x / wide)} ${Math.floor(y / high)}`;
       if (taken.has(cell)) continue;
       taken.add(cell);
