@@ -15,6 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from library_pipeline import __version__
 from library_pipeline.settings import Settings, load_settings
 from library_pipeline.store.database import Database, open_database
+from library_pipeline.store.pool import pooled
 from library_pipeline.web import api, component_pages, pages, pictures, webhooks
 from library_pipeline.web.errors import add_error_answers
 from library_pipeline.web.library import library_over, warm_up
@@ -53,9 +54,12 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
 def serve(host: str, port: int) -> None:
     """Serve the configured library; returns when the process is told to end."""
     settings = load_settings()
-    with open_database(settings) as database:
+    with (
+        open_database(settings) as database,
+        pooled(database, settings.web.connections) as kept,
+    ):
         config = uvicorn.Config(
-            create_app(database, settings),
+            create_app(kept, settings),
             host=host,
             port=port,
             log_level="warning",
