@@ -16,16 +16,28 @@ from library_pipeline import __version__
 from library_pipeline.settings import Settings, load_settings
 from library_pipeline.store.database import Database, open_database
 from library_pipeline.store.pool import pooled
-from library_pipeline.web import api, component_pages, pages, pictures, webhooks
+from library_pipeline.web import api, component_pages, pages, pictures, sign_in, webhooks
+from library_pipeline.web.access import Access, ApiCors, Rules
 from library_pipeline.web.errors import add_error_answers
+from library_pipeline.web.hosts import hosts, is_loopback
+from library_pipeline.web.keys import read_keys
 from library_pipeline.web.library import library_over, warm_up
 from library_pipeline.web.rendering import FOLDER
 from library_pipeline.web.security import SecurityHeaders
 
 
-def create_app(database: Database, settings: Settings) -> FastAPI:
-    """Return the search page and its JSON twin over the library in `database`."""
+def create_app(database: Database, settings: Settings, *, listening: str | None = None) -> FastAPI:
+    """Return the search page and its JSON twin over the library in `database`.
+
+    `listening` is the address that it will be served at. Without, it is asked in this process and
+    answers under any name. Raises SettingsError where the API keys cannot be read.
+    """
     library = library_over(database, settings)
+    rules = Rules(
+        hosts(listening, settings.web.allowed_hosts) if listening is not None else None,
+        frozenset(settings.web.cors_origins),
+        read_keys(settings.web),
+    )
 
     @asynccontextmanager
     async def warmed(_: FastAPI) -> AsyncIterator[None]:
@@ -42,10 +54,14 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     )
     app.state.library = library
     app.state.webhooks = settings.webhooks
+    app.state.keys = rules.keys
+    app.add_middleware(Access, rules=rules)
+    if rules.origins:
+        app.add_middleware(ApiCors, origins=rules.origins)
     app.add_middleware(SecurityHeaders)
     add_error_answers(app)
     app.add_api_route("/healthz", _healthz, methods=["GET", "HEAD"], include_in_schema=False)
-    for part in (pages, component_pages, pictures, api, webhooks):
+    for part in (pages, component_pages, pictures, api, webhooks, sign_in):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
     return app
@@ -58,8 +74,9 @@ def serve(host: str, port: int) -> None:
         open_database(settings) as database,
         pooled(database, settings.web.connections) as kept,
     ):
+        _warn_of_strangers(host, settings)
         config = uvicorn.Config(
-            create_app(kept, settings),
+            create_app(kept, settings, listening=host),
             host=host,
             port=port,
             log_level="warning",
@@ -67,6 +84,14 @@ def serve(host: str, port: int) -> None:
         )
         with suppress(KeyboardInterrupt):  # Ctrl-C is how a person ends it
             _Announced(config).run()
+
+
+def _warn_of_strangers(host: str, settings: Settings) -> None:
+    if settings.web.api_keys is None and not is_loopback(host):
+        sys.stderr.write(
+            f"WARNING: listening at {host} without API keys: whoever reaches this machine can use "
+            "and see everything here. Set web.api_keys, or listen at 127.0.0.1.\n"
+        )
 
 
 class _Announced(uvicorn.Server):

@@ -126,12 +126,14 @@ def test_who_gets_no_connection_is_told_so_shortly(database: Database) -> None:
 def test_a_server_that_dies_and_comes_back_is_connected_to_again() -> None:
     folder = Path(tempfile.mkdtemp(prefix="lp-"))
     try:
-        with EmbeddedServer(folder, linger_seconds=0) as server:
-            with pooled(Database(server.url("postgres"), ""), 4) as kept:
-                before = backend(kept)
-                lock = ServerFiles.below(folder).data / "postmaster.pid"
-                os.kill(int(lock.read_text().split()[0]), signal.SIGKILL)
-                assert back_again(kept, seconds=30) != before
+        with (
+            EmbeddedServer(folder, linger_seconds=0) as server,
+            pooled(Database(server.url("postgres"), ""), 4) as kept,
+        ):
+            before = backend(kept)
+            lock = ServerFiles.below(folder).data / "postmaster.pid"
+            os.kill(int(lock.read_text().split()[0]), signal.SIGKILL)
+            assert back_again(kept, seconds=30) != before
     finally:
         stop(folder)
         shutil.rmtree(folder)
