@@ -28,7 +28,6 @@ from library_pipeline.web.browse import Client, clients
 from library_pipeline.web.library import Library
 from library_pipeline.web.problems import Problem
 from library_pipeline.web.questions import DEFAULT_K, MAX_TEXT
-from library_pipeline.web.uploads import MAX_PICTURE_BYTES
 
 FOLDER: Final = Path(__file__).parent
 PLACES: Final = (
@@ -56,7 +55,8 @@ def frame(connection: psycopg.Connection) -> Frame:
 
 def page(request: Request, template: str, *, status: int = 200, **values: object) -> Response:
     """Return `template` rendered with `values`."""
-    return _templates.TemplateResponse(request, template, values, status_code=status)
+    templates: Jinja2Templates = request.app.state.templates
+    return templates.TemplateResponse(request, template, values, status_code=status)
 
 
 def problem_page(request: Request, problem: Problem) -> Response:
@@ -98,7 +98,8 @@ def _moment(value: datetime | None) -> str:
     return f"{value:%Y-%m-%d %H:%M}" if value else "unknown"
 
 
-def _environment() -> jinja2.Environment:
+def templates(max_picture_bytes: int) -> Jinja2Templates:
+    """Return the templates with what they show of the settings."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER / "templates"),
         autoescape=True,
@@ -114,10 +115,7 @@ def _environment() -> jinja2.Environment:
         like_url=links.like_url,
         search_url=links.search_url,
         max_text=MAX_TEXT,
-        max_picture_bytes=MAX_PICTURE_BYTES,
+        max_picture_bytes=max_picture_bytes,
         default_k=DEFAULT_K,
     )
-    return environment
-
-
-_templates = Jinja2Templates(env=_environment())
+    return Jinja2Templates(env=environment)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import sys
-import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -16,14 +15,38 @@ from library_pipeline import __version__
 from library_pipeline.settings import Settings, load_settings
 from library_pipeline.store.database import Database, open_database
 from library_pipeline.store.pool import pooled
-from library_pipeline.web import api, component_pages, pages, pictures, sign_in, webhooks
+from library_pipeline.web import (
+    api,
+    api_components,
+    component_pages,
+    health,
+    metrics,
+    pages,
+    pictures,
+    sign_in,
+    webhooks,
+)
 from library_pipeline.web.access import Access, ApiCors, Rules
 from library_pipeline.web.errors import add_error_answers
 from library_pipeline.web.hosts import hosts, is_loopback
 from library_pipeline.web.keys import read_keys
-from library_pipeline.web.library import library_over, warm_up
-from library_pipeline.web.rendering import FOLDER
+from library_pipeline.web.library import library_over
+from library_pipeline.web.metrics import Measured
+from library_pipeline.web.openapi import describe, operation_id
+from library_pipeline.web.rendering import FOLDER, templates
 from library_pipeline.web.security import SecurityHeaders
+
+_PARTS = (
+    pages,
+    component_pages,
+    pictures,
+    api,
+    api_components,
+    webhooks,
+    health,
+    metrics,
+    sign_in,
+)
 
 
 def create_app(database: Database, settings: Settings, *, listening: str | None = None) -> FastAPI:
@@ -41,7 +64,7 @@ def create_app(database: Database, settings: Settings, *, listening: str | None 
 
     @asynccontextmanager
     async def warmed(_: FastAPI) -> AsyncIterator[None]:
-        threading.Thread(target=warm_up, args=(library,), name="warm-up", daemon=True).start()
+        library.models.load_in_background()
         yield
 
     app = FastAPI(
@@ -51,17 +74,21 @@ def create_app(database: Database, settings: Settings, *, listening: str | None 
         openapi_url="/api/openapi.json",
         docs_url=None,  # FastAPI's own pages load their scripts from elsewhere
         redoc_url=None,
+        generate_unique_id_function=operation_id,
     )
+    describe(app, keyed=rules.keys is not None)
     app.state.library = library
+    app.state.metrics = library.metrics
+    app.state.templates = templates(library.max_picture_bytes)
     app.state.webhooks = settings.webhooks
     app.state.keys = rules.keys
     app.add_middleware(Access, rules=rules)
     if rules.origins:
         app.add_middleware(ApiCors, origins=rules.origins)
+    app.add_middleware(Measured, metrics=library.metrics)
     app.add_middleware(SecurityHeaders)
     add_error_answers(app)
-    app.add_api_route("/healthz", _healthz, methods=["GET", "HEAD"], include_in_schema=False)
-    for part in (pages, component_pages, pictures, api, webhooks, sign_in):
+    for part in _PARTS:
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
     return app
@@ -104,7 +131,3 @@ class _Announced(uvicorn.Server):
             host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
             sys.stdout.write(f"search page: http://{host}:{self.config.port}/\n")
             sys.stdout.flush()
-
-
-def _healthz() -> dict[str, str]:
-    return {"status": "ok"}
