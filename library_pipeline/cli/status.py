@@ -14,12 +14,13 @@ from library_pipeline.cli.console import clock, console
 from library_pipeline.cli.results import show_failure
 from library_pipeline.settings import load_settings
 from library_pipeline.sources.wording import printable
-from library_pipeline.store.coverage import Coverage, EncoderCoverage, coverage, encoder_coverages
+from library_pipeline.store.coverage import EncoderCoverage
 from library_pipeline.store.database import open_database
 from library_pipeline.store.failures import open_failures
 from library_pipeline.store.manifest_state import ManifestState, manifest_states
 from library_pipeline.store.refreshes import recent, result
 from library_pipeline.store.removals import HeldRemovals, held_removals
+from library_pipeline.store.vitals import Vitals, vitals
 
 SHOWN_REFRESHES = 5
 SHOWN_FAILURES = 20
@@ -28,8 +29,7 @@ SHOWN_FAILURES = 20
 def show_status(*, as_json: bool) -> None:
     """Print the state of the library."""
     with open_database(load_settings()) as database, database.connect() as connection:
-        state = coverage(connection)
-        encoders = encoder_coverages(connection)
+        state = vitals(connection)
         newest = recent(connection)
         refreshes = [result(connection, item.refresh_id) for item in newest]
         failures = open_failures(connection)
@@ -38,8 +38,12 @@ def show_status(*, as_json: bool) -> None:
     if as_json:
         whole = {
             "index": {
-                **dataclasses.asdict(state),
-                "encoders": [dataclasses.asdict(each) for each in encoders],
+                **dataclasses.asdict(state.counts),
+                "behind": state.behind,
+                "age_seconds": state.age_seconds,
+                "database_bytes": state.database_bytes,
+                "screenshot_bytes": state.screenshot_bytes,
+                "encoders": [dataclasses.asdict(each) for each in state.encoders],
             },
             "refreshes": [dataclasses.asdict(item) for item in refreshes],
             "failures": [dataclasses.asdict(item) for item in failures],
@@ -48,7 +52,7 @@ def show_status(*, as_json: bool) -> None:
         }
         console.print_json(json.dumps(whole, default=str))
         return
-    _show_index(state, encoders)
+    _show_index(state)
     _show_held(held)
     _show_unreadable(sources)
     for item in newest:
@@ -105,11 +109,21 @@ def _show_unreadable(sources: Mapping[str, ManifestState]) -> None:
             console.print(Text(said, style="bold yellow"), soft_wrap=True)
 
 
-def _show_index(state: Coverage, encoders: Sequence[EncoderCoverage]) -> None:
+def _show_index(state: Vitals) -> None:
+    counts, age = state.counts, state.age_seconds
     console.print(
-        f"{state.components} components searchable, {state.listed} listed by the CMS, "
-        f"{state.failed} failed"
+        f"{counts.components} components searchable, {counts.listed} listed by the CMS, "
+        f"{counts.failed} failed"
     )
+    console.print(
+        ("The CMS was never read whole" if age is None else f"The CMS was asked {clock(age)} ago")
+        + f"; the database takes {state.database_bytes / 2**20:,.0f} MB, "
+        f"the screenshots {state.screenshot_bytes / 2**20:,.0f} MB"
+    )
+    _show_encoders(state.encoders)
+
+
+def _show_encoders(encoders: Sequence[EncoderCoverage]) -> None:
     for encoder in encoders:
         console.print(
             f"encoder {encoder.name}: {encoder.model}, {encoder.dim} dimensions, "

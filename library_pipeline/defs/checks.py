@@ -30,7 +30,7 @@ from library_pipeline.store.health import (
     vector_norms,
 )
 from library_pipeline.store.leases import lease
-from library_pipeline.store.library_state import LibraryState, library_state
+from library_pipeline.store.vitals import Vitals, vitals
 
 LONGEST_SILENCE = timedelta(days=1)
 
@@ -95,7 +95,7 @@ _CHECKS: dict[str, tuple[dg.AssetKey, str, dg.AssetCheckSeverity, _Ask]] = {
 }
 
 
-def _coverage(state: LibraryState) -> dict[str, Any]:
+def _coverage(state: Vitals) -> dict[str, Any]:
     """Return how much of the library each encoder covers, the ones being filled too, as a table."""
     records = [
         dg.TableRecord(
@@ -114,16 +114,16 @@ def _coverage(state: LibraryState) -> dict[str, Any]:
     return {"encoders": dg.MetadataValue.table(records)} if records else {}
 
 
-def _library(state: LibraryState) -> dict[str, Any]:
+def _library(state: Vitals) -> dict[str, Any]:
     """Return counts, room and ages; moments as such too, which the UI shows in words."""
     metadata: dict[str, Any] = {
-        "components": state.components,
-        "open_failures": state.failures,
+        "components": state.counts.components,
+        "open_failures": state.counts.failed,
         "held_removals": state.held_removals,
         "database_bytes": state.database_bytes,
     }
     now = datetime.now(UTC)
-    ages = {"manifest": state.manifest_seconds_ago, "refresh": state.refreshed_seconds_ago}
+    ages = {"manifest": state.age_seconds, "refresh": state.refreshed_seconds_ago}
     for name, age in ages.items():
         if age is not None:
             metadata[f"last_{name}"] = dg.MetadataValue.timestamp(now - timedelta(seconds=age))
@@ -132,7 +132,7 @@ def _library(state: LibraryState) -> dict[str, Any]:
 
 
 # What these checks tell of the library beside their findings.
-_WITH_STATE: dict[str, Callable[[LibraryState], dict[str, Any]]] = {
+_WITH_STATE: dict[str, Callable[[Vitals], dict[str, Any]]] = {
     "every_component_has_an_embedding": _coverage,
     "index_is_fresh": _library,
 }
@@ -154,7 +154,7 @@ def index_checks(
     selected = {key.name for key in context.selected_asset_check_keys}
     with database.open() as db, lease(db, context.run.run_id), db.connect() as connection:
         closing = refreshes_to_close(connection, context.run.run_id)
-        state = library_state(connection) if selected & _WITH_STATE.keys() else None
+        state = vitals(connection) if selected & _WITH_STATE.keys() else None
         for name in sorted(selected):
             if name == "recall_at_10" and closing and not worth_measuring(connection, closing):
                 continue

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -13,32 +14,55 @@ from library_pipeline.encoders.image import ImageSource
 from library_pipeline.search.collapse import collapsed
 from library_pipeline.search.query import Crop, Example, Query
 from library_pipeline.search.vectors import QuestionVectors
-from library_pipeline.search.weights import SearchError, Weights, weighted
+from library_pipeline.search.weights import SearchError, UnanswerableError, Weights, weighted
 from library_pipeline.settings import EncoderSettings, Settings
 from library_pipeline.store.database import Database, open_database
 from library_pipeline.store.embeddings import RegisteredEncoder
-from library_pipeline.store.models import load_registered
 from library_pipeline.store.registry import active_encoders
 from library_pipeline.store.search import Match, Question, search
 
-__all__ = ["Crop", "Example", "Finder", "Query", "SearchError", "Weights", "open_finder"]
+__all__ = [
+    "Crop",
+    "Example",
+    "Finder",
+    "Query",
+    "SearchError",
+    "UnanswerableError",
+    "Weights",
+    "open_finder",
+]
 
 
 class Finder:
     """Answers which components look like pictures, fit texts or resemble components.
 
-    It asks the index's active encoders, whatever is configured by now. Safe in threads.
+    It asks the index's active encoders, whatever is configured by now. Safe in threads. What it
+    answered, and in how many seconds, `answered` is told.
     """
 
-    def __init__(self, database: Database, configured: Sequence[EncoderSettings]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        configured: Sequence[EncoderSettings],
+        *,
+        answered: Callable[[Query, float], None] | None = None,
+    ) -> None:
         self._database = database
         self._configured = configured
+        self._answered = answered
 
     def find(self, query: Query) -> list[Match]:
         """Return the components that answer `query`, best first.
 
         Raises SearchError where it cannot be answered, EncoderError where a model cannot be had.
         """
+        started = time.perf_counter()
+        found = self._find(query)
+        if self._answered:
+            self._answered(query, time.perf_counter() - started)
+        return found
+
+    def _find(self, query: Query) -> list[Match]:
         with self._database.connect() as connection:
             questions = self._questions(connection, query)
             asked = [each.component for each in query.examples if each.component is not None]
@@ -92,13 +116,6 @@ class Finder:
         asked = weighted(active, configured, {name: 1.0} if name else None)
         return max(asked, key=lambda each: asked[each])
 
-    def warm_up(self) -> None:
-        """Load the models now, if anything is indexed, so that the first question need not wait."""
-        with self._database.connect() as connection:
-            active = active_encoders(connection)
-        for known in active:
-            load_registered(known, self._configured)
-
     def _questions(self, connection: psycopg.Connection, query: Query) -> list[Question]:
         configured = {encoder.name: encoder.weight for encoder in self._configured}
         asked = weighted(active_encoders(connection), configured, query.weights)
@@ -109,13 +126,13 @@ class Finder:
             if (vector := vectors.of(known, query.examples)) is not None
         ]
         if missing := vectors.missing(query.examples):
-            raise SearchError(
+            raise UnanswerableError(
                 f"there is no searchable component with the id {missing[0]!r}; "
                 "`library-pipeline status` says what is indexed"
             )
         if not questions:
             names = ", ".join(f"{known.name} ({known.model})" for known in asked)
-            raise SearchError(
+            raise UnanswerableError(
                 f"none of the encoders that were asked reads texts: {names}; search by a picture "
                 "or by a component"
             )

@@ -14,7 +14,11 @@ _ONE = re.compile(r"\s*([a-z][a-z0-9_-]*)\s*[=:]\s*([0-9.eE+-]+)\s*")
 
 
 class SearchError(ValueError):
-    """The question cannot be answered; the message says what is missing and what to do."""
+    """The question cannot be answered as it is; the message says what is wrong and what to do."""
+
+
+class UnanswerableError(SearchError):
+    """The question is a good one, but the library lacks what it takes to answer it."""
 
 
 def weighted(
@@ -26,7 +30,7 @@ def weighted(
     SearchError for names that are not active, and where nothing is.
     """
     if not active:
-        raise SearchError("nothing is indexed yet; run `library-pipeline refresh` first")
+        raise UnanswerableError("nothing is indexed yet; run `library-pipeline refresh` first")
     if not wanted:
         return {each: configured.get(each.name, 1.0) for each in active}
     by_name = {each.name: each for each in active}

@@ -7,6 +7,7 @@ from library_pipeline.settings.model import (
     EncoderSettings,
     RefreshSettings,
     Settings,
+    WebSettings,
 )
 from library_pipeline.settings.secrets import read_secret
 from library_pipeline.settings.sources import WebhookSettings
@@ -25,6 +26,7 @@ __all__ = [
     "RefreshSettings",
     "Settings",
     "SettingsError",
+    "WebSettings",
     "WebhookSettings",
     "config_file",
     "environment",

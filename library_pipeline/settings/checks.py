@@ -51,6 +51,29 @@ def web_address(value: str) -> str:
     return value.strip()
 
 
+def web_origin(value: str) -> str:
+    """Return scheme, host and port as browsers write them in `Origin`."""
+    parts = urlsplit(web_address(value))
+    if parts.path not in ("", "/"):
+        raise ValueError("it must be an origin, without a path, like https://studio.example.com")
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{host}" + (
+        f":{parts.port}" if parts.port not in (None, usual) else ""
+    )
+
+
+def host_name(value: str) -> str:
+    """Return a name or an address, without scheme, port and path."""
+    name = value.strip()
+    if not name or re.search(r"[/@\\\s]", name) or name.count(":") == 1:
+        raise ValueError(
+            "it must be a name or an address alone, like search.example.com or *.example.com"
+        )
+    return name
+
+
 def library_database(value: str) -> str:
     """Return what psycopg connects to: a URL, or words like `host=db dbname=library`."""
     if re.match(r"postgres(ql)?://|\s*\w+\s*=", value):

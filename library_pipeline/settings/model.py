@@ -122,8 +122,8 @@ class WebSettings(_Section):
     """The service: who may ask it from where, and how much they may send."""
 
     api_keys: Secret | None = None
-    cors_origins: tuple[Annotated[str, AfterValidator(checks.web_address)], ...] = ()
-    allowed_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[Annotated[str, AfterValidator(checks.web_origin)], ...] = ()
+    allowed_hosts: tuple[Annotated[str, AfterValidator(checks.host_name)], ...] = ()
     max_upload_mb: int = Field(default=20, ge=1, le=1024)
     connections: int = Field(default=8, ge=1, le=256)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
@@ -18,23 +19,36 @@ from library_pipeline.shipped import shipped
 from library_pipeline.store.embedded import EmbeddedServer
 from library_pipeline.store.migrate import migrate
 
+if TYPE_CHECKING:
+    from psycopg_pool import ConnectionPool
+
 Connection = psycopg.Connection[tuple[object, ...]]
+# Autocommit: every `transaction()` is a real one.
+CONNECTING: Final[dict[str, Any]] = {"autocommit": True, "application_name": "library-pipeline"}
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The library's database and the one in which Dagster keeps its own records."""
+    """The library's database and the one in which Dagster keeps its own records.
+
+    With a `pool` (see `store.pool`) its connections are borrowed, else each is a new one.
+    """
 
     url: str = field(repr=False)
     dagster_url: str = field(repr=False)
+    pool: ConnectionPool | None = field(default=None, repr=False, compare=False)
 
     @contextmanager
     def connect(self) -> Iterator[psycopg.Connection]:
-        """Open a connection in autocommit mode; group statements with `transaction()`."""
-        with psycopg.connect(
-            self.url, autocommit=True, application_name="library-pipeline"
-        ) as conn:
-            yield conn
+        """Yield a connection in autocommit mode; group statements with `transaction()`."""
+        with self.pool.connection() if self.pool else self.dedicated() as connection:
+            yield connection
+
+    @contextmanager
+    def dedicated(self) -> Iterator[psycopg.Connection]:
+        """Open a connection of one's own, to listen or to hold a lock for long."""
+        with psycopg.connect(self.url, **CONNECTING) as connection:
+            yield connection
 
 
 @contextmanager

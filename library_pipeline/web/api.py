@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict
 
+from library_pipeline.search.finder import UnanswerableError
 from library_pipeline.store.search import Match
 from library_pipeline.web.library import InLibrary
 from library_pipeline.web.links import component_url, screenshot_url, thumbnail_url
 from library_pipeline.web.questions import Asked, Upload, something
-from library_pipeline.web.uploads import uploaded
+from library_pipeline.web.uploads import FORM, uploaded
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["search"])
 
 
 class FoundComponent(BaseModel):
     """One search result; `scores` are cosine similarities by encoder, `score` their mean.
 
-    The mean is weighted; 1 is best.
+    The mean is weighted; 1 is best. `folded` are ids of results that look all but the same, where
+    `collapse` was asked for.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,29 +53,60 @@ class Refusal(BaseModel):
     error: str
 
 
-REFUSALS: Final = {status: {"model": Refusal} for status in (400, 404, 409, 503)}
+_WHY = {
+    400: "The question cannot be asked: `error` names the parameter",
+    403: "The request comes from another site's page",
+    404: "There is no searchable component of that id",
+    406: "Events come as text/event-stream, or by a WebSocket",
+    408: "The picture came in too slowly",
+    409: "The library cannot answer this yet",
+    413: "The picture is too large",
+    503: "The database, the bundle store or a model is not available",
+}
 
 
-@router.get("/search", responses={**REFUSALS})
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return how OpenAPI tells of answers with these statuses."""
+    return {status: {"model": Refusal, "description": _WHY[status]} for status in statuses}
+
+
+@router.get("/search", responses=refusals(400, 404, 409, 503))
 def search(question: Annotated[Asked, Query()], library: InLibrary) -> list[FoundComponent]:
-    """Return the components that fit a `text` or resemble the component `like`; best first."""
-    for component_id in (*something(question).like, *question.not_like):
-        library.component(component_id)
-    return _found(library.finder.find(question.query()))
+    """Search by text or component.
+
+    Returns the components that fit a `text` or resemble the component `like`; best first.
+    """
+    query = something(question).query()
+    try:
+        return found_components(library.finder.find(query))
+    except UnanswerableError:
+        for component_id in (*question.like, *question.not_like):
+            library.component(component_id)  # says which one there is not
+        raise
 
 
-@router.post("/search", responses={**REFUSALS, 413: {"model": Refusal}})
+@router.post("/search", responses=refusals(400, 404, 408, 409, 413, 503), openapi_extra=FORM)
 def search_by_picture(
     sent: Annotated[tuple[Upload, Asked], Depends(uploaded)], library: InLibrary
 ) -> list[FoundComponent]:
-    """Return the components most like the form's `picture`; best first."""
-    _, matches = library.search_picture(*sent)
-    return _found(matches)
+    """Search by picture.
+
+    Returns the components most like the form's `picture`; best first. Parameters may be fields of
+    the form or in the query.
+    """
+    try:
+        _, matches = library.search_picture(*sent)
+    except UnanswerableError:
+        for component_id in (*sent[1].like, *sent[1].not_like):
+            library.component(component_id)
+        raise
+    return found_components(matches)
 
 
-def _found(matches: Sequence[Match]) -> list[FoundComponent]:
+def found_components(matches: Sequence[Match]) -> list[FoundComponent]:
+    """Return search results as the API tells them."""
     return [
-        FoundComponent(
+        FoundComponent.model_construct(
             rank=match.rank,
             component_id=match.component_id,
             name=match.name,
@@ -81,15 +114,15 @@ def _found(matches: Sequence[Match]) -> list[FoundComponent]:
             category=match.category,
             tags=match.tags,
             source=match.source,
-            attributes=dict(match.attributes),
+            attributes=match.attributes,
             revision=match.revision,
             updated_at=match.updated_at,
             score=round(match.score, 6),
             scores={name: round(score, 6) for name, score in match.scores.items()},
-            screenshot_sha256=match.screenshot_sha256,
             folded=match.folded,
-            thumbnail_url=thumbnail_url(match.screenshot_sha256),
+            screenshot_sha256=match.screenshot_sha256,
             screenshot_url=screenshot_url(match.screenshot_sha256),
+            thumbnail_url=thumbnail_url(match.screenshot_sha256),
             url=component_url(match.component_id),
         )
         for match in matches

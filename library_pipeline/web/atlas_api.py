@@ -15,7 +15,7 @@ from fastapi.responses import Response
 
 from library_pipeline.store.atlas import Point, atlas_points, atlas_stamp, atlas_state
 from library_pipeline.store.embeddings import RegisteredEncoder
-from library_pipeline.web.api import REFUSALS
+from library_pipeline.web.api import refusals
 from library_pipeline.web.library import InLibrary
 
 router = APIRouter(prefix="/api")
@@ -25,7 +25,9 @@ _answers: dict[str, bytes] = {}
 _answering = threading.Lock()
 
 
-@router.get("/atlas", responses={**REFUSALS, 304: {"description": "It has not changed."}})
+@router.get(
+    "/atlas", responses=refusals(400, 404, 409, 503) | {304: {"description": "It has not changed."}}
+)
 def atlas(
     request: Request,
     library: InLibrary,

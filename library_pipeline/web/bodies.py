@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Final
+
 from fastapi import Request
 from starlette.types import Message
 
 from library_pipeline.web.problems import Problem, QuestionError
 
+# A connection that trickles holds a socket and no thread, but not for ever.
+PATIENCE_SECONDS: Final = 30.0
+LEAST_RATE: Final = 32 * 1024  # bytes a second, on the whole
+_TOO_SLOW: Final = Problem(
+    408,
+    "This request took too long to arrive",
+    f"its body must come in with at least {LEAST_RATE // 1024} kB a second",
+)
+
 
 def bounded(request: Request, limit: int, too_large: Problem) -> Request:
     """Return the request so that reading it raises QuestionError beyond `limit` bytes of body.
 
-    Raises it at once where the request itself announces more.
+    Raises it at once where the request itself announces more, and where the body comes in slower
+    than `LEAST_RATE` over more than `PATIENCE_SECONDS`.
     """
     announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > limit:
+    if announced.isdecimal() and int(announced[:20]) > limit:
         raise QuestionError(too_large)
     received = 0
+    begun: float | None = None
 
     async def receive() -> Message:
-        nonlocal received
-        message = await request.receive()
+        nonlocal received, begun
+        now = asyncio.get_running_loop().time()
+        begun = now if begun is None else begun
+        try:
+            async with asyncio.timeout_at(begun + PATIENCE_SECONDS + received / LEAST_RATE):
+                message = await request.receive()
+        except TimeoutError:
+            raise QuestionError(_TOO_SLOW) from None
         received += len(message.get("body", b""))
         if received > limit:
             raise QuestionError(too_large)

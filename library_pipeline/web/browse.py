@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import psycopg
 
@@ -14,7 +15,7 @@ from library_pipeline.store.search import Match
 _COMPONENT = """
 select v.component_id, v.name, v.client, v.category, v.tags, v.revision, v.screenshot_sha256,
        v.width, v.height, v.updated_at, v.indexed_at,
-       c.config_sha256, c.format_sha256, c.records_sha256
+       v.source, v.attributes, c.config_sha256, c.format_sha256, c.records_sha256
 from library.component v join pipeline.component c using (component_id)
 where v.component_id = %s
 """
@@ -48,6 +49,8 @@ class Details:
     height: int
     updated_at: datetime | None
     indexed_at: datetime
+    source: str
+    attributes: dict[str, Any]
     files: dict[FileKind, str]
 
 
@@ -96,7 +99,7 @@ def details(connection: psycopg.Connection, component_id: str) -> Details | None
     if row is None:
         return None
     identity, name, client, category, tags, revision, digest, *rest = row
-    width, height, updated_at, indexed_at, config, format_, records = rest
+    width, height, updated_at, indexed_at, source, attributes, config, format_, records = rest
     return Details(
         card=Card(identity, name, client, category, digest),
         tags=tuple(tags),
@@ -105,6 +108,8 @@ def details(connection: psycopg.Connection, component_id: str) -> Details | None
         height=height,
         updated_at=updated_at,
         indexed_at=indexed_at,
+        source=source,
+        attributes=attributes,
         files={"config": config, "format": format_, "records": records},
     )
 

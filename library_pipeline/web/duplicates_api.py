@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from library_pipeline.search.groups import Group
-from library_pipeline.web.api import REFUSALS
+from library_pipeline.web.api import refusals
 from library_pipeline.web.duplicates import AskedGroups, answer_of, compare_url
 from library_pipeline.web.library import InLibrary
 from library_pipeline.web.links import component_url, thumbnail_url
@@ -61,7 +61,7 @@ class FoundGroups(BaseModel):
     compared_at: datetime | None
 
 
-@router.get("/duplicates", responses={**REFUSALS})
+@router.get("/duplicates", responses=refusals(400, 404, 409, 503))
 def groups(asked: Annotated[AskedGroups, Query()], library: InLibrary) -> FoundGroups:
     """Return groups of components that look all but the same, the largest first."""
     with library.database.connect() as connection:

@@ -6,23 +6,23 @@ import threading
 from dataclasses import dataclass, field
 from typing import Annotated, Final
 
-import structlog
 from fastapi import Depends, Request
 from PIL import Image
 
 from library_pipeline.bundles.store import BundleStore
-from library_pipeline.encoders import EncoderError, ImageError, read_image
+from library_pipeline.encoders import ImageError, read_image
 from library_pipeline.search.finder import Finder
 from library_pipeline.settings import Settings
 from library_pipeline.store.database import Database
 from library_pipeline.store.search import Match
 from library_pipeline.web.browse import Details, details
+from library_pipeline.web.metrics import Metrics
+from library_pipeline.web.models import Models
 from library_pipeline.web.problems import QuestionError, no_component, picture_problem
 from library_pipeline.web.questions import Asked, Upload
 
 # A decoded picture takes up to 150 MB; this many at a time, however many people ask.
 PICTURES_AT_ONCE: Final = 3
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,9 @@ class Library:
     database: Database
     finder: Finder
     bundles: BundleStore
+    models: Models
+    metrics: Metrics
+    max_picture_bytes: int
     gate: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(PICTURES_AT_ONCE)
     )
@@ -43,6 +46,7 @@ class Library:
                 picture = read_image(upload.data)
                 matches = self.finder.find(question.query(picture))
             except ImageError as error:
+                self.metrics.upload_refused(error.code)
                 problem = picture_problem(error, upload.name, len(upload.data))
                 raise QuestionError(problem) from error
             picture.thumbnail((640, 640))
@@ -59,24 +63,18 @@ class Library:
 
 def library_over(database: Database, settings: Settings) -> Library:
     """Return the library that `settings` describe."""
+    metrics = Metrics(database)
     return Library(
         database,
-        Finder(database, settings.all_encoders),
+        Finder(database, settings.all_encoders, answered=metrics.searched),
         BundleStore(settings.bundle_root),
+        Models(database, settings.all_encoders),
+        metrics,
+        settings.web.max_upload_mb * 2**20,
     )
 
 
-def warm_up(library: Library) -> None:
-    """Load the models if anything is indexed; what stops it is told to whoever asks first."""
-    try:
-        library.finder.warm_up()
-    except EncoderError as error:
-        _log.warning("web.no_model", code=error.code, reason=error.message)
-    except Exception as error:  # a background thread has nobody else to tell
-        _log.warning("web.no_warm_up", reason=str(error))
-
-
-def _of_request(request: Request) -> Library:
+async def _of_request(request: Request) -> Library:
     return request.app.state.library
 
 

@@ -5,12 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
+from library_pipeline.catalog.component import FILE_KINDS
+
+_BELOW = ("/similar", *(f"/files/{kind}" for kind in FILE_KINDS))
+
 
 def component_url(component_id: str) -> str:
     """Return the address of a component's page."""
     if component_id in (".", ".."):  # browsers resolve these, even when they are escaped
         return "/components/?" + urlencode({"id": component_id})
     return "/components/" + quote(component_id, safe="")
+
+
+def facts_url(component_id: str) -> str:
+    """Return the address of what the API says of a component."""
+    return _api_url(component_id, "")
+
+
+def similar_url(component_id: str) -> str:
+    """Return the address of the components most like one, in the API."""
+    return _api_url(component_id, "/similar")
+
+
+def file_url(component_id: str, kind: str) -> str:
+    """Return the address of one of a component's texts, in the API."""
+    return _api_url(component_id, f"/files/{kind}")
+
+
+def _api_url(component_id: str, rest: str) -> str:
+    """Return an address below the component's own; an id that a path cannot hold goes beside it."""
+    if component_id in (".", "..") or (not rest and component_id.endswith(_BELOW)):
+        return f"/api/components/{rest}?" + urlencode({"id": component_id})
+    return f"/api/components/{quote(component_id, safe='')}{rest}"
 
 
 def like_url(component_id: str, client: str | None = None) -> str:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from library_pipeline.bundles.store import BundleError
 from library_pipeline.store.index import thumbnails
 from library_pipeline.web.browse import screenshot_format
-from library_pipeline.web.library import InLibrary
+from library_pipeline.web.library import InLibrary, Library
 from library_pipeline.web.problems import Problem, QuestionError
 
 router = APIRouter()
@@ -25,7 +25,7 @@ _TYPES: Final = {
 }
 _UNKNOWN: Final = Problem(404, "No such screenshot", "no component shows a screenshot of this name")
 _LOST: Final = Problem(
-    404, "This screenshot is lost", "it is not whole in the bundle store; a full refresh fetches it"
+    404, "This file is lost", "it is not whole in the bundle store; a full refresh fetches it"
 )
 _UNREACHABLE: Final = Problem(503, "The bundle store does not answer", "try again in a moment")
 
@@ -37,13 +37,9 @@ def screenshot(sha256: str, request: Request, library: InLibrary) -> Response:
         format_ = screenshot_format(connection, _digest(sha256))
     if format_ not in _TYPES:
         raise QuestionError(_UNKNOWN)
-    if _is_known(request, sha256):
+    if is_known(request, sha256):
         return _unchanged(sha256)
-    try:
-        data = library.bundles.get(sha256)
-    except BundleError as error:
-        lost = error.code in ("bundle.missing", "bundle.corrupt")
-        raise QuestionError(_LOST if lost else _UNREACHABLE) from error
+    data = stored(library, sha256)
     return Response(data, headers=_headers(sha256), media_type=_TYPES[format_])
 
 
@@ -54,9 +50,18 @@ def thumbnail(sha256: str, request: Request, library: InLibrary) -> Response:
         data = thumbnails(connection, [_digest(sha256)]).get(sha256)
     if data is None:
         raise QuestionError(_UNKNOWN)
-    if _is_known(request, sha256):
+    if is_known(request, sha256):
         return _unchanged(sha256)
     return Response(data, headers=_headers(sha256), media_type="image/webp")
+
+
+def stored(library: Library, sha256: str) -> bytes:
+    """Return a bundle's file. Raises QuestionError where the store does not give it."""
+    try:
+        return library.bundles.get(sha256)
+    except BundleError as error:
+        lost = error.code in ("bundle.missing", "bundle.corrupt")
+        raise QuestionError(_LOST if lost else _UNREACHABLE) from error
 
 
 def _digest(sha256: str) -> str:
@@ -65,9 +70,20 @@ def _digest(sha256: str) -> str:
     return sha256
 
 
-def _is_known(request: Request, sha256: str) -> bool:
+def is_known(request: Request, sha256: str) -> bool:
+    """Whether whoever asks has the file of this digest already."""
     known = request.headers.get("if-none-match", "")
     return any(tag.strip().removeprefix("W/") == f'"{sha256}"' for tag in known.split(","))
+
+
+def file_headers(sha256: str, *, immutable: bool) -> dict[str, str]:
+    """Return the headers of a bundle's file; `immutable` where its address has the digest."""
+    # Opened on its own, a file may load nothing and run nothing.
+    return {
+        "ETag": f'"{sha256}"',
+        "Cache-Control": "private, max-age=31536000, immutable" if immutable else "no-cache",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+    }
 
 
 def _unchanged(sha256: str) -> Response:
@@ -75,9 +91,4 @@ def _unchanged(sha256: str) -> Response:
 
 
 def _headers(sha256: str) -> dict[str, str]:
-    # Opened on its own, a picture may load nothing and run nothing.
-    return {
-        "ETag": f'"{sha256}"',
-        "Cache-Control": "private, max-age=31536000, immutable",
-        "Content-Security-Policy": "default-src 'none'; sandbox",
-    }
+    return file_headers(sha256, immutable=True)

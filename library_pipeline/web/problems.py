@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from library_pipeline.encoders import EncoderError, ImageError
-from library_pipeline.search.finder import SearchError
+from library_pipeline.search.finder import SearchError, UnanswerableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,13 @@ def problem_of(error: Exception) -> Problem:
     match error:
         case QuestionError():
             return error.problem
-        case SearchError():
+        case UnanswerableError():
             return Problem(409, "The library cannot answer this yet", str(error))
         case EncoderError():
             return Problem(503, "The model is not available", error.message)
-        case RequestValidationError() | ValidationError():
-            return Problem(400, "This question cannot be asked", wording(error))
+        case SearchError() | RequestValidationError() | ValidationError():
+            reason = str(error) if isinstance(error, SearchError) else wording(error)
+            return Problem(400, "This question cannot be asked", reason)
         case psycopg.OperationalError():
             return Problem(503, "The database does not answer", "try again in a moment")
         case _:

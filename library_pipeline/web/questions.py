@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from library_pipeline.search.attributes import parse_attributes
 from library_pipeline.search.query import UNLIKE, Crop, Example, Query, parse_crop
@@ -27,46 +27,32 @@ Name = Annotated[str, Field(max_length=_MAX_NAME)]
 Names = Annotated[tuple[Name, ...], Field(max_length=MAX_VALUES)]
 
 
-class Asked(BaseModel):
-    """The parameters of a question; blank ones count as not given.
-
-    It is asked by a picture, a text, components to be `like`, or several of these together;
-    `not_text` and `not_like` say what the answers should be unlike.
-    """
+class Narrowed(BaseModel):
+    """Which components may answer, how many of them, and how they are ranked; blank: not given."""
 
     model_config = ConfigDict(frozen=True)
 
-    text: Words = None
-    like: Names = ()
-    not_text: Words = None
-    not_like: Names = ()
-    text_weight: Annotated[
-        float, Field(gt=0, le=100, description="What the text counts beside the other examples.")
-    ] = 1.0
-    crop: Annotated[
-        str | None,
-        Field(max_length=100, description="Part of the picture: left,top,right,bottom, 0 to 1."),
-    ] = None
-    client: Annotated[Names, Field(description="Any of these.")] = ()
-    category: Annotated[Names, Field(description="Any of these.")] = ()
-    source: Annotated[Names, Field(description="Any of these.")] = ()
+    client: Annotated[Names, Field(description="Any of these.", examples=[["Acme"]])] = ()
+    category: Annotated[Names, Field(description="Any of these.", examples=[["pricing"]])] = ()
+    source: Annotated[Names, Field(description="Any of these configured sources.")] = ()
     tag: Annotated[Names, Field(description="All of these.")] = ()
     attribute: Annotated[
-        Names, Field(description="All of these, such as theme=dark or layout.columns=3.")
+        Names,
+        Field(
+            description="All of these, such as theme=dark or layout.columns=3.",
+            examples=[["theme=dark"]],
+        ),
     ] = ()
-    least_score: Annotated[float | None, Field(ge=-1, le=1)] = None
+    least_score: Annotated[
+        float | None, Field(ge=-1, le=1, description="Leave out what scores less.")
+    ] = None
     collapse: Annotated[
         float | None,
         Field(gt=0, le=1, description="Show one of several that are as alike as this: 0.98."),
     ] = None
-    k: Annotated[int, Field(ge=1, le=MAX_K)] = DEFAULT_K
+    k: Annotated[int, Field(ge=1, le=MAX_K, description="Results on a page.")] = DEFAULT_K
     page: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 1
     weight: Annotated[Names, Field(description="What an encoder counts, such as clip:0.6.")] = ()
-
-    @property
-    def asks(self) -> bool:
-        """Whether anything but a picture is asked for."""
-        return self.text is not None or bool(self.like)
 
     @property
     def filters(self) -> Filters:
@@ -79,10 +65,10 @@ class Asked(BaseModel):
             attributes=parse_attributes(self.attribute),
         )
 
-    def query(self, picture: Image.Image | None = None) -> Query:
-        """Return the question with a decoded picture, if one was sent. Raises SearchError."""
+    def about(self, examples: tuple[Example, ...]) -> Query:
+        """Return the question that asks for what is like `examples`. Raises SearchError."""
         return Query(
-            tuple(self._examples(picture)),
+            examples,
             k=self.k,
             skip=(self.page - 1) * self.k,
             least_score=self.least_score,
@@ -90,6 +76,70 @@ class Asked(BaseModel):
             weights=parse_weights(self.weight) or None,
             collapse=self.collapse,
         )
+
+    @field_validator("weight", mode="after")
+    @classmethod
+    def _weights(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        words = tuple(part for word in value for part in word.split(",") if part.strip())
+        parse_weights(words)
+        return words
+
+    @field_validator("attribute", mode="after")
+    @classmethod
+    def _attributes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        parse_attributes(value)
+        return value
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _listed_or_blank(cls, value: Any, info: ValidationInfo) -> Any:
+        """Take one value of several as a list of it, and a blank one as none."""
+        default = cls.model_fields[info.field_name or ""].default
+        if default == ():
+            values = [value] if isinstance(value, str) else value
+            if not isinstance(values, list | tuple):
+                return value
+            return tuple(each for each in values if not isinstance(each, str) or each.strip())
+        return default if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _storable(cls, value: Any) -> Any:
+        for each in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(each, str):
+                storable(each)
+        return value
+
+
+class Asked(Narrowed):
+    """The parameters of a question; blank ones count as not given.
+
+    It is asked by a picture, a text, components to be `like`, or several of these together;
+    `not_text` and `not_like` say what the answers should be unlike.
+    """
+
+    text: Annotated[
+        Words, Field(description="What it shows.", examples=["pricing table with three plans"])
+    ] = None
+    like: Annotated[Names, Field(description="Ids of components to be like.")] = ()
+    not_text: Annotated[Words, Field(description="What it should not be like.")] = None
+    not_like: Annotated[Names, Field(description="Ids of components not to be like.")] = ()
+    text_weight: Annotated[
+        float, Field(gt=0, le=100, description="What the text counts beside the other examples.")
+    ] = 1.0
+    crop: Annotated[
+        str | None,
+        Field(max_length=100, description="Part of the picture: left,top,right,bottom, 0 to 1."),
+    ] = None
+
+    @property
+    def asks(self) -> bool:
+        """Whether anything but a picture is asked for."""
+        return self.text is not None or bool(self.like)
+
+    def query(self, picture: Image.Image | None = None) -> Query:
+        """Return the question with a decoded picture, if one was sent. Raises SearchError."""
+        return self.about(tuple(self._examples(picture)))
 
     def _examples(self, picture: Image.Image | None) -> Iterator[Example]:
         if picture is not None:
@@ -106,56 +156,12 @@ class Asked(BaseModel):
         """Which part of the picture is meant, None for all of it."""
         return parse_crop(self.crop) if self.crop else None
 
-    @field_validator(
-        "like", "not_like", "client", "category", "source", "tag", "attribute", "weight",
-        mode="before",
-    )  # fmt: skip
-    @classmethod
-    def _listed(cls, value: object) -> object:
-        values = [value] if isinstance(value, str) else value
-        if not isinstance(values, list | tuple):
-            return value
-        return tuple(each for each in values if not isinstance(each, str) or each.strip())
-
-    @field_validator("weight", mode="after")
-    @classmethod
-    def _weights(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        words = tuple(part for word in value for part in word.split(",") if part.strip())
-        parse_weights(words)
-        return words
-
-    @field_validator("attribute", mode="after")
-    @classmethod
-    def _attributes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        parse_attributes(value)
-        return value
-
     @field_validator("crop", mode="after")
     @classmethod
     def _crop(cls, value: str | None) -> str | None:
-        if value and value.strip():
+        if value:
             parse_crop(value)
-            return value
-        return None
-
-    @field_validator("text", "not_text")
-    @classmethod
-    def _given(cls, value: str | None) -> str | None:
-        return value if value and value.strip() else None
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _storable(cls, value: Any) -> Any:
-        for each in value if isinstance(value, list | tuple) else (value,):
-            if isinstance(each, str) and "\x00" in each:  # PostgreSQL has no such character
-                raise ValueError("must not contain the character U+0000")
         return value
-
-    @field_validator("least_score", "collapse", "page", "k", "text_weight", mode="before")
-    @classmethod
-    def _blank(cls, value: object, info: Any) -> object:
-        blank = isinstance(value, str) and not value.strip()
-        return cls.model_fields[info.field_name].default if blank else value
 
 
 SEVERAL: Final = frozenset(
@@ -169,6 +175,17 @@ class Upload:
 
     name: str
     data: bytes
+
+
+def storable(text: str) -> str:
+    """Return `text`. Raises ValueError if PostgreSQL could not hold it."""
+    if "\x00" in text:
+        raise ValueError("must not contain the character U+0000")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must not contain half a character (a surrogate)") from None
+    return text
 
 
 def asked(fields: Mapping[str, str | list[str]]) -> Asked:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from library_pipeline.store.failures import failures_of, open_failures
 from library_pipeline.store.requests import sensor_is_alive
 from library_pipeline.store.snapshots import newest_snapshots
-from library_pipeline.web.api import Refusal
+from library_pipeline.web.api import refusals
 from library_pipeline.web.asking import (
     MAX_ONLY,
     InRefreshing,
@@ -37,7 +37,7 @@ from library_pipeline.web.refresh_states import (
 MAX_FAILURES = 1000
 
 router = APIRouter(prefix="/api", tags=["refreshes"])
-_REFUSALS = {status: {"model": Refusal} for status in (400, 403, 404, 409, 503)}
+_REFUSALS = refusals(400, 403, 404, 409, 503)
 
 
 class _Answer(BaseModel):

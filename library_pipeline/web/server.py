@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import sys
-import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -15,37 +14,76 @@ from fastapi.staticfiles import StaticFiles
 from library_pipeline import __version__
 from library_pipeline.settings import Settings, load_settings
 from library_pipeline.store.database import Database, open_database
+from library_pipeline.store.pool import pooled
 from library_pipeline.web import (
     api,
+    api_components,
     atlas,
     atlas_api,
     component_pages,
     duplicates,
     duplicates_api,
+    health,
+    metrics,
     pages,
     pictures,
     refresh_pages,
     refreshes,
+    sign_in,
     webhooks,
 )
+from library_pipeline.web.access import Access, ApiCors, Rules
 from library_pipeline.web.asking import Refreshing, missing_for_refreshes
 from library_pipeline.web.errors import add_error_answers
 from library_pipeline.web.events import Feed, feed_of
 from library_pipeline.web.events import routes as events
-from library_pipeline.web.library import library_over, warm_up
-from library_pipeline.web.rendering import FOLDER
+from library_pipeline.web.hosts import hosts, is_loopback
+from library_pipeline.web.keys import read_keys
+from library_pipeline.web.library import library_over
+from library_pipeline.web.metrics import Measured
+from library_pipeline.web.openapi import describe, operation_id
+from library_pipeline.web.rendering import FOLDER, templates
 from library_pipeline.web.security import SecurityHeaders
 
+# Events before refreshes, whose ids may have slashes.
+_PARTS = (
+    pages,
+    component_pages,
+    duplicates,
+    atlas,
+    refresh_pages,
+    pictures,
+    api,
+    api_components,
+    duplicates_api,
+    atlas_api,
+    events,
+    refreshes,
+    webhooks,
+    health,
+    metrics,
+    sign_in,
+)
 
-def create_app(database: Database, settings: Settings) -> FastAPI:
-    """Return the search page and its JSON twin over the library in `database`."""
+
+def create_app(database: Database, settings: Settings, *, listening: str | None = None) -> FastAPI:
+    """Return the search page and its JSON twin over the library in `database`.
+
+    `listening` is the address that it will be served at. Without, it is asked in this process and
+    answers under any name. Raises SettingsError where the API keys cannot be read.
+    """
     library = library_over(database, settings)
     refreshing = Refreshing.of(database, settings)
     feed = feed_of(refreshing)
+    rules = Rules(
+        hosts(listening, settings.web.allowed_hosts) if listening is not None else None,
+        frozenset(settings.web.cors_origins),
+        read_keys(settings.web),
+    )
 
     @asynccontextmanager
     async def warmed(_: FastAPI) -> AsyncIterator[None]:
-        threading.Thread(target=warm_up, args=(library,), name="warm-up", daemon=True).start()
+        library.models.load_in_background()
         yield
         feed.close()
 
@@ -56,29 +94,23 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url=None,  # FastAPI's own pages load their scripts from elsewhere
         redoc_url=None,
+        generate_unique_id_function=operation_id,
     )
+    describe(app, keyed=rules.keys is not None)
     app.state.library = library
+    app.state.metrics = library.metrics
+    app.state.templates = templates(library.max_picture_bytes)
     app.state.webhooks = settings.webhooks
     app.state.refreshing = refreshing
     app.state.feed = feed
+    app.state.keys = rules.keys
+    app.add_middleware(Access, rules=rules)
+    if rules.origins:
+        app.add_middleware(ApiCors, origins=rules.origins)
+    app.add_middleware(Measured, metrics=library.metrics)
     app.add_middleware(SecurityHeaders)
     add_error_answers(app)
-    app.add_api_route("/healthz", _healthz, methods=["GET", "HEAD"], include_in_schema=False)
-    # Events before refreshes, whose ids may have slashes.
-    for part in (
-        pages,
-        component_pages,
-        duplicates,
-        atlas,
-        refresh_pages,
-        pictures,
-        api,
-        duplicates_api,
-        atlas_api,
-        events,
-        refreshes,
-        webhooks,
-    ):
+    for part in _PARTS:
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
     return app
@@ -87,8 +119,12 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
 def serve(host: str, port: int) -> None:
     """Serve the configured library; returns when the process is told to end."""
     settings = load_settings()
-    with open_database(settings) as database:
-        app = create_app(database, settings)
+    with (
+        open_database(settings) as database,
+        pooled(database, settings.web.connections) as kept,
+    ):
+        _warn_of_strangers(host, settings)
+        app = create_app(kept, settings, listening=host)
         config = uvicorn.Config(
             app,
             host=host,
@@ -98,6 +134,14 @@ def serve(host: str, port: int) -> None:
         )
         with suppress(KeyboardInterrupt):  # Ctrl-C is how a person ends it
             _Announced(config, app.state.feed, missing_for_refreshes(database, settings)).run()
+
+
+def _warn_of_strangers(host: str, settings: Settings) -> None:
+    if settings.web.api_keys is None and not is_loopback(host):
+        sys.stderr.write(
+            f"WARNING: listening at {host} without API keys: whoever reaches this machine can use "
+            "and see everything here. Set web.api_keys, or listen at 127.0.0.1.\n"
+        )
 
 
 class Server(uvicorn.Server):
@@ -128,7 +172,3 @@ class _Announced(Server):
             sys.stdout.write(f"search page: http://{host}:{self.config.port}/\n")
             sys.stdout.write(f"note: {self._missing}\n" if self._missing else "")
             sys.stdout.flush()
-
-
-def _healthz() -> dict[str, str]:
-    return {"status": "ok"}

@@ -3,23 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
 
 from library_pipeline.web.bodies import bounded
+from library_pipeline.web.library import Library
 from library_pipeline.web.problems import Problem, QuestionError
 from library_pipeline.web.questions import SEVERAL, Asked, Upload, asked
 
-MAX_PICTURE_BYTES: Final = 20 * 1024 * 1024
-_MAX_BODY_BYTES: Final = MAX_PICTURE_BYTES + 64 * 1024  # the form's other fields and boundaries
 MAX_FIELDS: Final = 200
-_TOO_LARGE: Final = Problem(
-    413,
-    "This picture is too large",
-    f"a picture may have at most {MAX_PICTURE_BYTES // 2**20} MB; scale it down and try again",
+_AROUND: Final = 64 * 1024  # bytes of the form's other fields and boundaries
+_REASONS: Final = {408: "too_slow", 413: "too_large"}
+_NO_PICTURE: Final = Problem(
+    400,
+    "There is no picture",
+    "send a PNG, JPEG, WebP or GIF file as the form field `picture`",
 )
+
+FORM: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["picture"],
+                    "properties": {
+                        "picture": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "A PNG, JPEG, WebP or GIF file.",
+                        },
+                        **Asked.model_json_schema()["properties"],
+                    },
+                }
+            }
+        },
+    }
+}
 
 
 async def uploaded(request: Request) -> tuple[Upload, Asked]:
@@ -27,9 +50,19 @@ async def uploaded(request: Request) -> tuple[Upload, Asked]:
 
     Raises QuestionError where it has no picture, too large a one, or a field out of its limits.
     """
-    received = bounded(request, _MAX_BODY_BYTES, _TOO_LARGE)
-    async with received.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=16 * 1024) as form:
-        upload = await _picture(form.get("picture"))
+    library: Library = request.app.state.library
+    limit = library.max_picture_bytes
+    try:
+        return await _read(bounded(request, limit + _AROUND, _too_large(limit)), limit)
+    except QuestionError as error:
+        reason = "no_picture" if error.problem is _NO_PICTURE else "bad_question"
+        library.metrics.upload_refused(_REASONS.get(error.problem.status, reason))
+        raise
+
+
+async def _read(request: Request, limit: int) -> tuple[Upload, Asked]:
+    async with request.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=16 * 1024) as form:
+        upload = await _picture(form.get("picture"), limit)
         sent = {key: [str(each) for each in form.getlist(key)] for key in form if key != "picture"}
     query = request.query_params
     return upload, asked(_fields({key: query.getlist(key) for key in query} | sent))
@@ -40,11 +73,19 @@ def _fields(lists: Mapping[str, list[str]]) -> dict[str, str | list[str]]:
     return {key: each if key in SEVERAL else each[-1] for key, each in lists.items() if each}
 
 
-async def _picture(part: UploadFile | str | None) -> Upload:
+def _too_large(limit: int) -> Problem:
+    return Problem(
+        413,
+        "This picture is too large",
+        f"a picture may have at most {limit // 2**20} MB; scale it down and try again",
+    )
+
+
+async def _picture(part: UploadFile | str | None, limit: int) -> Upload:
     if not isinstance(part, UploadFile) or not part.filename:
-        reason = "send a PNG, JPEG, WebP or GIF file as the form field `picture`"
-        raise QuestionError(Problem(400, "There is no picture", reason))
+        raise QuestionError(_NO_PICTURE)
     data = await part.read()
-    if len(data) > MAX_PICTURE_BYTES:
-        raise QuestionError(_TOO_LARGE)
-    return Upload(part.filename[:200], data)
+    if len(data) > limit:
+        raise QuestionError(_too_large(limit))
+    # A form may name a charset in which halves of characters can be written.
+    return Upload(part.filename[:200].encode(errors="replace").decode(), data)

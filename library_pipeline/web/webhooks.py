@@ -43,7 +43,7 @@ _WANTED: Final = {
 }
 _log = structlog.get_logger(__name__)
 
-router = APIRouter(prefix="/api/webhooks")
+router = APIRouter(prefix="/api/webhooks", tags=["webhooks"])
 
 
 class Recorded(BaseModel):

@@ -8,10 +8,10 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from library_pipeline.web.uploads import MAX_PICTURE_BYTES
 from library_pipeline_tests.encoders.pictures import drawn, encoded
 from library_pipeline_tests.web.asgi import request
 
+MAX_PICTURE_BYTES = 20 * 2**20
 PAGES = ("/search", "/api/search")
 
 

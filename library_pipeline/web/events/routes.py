@@ -17,7 +17,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
-from library_pipeline.web.api import Refusal
+from library_pipeline.web.api import refusals
 from library_pipeline.web.asking import InRefreshing, Refreshing, found
 from library_pipeline.web.events.event import RECONNECT_MILLISECONDS
 from library_pipeline.web.events.feed import Feed, TooManySubscribersError
@@ -28,7 +28,7 @@ from library_pipeline.web.problems import Problem, QuestionError
 router = APIRouter(prefix="/api/refreshes", tags=["refreshes"])
 _STREAM: Final = "text/event-stream"
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-_REFUSALS = {status: {"model": Refusal} for status in (403, 404, 406, 503)}
+_REFUSALS = refusals(403, 404, 406, 503)
 _STREAMED = {200: {"content": {_STREAM: {}}, "description": "Events until either side ends it."}}
 After = Annotated[str | None, Query(max_length=100, description="The id of the last event seen.")]
 

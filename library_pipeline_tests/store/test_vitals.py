@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import psycopg
 
-from library_pipeline.store.library_state import library_state
+from library_pipeline.store.coverage import Coverage
+from library_pipeline.store.vitals import vitals
 from library_pipeline_tests.store.test_plans import (
     component,
     encoder_of,
@@ -26,9 +27,9 @@ def put_refresh(connection: psycopg.Connection, name: str, kind: str, state: str
 
 
 def test_an_empty_library_has_no_ages_and_no_encoders(connection: psycopg.Connection) -> None:
-    state = library_state(connection)
-    assert (state.components, state.listed, state.failures, state.held_removals) == (0, 0, 0, 0)
-    assert (state.manifest_seconds_ago, state.refreshed_seconds_ago) == (None, None)
+    state = vitals(connection)
+    assert (state.counts, state.held_removals) == (Coverage(0, 0, 0), 0)
+    assert (state.age_seconds, state.refreshed_seconds_ago) == (None, None)
     assert state.encoders == ()
     assert state.database_bytes > 1_000_000
 
@@ -48,10 +49,10 @@ def test_counts_coverage_and_ages_are_those_of_now(connection: psycopg.Connectio
     put_refresh(connection, "bad", "incremental", "failed", "1 hour")
     put_refresh(connection, "aside", "reembed", "finished", "1 minute")
 
-    state = library_state(connection)
-    assert (state.components, state.listed, state.failures, state.held_removals) == (2, 3, 1, 1)
+    state = vitals(connection)
+    assert (state.counts, state.held_removals) == (Coverage(2, 3, 1), 1)
     assert [(each.name, each.covered, each.share) for each in state.encoders] == [("clip", 1, 0.5)]
-    assert state.manifest_seconds_ago is not None
-    assert 3600 <= state.manifest_seconds_ago < 3660
+    assert state.age_seconds is not None
+    assert 3600 <= state.age_seconds < 3660
     assert state.refreshed_seconds_ago is not None
     assert 7200 <= state.refreshed_seconds_ago < 7260

@@ -1,0 +1,161 @@
+"""Who may ask: under which name, from which pages, with which key."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from typing import Final
+from urllib.parse import quote
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from library_pipeline.web.hosts import Hosts, is_origin_of
+from library_pipeline.web.keys import COOKIE, Keys
+from library_pipeline.web.problems import Problem
+
+PUBLIC: Final = "library.public"  # in the scope of a request that nobody had to prove anything for
+_OPEN: Final = frozenset({"/healthz", "/readyz", "/sign-in", "/sign-out"})
+_OPEN_BELOW: Final = ("/static/", "/api/webhooks/")  # a webhook has its own proof
+_PROGRAMS: Final = ("/api/", "/metrics")
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_STRANGE_HOST: Final = Problem(
+    421,
+    "This is not the service of that name",
+    "it answers under the address it listens on; add the name by which you reach it to "
+    "web.allowed_hosts, or to LIBRARY_WEB_ALLOWED_HOSTS",
+)
+_FOREIGN_PAGE: Final = Problem(
+    403,
+    "This request comes from another site's page",
+    "only pages of this service, and of the origins in web.cors_origins, may change anything here",
+)
+_NO_KEY: Final = Problem(
+    401,
+    "A key is needed",
+    "send one of web.api_keys as the header `Authorization: Bearer KEY` or `X-API-Key: KEY`",
+)
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Who may ask. Without `hosts` under any name, without `keys` whoever reaches the service."""
+
+    hosts: Hosts | None
+    origins: frozenset[str]
+    keys: Keys | None
+
+
+class Access:
+    """Answers what is not allowed, and passes on the rest."""
+
+    def __init__(self, app: ASGIApp, rules: Rules) -> None:
+        self._app = app
+        self._rules = rules
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or say why not."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        refusal = self._refusal(scope, headers)
+        if refusal is None:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await _answer(refusal, scope, headers)(scope, receive, send)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> Problem | None:
+        hosts = self._rules.hosts
+        if hosts is not None and not all(host in hosts for host in headers.getlist("host")):
+            _log.warning("web.strange_host", host=headers.get("host", "")[:200])
+            return _STRANGE_HOST
+        path: str = scope["path"]
+        changes = scope["type"] == "websocket" or scope["method"] not in _READING
+        if changes and not path.startswith("/api/webhooks/") and self._is_foreign(headers):
+            return _FOREIGN_PAGE
+        if self._rules.keys is None or _proven(self._rules.keys, headers):
+            return None
+        if path in _OPEN or path.startswith(_OPEN_BELOW):
+            scope[PUBLIC] = True
+            return None
+        return _NO_KEY
+
+    def _is_foreign(self, headers: Headers) -> bool:
+        """Whether a browser says that the request is not by a page of this service.
+
+        https://developer.mozilla.org/docs/Web/HTTP/Headers/Sec-Fetch-Site; browsers send it to
+        https:// and loopback only, `Origin` always. Programs send neither.
+        """
+        site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+        if origin is not None and origin in self._rules.origins:
+            return False
+        if site is not None:
+            return site not in ("same-origin", "none")
+        return origin is not None and not is_origin_of(origin, headers.get("host", ""))
+
+
+class ApiCors:
+    """Lets the pages of some origins call the API; a page elsewhere gets no answer to read."""
+
+    def __init__(self, app: ASGIApp, origins: frozenset[str]) -> None:
+        self._app = app
+        self._shared = CORSMiddleware(
+            app,
+            allow_origins=sorted(origins),
+            allow_methods=("GET", "POST", "DELETE"),
+            allow_headers=("Authorization", "X-API-Key", "Content-Type"),
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        api = scope["type"] == "http" and scope["path"].startswith("/api/")
+        await (self._shared if api else self._app)(scope, receive, send)
+
+
+def given_key(headers: Mapping[str, str]) -> bytes | None:
+    """Return the key that a request's headers hold, as it was sent."""
+    scheme, _, credentials = headers.get("authorization", "").partition(" ")
+    key = credentials.strip() if scheme.lower() == "bearer" else headers.get("x-api-key")
+    return key.encode("latin-1", errors="replace") if key else None
+
+
+def _proven(keys: Keys, headers: Headers) -> bool:
+    key = given_key(headers)
+    if key is not None:
+        return keys.accept(key)
+    session = _cookie(headers.get("cookie", ""))
+    return session is not None and keys.holds(session, time.time())
+
+
+def _cookie(header: str) -> str | None:
+    try:
+        morsel = SimpleCookie(header).get(COOKIE)
+    except CookieError:
+        return None
+    return morsel.value if morsel else None
+
+
+def _answer(problem: Problem, scope: Scope, headers: Headers) -> Response:
+    """Return JSON for programs, for people the way to the sign-in page where that is what helps."""
+    path: str = scope["path"]
+    text = f"{problem.title}: {problem.reason}"
+    if path.startswith(_PROGRAMS):
+        proof = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else None
+        return JSONResponse({"error": text}, problem.status, headers=proof)
+    if problem.status != 401:
+        return PlainTextResponse(text + "\n", problem.status)
+    query = scope["query_string"].decode("latin-1")
+    wanted = quote(path) + (f"?{query}" if query else "")
+    sign_in = "/sign-in?next=" + quote(wanted if scope["method"] == "GET" else "/", safe="")
+    if headers.get("hx-request"):
+        return Response(status_code=401, headers={"HX-Redirect": sign_in})
+    return RedirectResponse(sign_in, 303)

@@ -1,0 +1,155 @@
+"""Numbers for Prometheus: what this process has answered, and what the database says on a scrape.
+
+Label values come from routes, methods and codes, never from what somebody sent.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Final
+
+import psycopg
+import structlog
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from library_pipeline.search.query import Query
+from library_pipeline.store.database import Database
+from library_pipeline.store.vitals import Vitals, vitals
+from library_pipeline.web.vital_metrics import vital_metrics
+
+router = APIRouter(include_in_schema=False)
+
+CACHED_SECONDS: Final = 10.0
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_log = structlog.get_logger(__name__)
+
+
+class Metrics:
+    """One application's numbers, in a registry of their own."""
+
+    def __init__(self, database: Database) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "library_http_requests_total",
+            "Requests by the route that answered (none: no route, or refused before)",
+            ("route", "method", "status"),
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "library_http_request_seconds",
+            "Seconds until an answer began",
+            ("route", "method"),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._searches = Histogram(
+            "library_search_seconds",
+            "Searches that were answered, by what they were asked by, and their seconds",
+            ("kind",),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._refused = Counter(
+            "library_uploads_refused_total",
+            "Pictures that were sent and not searched for, by the reason",
+            ("reason",),
+            registry=self.registry,
+        )
+        self.registry.register(_OfTheLibrary(database))
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count a request."""
+        known = method if method in _METHODS else "other"
+        self._requests.labels(route, known, str(status)).inc()
+        self._seconds.labels(route, known).observe(seconds)
+
+    def searched(self, query: Query, seconds: float) -> None:
+        """Count a search that was answered."""
+        kinds = {
+            "picture" if each.picture else "text" if each.text is not None else "component"
+            for each in query.examples
+        }
+        self._searches.labels(kinds.pop() if len(kinds) == 1 else "several").observe(seconds)
+
+    def upload_refused(self, reason: str) -> None:
+        """Count a picture that was not searched for; `reason` is one of a few codes."""
+        self._refused.labels(reason).inc()
+
+
+class Measured:
+    """Counts every request by the route that answered it."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and count it when its answer begins."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+
+        async def measured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                seconds = time.perf_counter() - started
+                self._metrics.answered(_route(scope), scope["method"], message["status"], seconds)
+            await send(message)
+
+        await self._app(scope, receive, measured)
+
+
+def _route(scope: Scope) -> str:
+    """Return the template of the route that was found, so one of a few."""
+    if scope["path"].startswith("/static/"):
+        return "/static"
+    return getattr(scope.get("route"), "path", "none")
+
+
+class _OfTheLibrary(Collector):
+    """The library's numbers, read at most every `CACHED_SECONDS`, however often they are asked."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._reading = threading.Lock()
+        self._read_at = -CACHED_SECONDS
+        self._vitals: Vitals | None = None
+
+    def describe(self) -> Iterator[Metric]:
+        return iter(())  # so that nothing is read only to be registered
+
+    def collect(self) -> Iterator[Metric]:
+        with self._reading:
+            if time.monotonic() - self._read_at >= CACHED_SECONDS:
+                self._vitals = self._read()
+                self._read_at = time.monotonic()
+            found = self._vitals
+        yield GaugeMetricFamily(
+            "library_database_up", "Whether the database answered", value=found is not None
+        )
+        if found is not None:
+            yield from vital_metrics(found)
+
+    def _read(self) -> Vitals | None:
+        try:
+            with self._database.connect() as connection:
+                return vitals(connection)
+        except psycopg.Error as error:
+            _log.warning("web.no_vitals", reason=type(error).__name__)
+            return None
+
+
+@router.api_route("/metrics", methods=["GET", "HEAD"])
+def metrics(request: Request) -> Response:
+    """Return the numbers in the format that Prometheus asks for."""
+    encode, type_ = choose_encoder(request.headers.get("accept", ""))
+    found: Metrics = request.app.state.metrics
+    return Response(encode(found.registry), headers={"Content-Type": type_})
