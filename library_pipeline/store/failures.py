@@ -68,17 +68,27 @@ def failures_of(connection: psycopg.Connection, refresh_id: str) -> list[Failure
 
 def open_failures(connection: psycopg.Connection, *, limit: int = 100) -> list[Failure]:
     """Return the failures that stand, by component id, at most `limit`."""
-    return _read(connection, refresh_id=None, limit=limit)
+    return _read(connection, limit=limit)
+
+
+def open_failure(connection: psycopg.Connection, component_id: str) -> Failure | None:
+    """Return the failure of one component that stands, if any."""
+    return next(iter(_read(connection, component_id=component_id, limit=1)), None)
 
 
 def _read(
-    connection: psycopg.Connection, *, refresh_id: str | None, limit: int | None
+    connection: psycopg.Connection,
+    *,
+    refresh_id: str | None = None,
+    component_id: str | None = None,
+    limit: int | None,
 ) -> list[Failure]:
     rows = connection.execute(
         """select component_id, phase, code, message, transient, attempts, next_due_at
            from pipeline.failure
-           where %(refresh)s::text is null or refresh_id = %(refresh)s
+           where (%(refresh)s::text is null or refresh_id = %(refresh)s)
+             and (%(component)s::text is null or component_id = %(component)s)
            order by component_id limit %(limit)s""",
-        {"refresh": refresh_id, "limit": limit},
+        {"refresh": refresh_id, "component": component_id, "limit": limit},
     )
     return [Failure(*row) for row in rows]

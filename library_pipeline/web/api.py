@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict
 
+from library_pipeline.search.attributes import attribute_word
+from library_pipeline.store.facets import Field
 from library_pipeline.store.search import Match
 from library_pipeline.web.library import InLibrary
 from library_pipeline.web.links import component_url, screenshot_url, thumbnail_url
@@ -45,6 +47,32 @@ class FoundComponent(BaseModel):
     url: str
 
 
+class FacetValue(BaseModel):
+    """A value to filter by, as the parameter takes it, and how many components it would leave."""
+
+    model_config = ConfigDict(frozen=True)
+
+    value: str
+    components: int
+
+
+class FoundFacets(BaseModel):
+    """How many components the filters leave, and the values to go on with, commonest first.
+
+    Clients, categories and sources are counted as if none of their kind were chosen, since several
+    of them add up. Attributes that hardly ever occur twice are left out.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    components: int
+    client: list[FacetValue]
+    category: list[FacetValue]
+    source: list[FacetValue]
+    tag: list[FacetValue]
+    attribute: list[FacetValue]
+
+
 class Refusal(BaseModel):
     """Why there is no answer."""
 
@@ -69,6 +97,18 @@ def search_by_picture(
     """Return the components most like the form's `picture`; best first."""
     _, matches = library.search_picture(*sent)
     return _found(matches)
+
+
+@router.get("/facets", responses={400: {"model": Refusal}})
+def facets(question: Annotated[Asked, Query()], library: InLibrary) -> FoundFacets:
+    """Return what there is to filter by, under the filters that are given."""
+    with library.database.connect() as connection:
+        found = library.facets.count(connection, question.filters)
+    values: dict[Field, list[FacetValue]] = {field: [] for field in get_args(Field)}
+    for each in found.values:
+        word = attribute_word(each.path, each.value) if each.path else str(each.value)
+        values[each.field].append(FacetValue(value=word, components=each.components))
+    return FoundFacets(components=found.components, **values)
 
 
 def _found(matches: Sequence[Match]) -> list[FoundComponent]:

@@ -1,4 +1,4 @@
-"""What every request works with: the database, the finder, the bundle store."""
+"""What every request works with: the database, the finder, the facets, the bundle store."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from library_pipeline.settings import Settings
 from library_pipeline.store.database import Database
 from library_pipeline.store.search import Match
 from library_pipeline.web.browse import Details, details
+from library_pipeline.web.current_facets import CurrentFacets
+from library_pipeline.web.dagster_pages import DagsterPages
 from library_pipeline.web.problems import QuestionError, no_component, picture_problem
 from library_pipeline.web.questions import Asked, Upload
 
@@ -32,6 +34,8 @@ class Library:
     database: Database
     finder: Finder
     bundles: BundleStore
+    facets: CurrentFacets
+    dagster: DagsterPages
     gate: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(PICTURES_AT_ONCE)
     )
@@ -63,12 +67,15 @@ def library_over(database: Database, settings: Settings) -> Library:
         database,
         Finder(database, settings.all_encoders),
         BundleStore(settings.bundle_root),
+        CurrentFacets(database),
+        DagsterPages(settings.dagster_url, settings.refresh.partition_buckets),
     )
 
 
 def warm_up(library: Library) -> None:
     """Load the models if anything is indexed; what stops it is told to whoever asks first."""
     try:
+        library.facets.warm_up()
         library.finder.warm_up()
     except EncoderError as error:
         _log.warning("web.no_model", code=error.code, reason=error.message)

@@ -15,7 +15,14 @@ from fastapi.staticfiles import StaticFiles
 from library_pipeline import __version__
 from library_pipeline.settings import Settings, load_settings
 from library_pipeline.store.database import Database, open_database
-from library_pipeline.web import api, component_pages, pages, pictures, webhooks
+from library_pipeline.web import (
+    api,
+    compare_pages,
+    component_pages,
+    pages,
+    pictures,
+    webhooks,
+)
 from library_pipeline.web.errors import add_error_answers
 from library_pipeline.web.library import library_over, warm_up
 from library_pipeline.web.rendering import FOLDER
@@ -44,7 +51,7 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     app.add_middleware(SecurityHeaders)
     add_error_answers(app)
     app.add_api_route("/healthz", _healthz, methods=["GET", "HEAD"], include_in_schema=False)
-    for part in (pages, component_pages, pictures, api, webhooks):
+    for part in (pages, component_pages, compare_pages, pictures, api, webhooks):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
     return app

@@ -84,4 +84,4 @@ def test_what_is_not_there_is_json_too(client: TestClient) -> None:
 
 def test_the_schema_names_the_answer(client: TestClient) -> None:
     paths = client.get("/api/openapi.json").json()["paths"]
-    assert list(paths) == ["/api/search", "/api/webhooks/{source}"]
+    assert list(paths) == ["/api/search", "/api/facets", "/api/webhooks/{source}"]
