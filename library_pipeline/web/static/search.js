@@ -2,6 +2,9 @@
 // whatever else is asked. Without this script every form and link works by itself.
 "use strict";
 
+// Nothing here changes by degrees; and a style that is put back by attribute is against the policy.
+htmx.config.attributesToSettle = [];
+
 const form = document.querySelector("#ask");
 const found = () => document.querySelector("#found");
 
@@ -217,8 +220,7 @@ function showPicked() {
     box.disabled = picked.size >= MOST && !box.checked;
   }
   compare.classList.toggle("some", picked.size > 0);
-  compare.querySelector(".picked").textContent =
-    picked.size === 1 ? `${[...picked.values()][0]}, and …` : `${picked.size} components`;
+  compare.querySelector(".picked").textContent = `${picked.size} picked${picked.size === 1 ? "; pick one more" : ""}`;
   compare.querySelector("[type=submit]").disabled = picked.size < 2;
   sessionStorage.setItem("compare", JSON.stringify([...picked]));
 }
@@ -250,12 +252,19 @@ document.addEventListener("keydown", (event) => {
 // Every answer, the first one too ---------------------------------------------------------------
 
 let filtersOpen = false;
+let scrolled = 0; // how far down the panel
+document.addEventListener("htmx:beforeSwap", () => {
+  scrolled = document.querySelector(".panel")?.scrollTop ?? 0;
+});
 document.addEventListener("change", ({ target }) => {
   if (target.id === "narrowing") filtersOpen = target.checked;
 });
 function arrive() {
   const narrowing = document.querySelector("#narrowing");
-  if (narrowing) narrowing.checked = filtersOpen;
+  if (narrowing) {
+    narrowing.checked = filtersOpen;
+    narrowing.closest(".panel").scrollTop = scrolled;
+  }
   if (found().dataset.text !== undefined) document.querySelector("#text").value = found().dataset.text;
   const cropper = document.querySelector(".cropper");
   if (cropper) showCrop(cropper.dataset.crop ? cropper.dataset.crop.split(",").map(Number) : WHOLE);
