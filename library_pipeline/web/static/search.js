@@ -189,9 +189,10 @@ function place(event) {
 }
 const between = ([x, y], [u, v]) => [Math.min(x, u), Math.min(y, v), Math.max(x, u), Math.max(y, v)];
 document.addEventListener("pointerdown", (event) => {
-  if (!event.target.closest(".cropper") || event.button) return;
+  // Its corners are round, so that the frame around it is hit there.
+  if (!event.target.matches("figure.query, .cropper, .cropper *") || event.button) return;
   corner = place(event);
-  event.target.closest(".cropper").setPointerCapture(event.pointerId);
+  document.querySelector(".cropper").setPointerCapture(event.pointerId);
 });
 document.addEventListener("pointermove", (event) => {
   if (corner) showCrop(between(corner, place(event)));
