@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from library_pipeline.search.weights import SearchError
@@ -49,3 +49,11 @@ def _value(text: str) -> Any:
 
 def _no_number(text: str) -> str:
     return text  # NaN and Infinity are no JSON; PostgreSQL would refuse them
+
+
+def attribute_word(path: Sequence[str], value: str | float | bool) -> str:
+    """Return the filter that asks for `value` under the names `path`: `parse_attributes` undone."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, str) and _value(value.strip()) != value:
+        text = json.dumps(value, ensure_ascii=False)
+    return f"{'.'.join(path)}={text}"

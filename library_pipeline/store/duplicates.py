@@ -91,11 +91,3 @@ def pairs_among(
     """Return the similarities that are kept of pairs of the screenshots `numbers`."""
     rows = connection.execute(_AMONG, {"numbers": list(numbers)})
     return {(a, b): similarity for a, b, similarity in rows}
-
-
-def categories(connection: psycopg.Connection) -> list[str]:
-    """Return the categories that have searchable components, by name."""
-    rows = connection.execute(
-        "select distinct category from library.component where category <> '' order by 1"
-    )
-    return [row[0] for row in rows]

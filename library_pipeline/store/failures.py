@@ -85,15 +85,26 @@ def without_failure(connection: psycopg.Connection, component_ids: Sequence[str]
     return [row[0] for row in rows]
 
 
+def open_failure(connection: psycopg.Connection, component_id: str) -> Failure | None:
+    """Return the failure of one component that stands, if any."""
+    return next(iter(_read(connection, component_id=component_id, limit=1)), None)
+
+
 def _read(
-    connection: psycopg.Connection, *, refresh_id: str | None, limit: int | None, after: str = ""
+    connection: psycopg.Connection,
+    *,
+    refresh_id: str | None = None,
+    component_id: str | None = None,
+    limit: int | None,
+    after: str = "",
 ) -> list[Failure]:
     rows = connection.execute(
         """select component_id, phase, code, message, transient, attempts, next_due_at
            from pipeline.failure
            where (%(refresh)s::text is null or refresh_id = %(refresh)s)
+             and (%(component)s::text is null or component_id = %(component)s)
              and component_id > %(after)s
            order by component_id limit %(limit)s""",
-        {"refresh": refresh_id, "limit": limit, "after": after},
+        {"refresh": refresh_id, "component": component_id, "limit": limit, "after": after},
     )
     return [Failure(*row) for row in rows]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict
 
+from library_pipeline.search.attributes import attribute_word
 from library_pipeline.search.finder import UnanswerableError
+from library_pipeline.store.facets import Field
 from library_pipeline.store.search import Match
 from library_pipeline.web.library import InLibrary
 from library_pipeline.web.links import component_url, screenshot_url, thumbnail_url
@@ -45,6 +47,32 @@ class FoundComponent(BaseModel):
     screenshot_url: str
     thumbnail_url: str
     url: str
+
+
+class FacetValue(BaseModel):
+    """A value to filter by, as the parameter takes it, and how many components it would leave."""
+
+    model_config = ConfigDict(frozen=True)
+
+    value: str
+    components: int
+
+
+class FoundFacets(BaseModel):
+    """How many components the filters leave, and the values to go on with, commonest first.
+
+    Clients, categories and sources are counted as if none of their kind were chosen, since several
+    of them add up. Attributes that hardly ever occur twice are left out.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    components: int
+    client: list[FacetValue]
+    category: list[FacetValue]
+    source: list[FacetValue]
+    tag: list[FacetValue]
+    attribute: list[FacetValue]
 
 
 class Refusal(BaseModel):
@@ -101,6 +129,21 @@ def search_by_picture(
             library.component(component_id)
         raise
     return found_components(matches)
+
+
+@router.get("/facets", responses=refusals(400, 503))
+def facets(question: Annotated[Asked, Query()], library: InLibrary) -> FoundFacets:
+    """Count what there is to filter by.
+
+    Under the filters that are given.
+    """
+    with library.database.connect() as connection:
+        found = library.facets.count(connection, question.filters)
+    values: dict[Field, list[FacetValue]] = {field: [] for field in get_args(Field)}
+    for each in found.values:
+        word = attribute_word(each.path, each.value) if each.path else str(each.value)
+        values[each.field].append(FacetValue(value=word, components=each.components))
+    return FoundFacets(components=found.components, **values)
 
 
 def found_components(matches: Sequence[Match]) -> list[FoundComponent]:

@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from library_pipeline.search.groups import Group, Groups, find_groups
-from library_pipeline.store.duplicates import Narrowing, categories
+from library_pipeline.store.duplicates import Narrowing
 from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.look_alikes import FLOOR, Comparison, comparison
 from library_pipeline.web.library import InLibrary, Library
@@ -96,13 +96,15 @@ def duplicates(
     with library.database.connect() as connection:
         around = frame(connection)
         answer = answer_of(connection, library, asked)
-        every = categories(connection)
+        clients = library.facets.names(connection, "client")
+        every = library.facets.names(connection, "category")
     return page(
         request,
         "duplicates.html",
         frame=around,
         asked=asked,
         answer=answer,
+        clients=clients,
         categories=every,
         floor=FLOOR,
         last_page=min(MAX_PAGE, -(-answer.found.total // asked.k)),

@@ -24,6 +24,7 @@ from library_pipeline.web.asking import (
     found,
     retry_of,
 )
+from library_pipeline.web.library import InLibrary
 from library_pipeline.web.links import refresh_url
 from library_pipeline.web.refresh_states import RefreshState, refresh_state
 from library_pipeline.web.refreshes import refresh_query
@@ -52,6 +53,7 @@ class Shown:
 def refreshes(
     request: Request,
     refreshing: InRefreshing,
+    library: InLibrary,
     before: Annotated[Text | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = PER_PAGE,
 ) -> Response:
@@ -61,11 +63,13 @@ def refreshes(
         items = newest_snapshots(connection, limit, before=before)
         shown = [_shown(connection, refreshing, item, FAILURES_IN_LIST) for item in items]
         daemon = sensor_is_alive(connection)
+        clients = library.facets.names(connection, "client")
     begun = [item for item in items if item.state != "waiting"]
     return page(
         request,
         "refreshes.html",
         frame=around,
+        clients=clients,
         live=[item for item in shown if item.unfinished],
         done=[item for item in shown if not item.unfinished],
         first_page=before is None,

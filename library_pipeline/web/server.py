@@ -20,6 +20,7 @@ from library_pipeline.web import (
     api_components,
     atlas,
     atlas_api,
+    compare_pages,
     component_pages,
     duplicates,
     duplicates_api,
@@ -49,6 +50,7 @@ from library_pipeline.web.security import SecurityHeaders
 _PARTS = (
     pages,
     component_pages,
+    compare_pages,
     duplicates,
     atlas,
     refresh_pages,
@@ -84,6 +86,7 @@ def create_app(database: Database, settings: Settings, *, listening: str | None 
     @asynccontextmanager
     async def warmed(_: FastAPI) -> AsyncIterator[None]:
         library.models.load_in_background()
+        library.facets.read_in_background()
         yield
         feed.close()
 
