@@ -84,4 +84,15 @@ def test_what_is_not_there_is_json_too(client: TestClient) -> None:
 
 def test_the_schema_names_the_answer(client: TestClient) -> None:
     paths = client.get("/api/openapi.json").json()["paths"]
-    assert list(paths) == ["/api/search", "/api/webhooks/{source}"]
+    assert list(paths) == [
+        "/api/search",
+        "/api/webhooks/{source}",
+        "/api/refreshes/events",
+        "/api/refreshes/{refresh_id}/events",
+        "/api/refreshes",
+        "/api/failures/retry",
+        "/api/failures",
+        "/api/refreshes/{refresh_id}/cancel",
+        "/api/refreshes/{refresh_id}/retry",
+        "/api/refreshes/{refresh_id}",
+    ]
