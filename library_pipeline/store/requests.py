@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 import psycopg
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from library_pipeline.catalog.refresh import RefreshRequest, RefreshScope
@@ -25,8 +26,8 @@ DAEMON_NEEDED = (
 )
 
 _OPEN = """
-select refresh_id, kind, asked_by, scope, forced, asked_at, attempt, run_id, problem,
-       extract(epoch from now() - asked_at)::float8
+select array[refresh_id, kind, asked_by] as asked, scope, forced, asked_at, attempt, run_id,
+       problem, extract(epoch from now() - asked_at)::float8 as waited_seconds
 from pipeline.refresh_request
 where closed_at is null and (%(ids)s::text[] is null or refresh_id = any(%(ids)s))
 order by asked_at, refresh_id
@@ -135,25 +136,15 @@ def open_requests(
     connection: psycopg.Connection, ids: Collection[str] | None = None
 ) -> list[OpenRequest]:
     """Return the requests that wait, oldest first; only those among `ids`, if they are given."""
-    rows = connection.execute(_OPEN, {"ids": None if ids is None else list(ids)})
-    return [_request(*row) for row in rows]
+    terms = {"ids": None if ids is None else list(ids)}
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return [_open_request(row) for row in cursor.execute(_OPEN, terms)]
 
 
-def _request(  # noqa: PLR0917 - a row
-    refresh_id: str,
-    kind: Any,
-    asked_by: Any,
-    scope: dict[str, Any],
-    forced: bool,
-    asked_at: datetime,
-    attempt: int,
-    run_id: str | None,
-    problem: str | None,
-    waited: float,
-) -> OpenRequest:
-    narrowed = RefreshScope.of_json(scope)
-    request = RefreshRequest(refresh_id, kind, asked_by, narrowed, forced)
-    return OpenRequest(request, asked_at, attempt, run_id, problem, waited)
+def _open_request(row: dict[str, Any]) -> OpenRequest:
+    asked, scope = (row.pop(name) for name in ("asked", "scope"))
+    request = RefreshRequest(*asked, scope=RefreshScope.of_json(scope), force=row.pop("forced"))
+    return OpenRequest(request, **row)
 
 
 def note_run(connection: psycopg.Connection, asked: OpenRequest, run_id: str) -> None:

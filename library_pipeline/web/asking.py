@@ -27,7 +27,6 @@ from library_pipeline.store.requests import (
 )
 from library_pipeline.store.snapshots import Snapshot, snapshot
 from library_pipeline.web.links import refresh_url
-from library_pipeline.web.origins import require_own_origin
 from library_pipeline.web.problems import Problem, QuestionError
 
 MAX_ONLY: Final = 1000
@@ -73,7 +72,6 @@ class Refreshing:
     database: Database
     dagster_url: str | None
     has_source: bool
-    origins: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, database: Database, settings: Settings) -> Self:
@@ -82,7 +80,6 @@ class Refreshing:
             database,
             settings.dagster_url,
             bool(settings.cms.base_url or settings.sources),
-            settings.web.cors_origins,
         )
 
 
@@ -91,13 +88,6 @@ def _of_connection(connection: HTTPConnection) -> Refreshing:
 
 
 InRefreshing = Annotated[Refreshing, Depends(_of_connection)]
-
-
-def _own_pages_only(connection: HTTPConnection, refreshing: InRefreshing) -> None:
-    require_own_origin(connection, refreshing.origins)
-
-
-OwnPagesOnly: Final = Depends(_own_pages_only)
 
 
 def ask_for(refreshing: Refreshing, wanted: Wanted) -> str:

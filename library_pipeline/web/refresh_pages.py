@@ -15,7 +15,6 @@ from library_pipeline.store.requests import DAEMON_NEEDED, sensor_is_alive
 from library_pipeline.store.snapshots import Snapshot, newest_snapshots
 from library_pipeline.web.asking import (
     InRefreshing,
-    OwnPagesOnly,
     Refreshing,
     Text,
     Wanted,
@@ -88,7 +87,7 @@ def one(request: Request, refresh_id: str, refreshing: InRefreshing) -> Response
     return page(request, "refresh.html", frame=around, item=shown)
 
 
-@router.post("/refreshes", dependencies=[OwnPagesOnly])
+@router.post("/refreshes")
 def start(
     refreshing: InRefreshing,
     kind: Annotated[Literal["full", "incremental", "retry", "reembed"], Form()],
@@ -100,7 +99,7 @@ def start(
     return _lead_to("/refreshes")
 
 
-@router.post("/failures/retry", dependencies=[OwnPagesOnly])
+@router.post("/failures/retry")
 def retry_chosen(
     refreshing: InRefreshing, only: Annotated[tuple[Text, ...], Form(max_length=1000)] = ()
 ) -> Response:
@@ -109,14 +108,14 @@ def retry_chosen(
     return _lead_to("/refreshes")
 
 
-@router.post("/refreshes/{refresh_id:path}/cancel", dependencies=[OwnPagesOnly])
+@router.post("/refreshes/{refresh_id:path}/cancel")
 def stop(refresh_id: str, refreshing: InRefreshing, back: Back = "") -> Response:
     """Have a refresh stop."""
     cancel(refreshing, refresh_id)
     return _lead_to(back or refresh_url(refresh_id))
 
 
-@router.post("/refreshes/{refresh_id:path}/retry", dependencies=[OwnPagesOnly])
+@router.post("/refreshes/{refresh_id:path}/retry")
 def retry(refresh_id: str, refreshing: InRefreshing) -> Response:
     """Have a refresh's failures tried again."""
     retry_of(refreshing, refresh_id)

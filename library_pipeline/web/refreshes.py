@@ -15,7 +15,6 @@ from library_pipeline.web.api import refusals
 from library_pipeline.web.asking import (
     MAX_ONLY,
     InRefreshing,
-    OwnPagesOnly,
     Refreshing,
     Text,
     Wanted,
@@ -77,7 +76,7 @@ class Chosen(_Answer):
     only: tuple[Text, ...] = Field(default=(), max_length=MAX_ONLY)
 
 
-@router.post("/refreshes", status_code=202, responses={**_REFUSALS}, dependencies=[OwnPagesOnly])
+@router.post("/refreshes", status_code=202, responses={**_REFUSALS})
 def start(wanted: Wanted, refreshing: InRefreshing, response: Response) -> Accepted:
     """Ask for a refresh; it gets the id that is returned. A sensor of Dagster starts it."""
     return _accepted(ask_for(refreshing, wanted), response)
@@ -99,9 +98,7 @@ def newest(
     return RefreshList(refreshes=states, next=more and f"/api{more}", daemon_runs=daemon)
 
 
-@router.post(
-    "/failures/retry", status_code=202, responses={**_REFUSALS}, dependencies=[OwnPagesOnly]
-)
+@router.post("/failures/retry", status_code=202, responses={**_REFUSALS})
 def retry_chosen(chosen: Chosen, refreshing: InRefreshing, response: Response) -> Accepted:
     """Ask for another try of chosen failures, or of all."""
     return _accepted(ask_for(refreshing, Wanted(kind="retry", only=chosen.only)), response)
@@ -126,7 +123,6 @@ def failures(
     "/refreshes/{refresh_id:path}/cancel",
     status_code=202,
     responses={**_REFUSALS},
-    dependencies=[OwnPagesOnly],
 )
 def stop(refresh_id: str, refreshing: InRefreshing) -> RefreshState:
     """Ask a refresh to stop after what is under way; one that waits is never begun."""
@@ -137,7 +133,6 @@ def stop(refresh_id: str, refreshing: InRefreshing) -> RefreshState:
     "/refreshes/{refresh_id:path}/retry",
     status_code=202,
     responses={**_REFUSALS},
-    dependencies=[OwnPagesOnly],
 )
 def retry(refresh_id: str, refreshing: InRefreshing, response: Response) -> Accepted:
     """Ask for another try of what failed in this refresh and has not been put right since."""

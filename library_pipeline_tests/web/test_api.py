@@ -90,6 +90,16 @@ def test_the_schema_names_the_answer(client: TestClient) -> None:
         "/api/components/{component_id}/similar",
         "/api/components/{component_id}/files/{kind}",
         "/api/components/{component_id}",
+        "/api/duplicates",
+        "/api/atlas",
+        "/api/refreshes/events",
+        "/api/refreshes/{refresh_id}/events",
+        "/api/refreshes",
+        "/api/failures/retry",
+        "/api/failures",
+        "/api/refreshes/{refresh_id}/cancel",
+        "/api/refreshes/{refresh_id}/retry",
+        "/api/refreshes/{refresh_id}",
         "/api/webhooks/{source}",
     ]
 

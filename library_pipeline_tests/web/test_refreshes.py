@@ -9,7 +9,6 @@ from fastapi.testclient import TestClient
 from library_pipeline.catalog.failures import Failure
 from library_pipeline.catalog.refresh import RefreshRequest, RefreshScope
 from library_pipeline.settings import CmsSettings, Settings
-from library_pipeline.settings.model import WebSettings
 from library_pipeline.store.closing import stop_refresh
 from library_pipeline.store.database import Database
 from library_pipeline.store.failures import record_failures
@@ -29,7 +28,6 @@ def web(database: Database, settings: Settings) -> TestClient:
         encoder=settings.encoder,
         cms=CmsSettings(base_url="https://cms.example.com"),
         dagster_url=DAGSTER,
-        web=WebSettings(cors_origins=("https://studio.example.com",)),
     )
     return TestClient(
         create_app(database, configured), raise_server_exceptions=False, follow_redirects=False
@@ -167,26 +165,6 @@ def test_refreshes_are_listed_newest_first_and_page_by_page(
     assert page["daemon_runs"] is False
     note_sensor(connection)
     assert web.get("/api/refreshes").json()["daemon_runs"] is True
-
-
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ({}, 202),
-        ({"Origin": "http://testserver"}, 202),
-        ({"Origin": "https://studio.example.com", "Sec-Fetch-Site": "cross-site"}, 202),
-        ({"Origin": "https://evil.example"}, 403),
-        ({"Origin": "null"}, 403),
-        ({"Sec-Fetch-Site": "cross-site"}, 403),
-    ],
-)
-def test_no_other_sites_page_starts_or_stops_anything(
-    web: TestClient, headers: dict[str, str], status: int
-) -> None:
-    """A form of any page can be sent to a service on the reader's own machine."""
-    assert web.post("/api/refreshes", json={}, headers=headers).status_code == status
-    form = web.post("/refreshes", data={"kind": "full"}, headers=headers)
-    assert form.status_code == (303 if status == 202 else 403)
 
 
 def test_the_pages_work_without_a_script(

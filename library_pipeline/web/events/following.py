@@ -18,6 +18,7 @@ COALESCE_SECONDS: Final = 0.05
 REREAD_SECONDS: Final = 5.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 # A peer that vanished without a word is noticed within a minute.
+_NAME: Final = "library-pipeline events"
 _ALIVE: Final[dict[str, Any]] = {
     "keepalives_idle": 20,
     "keepalives_interval": 10,
@@ -77,6 +78,11 @@ class Followed:
             await self._listening.execute("select 1")  # whether anybody is there
 
 
+def _connected(database: Database) -> psycopg.Connection:
+    """Return a connection of its own: it is held as long as anybody watches."""
+    return psycopg.connect(database.url, autocommit=True, application_name=_NAME, **_ALIVE)
+
+
 async def follow(database: Database, *, lost: Callable[[], None]) -> AsyncGenerator[Followed]:
     """Yield connections that listen already, anew whenever the last ones have come to an end.
 
@@ -89,12 +95,13 @@ async def follow(database: Database, *, lost: Callable[[], None]) -> AsyncGenera
             async with await psycopg.AsyncConnection.connect(
                 database.url,
                 autocommit=True,
-                application_name="library-pipeline events",
+                application_name=_NAME,
                 **_ALIVE,
             ) as listening:
                 await listening.execute(f"listen {CHANNEL}")
                 with ExitStack() as stack:
-                    reading = await asyncio.to_thread(stack.enter_context, database.connect())
+                    reading = await asyncio.to_thread(_connected, database)
+                    stack.callback(reading.close)
                     began = time.monotonic()
                     yield Followed(listening, reading)
                     if time.monotonic() - began > LONGEST_PAUSE:
