@@ -38,8 +38,8 @@ def atlas(
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """The map of the library: what looks alike lies together.
 
-    The job `layout_atlas` lays it out by UMAP, which takes minutes for tens of thousands of
-    screenshots. What is new is placed beside its nearest whenever a refresh closes.
+    The job `layout_atlas` lays it out by UMAP, which takes a minute for 20,000 screenshots. What
+    is new is placed beside its nearest whenever a refresh closes.
     """
     metadata: dict[str, Any] = {}
     with (

@@ -47,8 +47,8 @@ layout_atlas = dg.define_asset_job(
     "layout_atlas",
     selection=dg.AssetSelection.assets(atlas),
     config={"ops": {"atlas": {"config": {"lay_out": True}}}},
-    description="Lay the map of the library out anew by UMAP. Takes minutes for tens of thousands "
-    "of screenshots. Started by the sensor atlas_layouts when it is due.",
+    description="Lay the map of the library out anew by UMAP. Takes a minute for 20,000 "
+    "screenshots. Started by the sensor atlas_layouts when it is due.",
 )
 
 

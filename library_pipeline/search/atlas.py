@@ -43,7 +43,7 @@ def umap_is_due(state: AtlasState) -> bool:
 def draw(connection: psycopg.Connection, encoder: RegisteredEncoder, *, umap: bool) -> Drawn | None:
     """Bring the map of `encoder` up to date; None where it is, or somebody else is at it.
 
-    With `umap` all is laid out anew, which takes minutes for 20,000 screenshots. Without, what is
+    With `umap` all is laid out anew: a minute of a core for 20,000 screenshots. Without, what is
     new is placed beside its nearest, and a map that UMAP has not drawn yet is drawn by principal
     components: seconds.
     Needs a connection in autocommit mode, and that no screenshot is deleted meanwhile.

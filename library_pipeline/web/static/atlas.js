@@ -123,6 +123,7 @@ function start(data) {
   }
 
   const list = later(180, () => {
+    $(".visible").dataset.view = canvas.dataset.view;
     const { total, places: near } = chart.nearest(LISTED);
     const rows = near.map((at) => {
       const item = document.createElement("li");
@@ -149,11 +150,10 @@ function start(data) {
     small.textContent = `${total.toLocaleString("en")}${total > near.length ? `, the ${near.length} nearest to the middle` : ""}`;
     $("#in-view").replaceChildren("In view ", small);
   });
-  let view = "";
   chart.onDrawn = () => {
-    const now = [chart.left, chart.top, chart.scale, chart.width, [...hidden.client, "/", ...hidden.category]].join();
-    if (now !== view) list();
-    view = now;
+    const now = [chart.left, chart.top, chart.scale, chart.width, chart.marked?.size ?? "-", ...hidden.client, "/", ...hidden.category].join();
+    if (now !== canvas.dataset.view) list();
+    canvas.dataset.view = now;
   };
 
   // Pointers: one moves the map, two pinch it, one that stays where it was chooses.
@@ -241,7 +241,7 @@ function start(data) {
     const text = $("#seek").value.trim();
     chart.marked = null;
     chart.ask();
-    if (!text) { say(""); list(); return; }
+    if (!text) { say(""); return; }
     say("Looking …");
     try {
       const answer = await fetch(`/api/search?${new URLSearchParams({ text, k: 24 })}`);
@@ -252,7 +252,6 @@ function start(data) {
       canvas.dataset.marked = marks.length;
       say(marks.length ? `The ${marks.length} components that fit “${text}” best are marked.` : `Nothing on the map fits “${text}”.`);
       chart.ask();
-      list();
     } catch {
       say("The server does not answer. Try again in a moment.", true);
     }
