@@ -61,6 +61,12 @@ class RegisteredEncoder:
         return self.configured and not self.active
 
 
+def know_vectors(connection: psycopg.Connection) -> None:
+    """Have `connection` understand pgvector's types; the server is asked once a connection."""
+    if connection.adapters.types.get("halfvec") is None:
+        register_vector(connection)
+
+
 def embedding_table(encoder_id: int) -> sql.Identifier:
     """Return the name of the table that holds the vectors of encoder `encoder_id`."""
     return sql.Identifier("pipeline", f"embedding_{encoder_id}")
@@ -112,7 +118,7 @@ def store_embeddings(
     """
     if not vectors:
         return
-    register_vector(connection)
+    know_vectors(connection)
     stage = sql.Identifier(f"embedding_stage_{encoder.id}")
     connection.execute(sql.SQL(_STAGE).format(stage=stage, dim=sql.Literal(encoder.dim)))
     with connection.cursor() as cursor, cursor.copy(sql.SQL(_COPY).format(stage=stage)) as copy:

@@ -11,11 +11,10 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 from pgvector import HalfVector
-from pgvector.psycopg import register_vector
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from library_pipeline.store.embeddings import RegisteredEncoder, embedding_table
+from library_pipeline.store.embeddings import RegisteredEncoder, embedding_table, know_vectors
 
 MOST_RESULTS: Final = 1_000
 
@@ -132,7 +131,7 @@ def component_vector(
     connection: psycopg.Connection, encoder: RegisteredEncoder, component_id: str
 ) -> NDArray[np.float32] | None:
     """Return the (dim,) float32 vector of a component's screenshot, or None if it has none."""
-    register_vector(connection)
+    know_vectors(connection)
     statement = sql.SQL(
         """select e.vector from pipeline.component c join {} e using (screenshot_sha256)
            where c.component_id = %s and c.removed_at is null"""
@@ -147,7 +146,7 @@ def screenshot_vectors(
     connection: psycopg.Connection, encoder: RegisteredEncoder, digests: Sequence[str]
 ) -> dict[str, NDArray[np.float32]]:
     """Return the (dim,) float32 vectors of those of the screenshots `digests` that have one."""
-    register_vector(connection)
+    know_vectors(connection)
     statement = sql.SQL(
         "select screenshot_sha256, vector from {} where screenshot_sha256 = any(%s)"
     )

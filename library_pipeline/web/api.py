@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Final, get_args
 
-from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, ConfigDict
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from library_pipeline.search.attributes import attribute_word
 from library_pipeline.search.finder import UnanswerableError
@@ -75,6 +75,9 @@ class FoundFacets(BaseModel):
     attribute: list[FacetValue]
 
 
+_FOUND: Final = TypeAdapter(list[FoundComponent])
+
+
 class Refusal(BaseModel):
     """Why there is no answer."""
 
@@ -98,25 +101,30 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": Refusal, "description": _WHY[status]} for status in statuses}
 
 
-@router.get("/search", responses=refusals(400, 404, 409, 503))
-def search(question: Annotated[Asked, Query()], library: InLibrary) -> list[FoundComponent]:
+@router.get("/search", response_model=list[FoundComponent], responses=refusals(400, 404, 409, 503))
+def search(question: Annotated[Asked, Query()], library: InLibrary) -> Response:
     """Search by text or component.
 
     Returns the components that fit a `text` or resemble the component `like`; best first.
     """
     query = something(question).query()
     try:
-        return found_components(library.finder.find(query))
+        return answer(library.finder.find(query))
     except UnanswerableError:
         for component_id in (*question.like, *question.not_like):
             library.component(component_id)  # says which one there is not
         raise
 
 
-@router.post("/search", responses=refusals(400, 404, 408, 409, 413, 503), openapi_extra=FORM)
+@router.post(
+    "/search",
+    response_model=list[FoundComponent],
+    responses=refusals(400, 404, 408, 409, 413, 503),
+    openapi_extra=FORM,
+)
 def search_by_picture(
     sent: Annotated[tuple[Upload, Asked], Depends(uploaded)], library: InLibrary
-) -> list[FoundComponent]:
+) -> Response:
     """Search by picture.
 
     Returns the components most like the form's `picture`; best first. Parameters may be fields of
@@ -128,7 +136,7 @@ def search_by_picture(
         for component_id in (*sent[1].like, *sent[1].not_like):
             library.component(component_id)
         raise
-    return found_components(matches)
+    return answer(matches)
 
 
 @router.get("/facets", responses=refusals(400, 503))
@@ -146,9 +154,13 @@ def facets(question: Annotated[Asked, Query()], library: InLibrary) -> FoundFace
     return FoundFacets(components=found.components, **values)
 
 
-def found_components(matches: Sequence[Match]) -> list[FoundComponent]:
-    """Return search results as the API tells them."""
-    return [
+def answer(matches: Sequence[Match]) -> Response:
+    """Return search results as the API tells them.
+
+    Written here at once: FastAPI would check them again, in another thread, for as long as they
+    take to be found.
+    """
+    found = [
         FoundComponent.model_construct(
             rank=match.rank,
             component_id=match.component_id,
@@ -170,3 +182,4 @@ def found_components(matches: Sequence[Match]) -> list[FoundComponent]:
         )
         for match in matches
     ]
+    return Response(_FOUND.dump_json(found), media_type="application/json")

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from library_pipeline.search.finder import UnanswerableError
 from library_pipeline.search.query import Example
 from library_pipeline.web import links
-from library_pipeline.web.api import FoundComponent, found_components, refusals
+from library_pipeline.web.api import FoundComponent, answer, refusals
 from library_pipeline.web.browse import Details
 from library_pipeline.web.library import InLibrary
 from library_pipeline.web.pictures import file_headers, is_known, stored
@@ -87,17 +87,21 @@ async def _id(
 OfComponent = Annotated[str, Depends(_id)]
 
 
-@router.get("/{component_id:path}/similar", responses=refusals(400, 404, 409, 503))
+@router.get(
+    "/{component_id:path}/similar",
+    response_model=list[FoundComponent],
+    responses=refusals(400, 404, 409, 503),
+)
 def similar(
     component_id: OfComponent, question: Annotated[Narrowed, Query()], library: InLibrary
-) -> list[FoundComponent]:
+) -> Response:
     """Find what looks like a component.
 
     Returns the components most like it, best first, without itself; needs no model.
     """
     try:
         query = question.about((Example(component=component_id),))
-        return found_components(library.finder.find(query))
+        return answer(library.finder.find(query))
     except UnanswerableError:
         library.component(component_id)  # says if there is none
         raise
