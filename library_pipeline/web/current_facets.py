@@ -34,8 +34,9 @@ class CurrentFacets:
     Safe in threads; whoever asks waits for a read only the first time, or where it is quick.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, at_once_seconds: float = AT_ONCE_SECONDS) -> None:
         self._database = database
+        self._at_once_seconds = at_once_seconds
         self._read: _Read | None = None
         self._lock = threading.Lock()
         self._at_work = threading.Lock()
@@ -57,7 +58,7 @@ class CurrentFacets:
     def _index(self, connection: psycopg.Connection) -> FacetIndex:
         with self._lock:
             read = self._read
-            if read is None or read.took <= AT_ONCE_SECONDS:
+            if read is None or read.took <= self._at_once_seconds:
                 read = self._read = _read(connection)
         if time.monotonic() - read.began > _RESTS * read.took:
             self.read_in_background()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Final
 
 import psycopg
@@ -33,10 +34,7 @@ def history(
 ) -> list[Change]:
     """Return a component's revisions, the latest first, at most `MAX_REVISIONS`."""
     found = revisions(connection, component_id, limit=MAX_REVISIONS)
-    return [
-        _change(bundles, each, earlier)
-        for each, earlier in zip(found, [*found[1:], None], strict=True)
-    ]
+    return [_change(bundles, each, earlier) for each, earlier in zip_longest(found, found[1:])]
 
 
 def _change(bundles: BundleStore, each: Revision, earlier: Revision | None) -> Change:

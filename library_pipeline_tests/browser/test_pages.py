@@ -11,7 +11,7 @@ FOOTER = "fernhill-clinic-footer-013"
 PAGES = (
     "/",
     "/?text=a+pricing+table",
-    f"/?like={FOOTER}&not_like=loopline-footer-012&collapse=0.9&theme=dark",
+    f"/?like={FOOTER}&not_like=loopline-footer-012&collapse=0.9&attribute=theme%3Ddark",
     "/?like=nobody",
     f"/components/{FOOTER}",
     f"/compare?id={FOOTER}&id=golden-crumb-footer-011",

@@ -109,7 +109,12 @@ def test_a_picture_that_is_chosen_stays_while_the_question_grows(
     assert total(page) == said - 1
     expect(page.locator(".cropper img")).to_be_visible()
     page.wait_for_load_state("networkidle")
+    page.locator(".panel").evaluate("panel => { panel.scrollTop = 0 }")
+    page.mouse.move(0, 0)
     look(page, "filters")
+    page.locator("#also-like").fill(OTHER_FOOTER)
+    page.keyboard.press("Enter")
+    expect(page.locator(".chips .like")).to_contain_text("Golden Crumb footer")
     page.locator(".chips .text a").click()
     expect(page.locator(".chips .text")).to_have_count(0)
     expect(page.locator("#text")).to_have_value("")

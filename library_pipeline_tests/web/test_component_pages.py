@@ -87,6 +87,17 @@ def test_history_shows_screenshots_before_and_after_as_far_as_they_are_kept(
     store.put(picture("a"))
 
 
+def test_a_component_without_bundles_on_record_has_a_page(
+    own_client: TestClient, database: Database, settings: Settings
+) -> None:
+    index(database, settings, [hero("a", "r1")])
+    with database.connect() as connection:
+        connection.execute("delete from pipeline.bundle")
+    page = own_client.get("/components/a%2Cb")
+    assert page.status_code == 200
+    assert "History" not in page.text
+
+
 def test_a_failure_stands_beside_what_is_still_indexed(
     own_client: TestClient, database: Database, settings: Settings
 ) -> None:
