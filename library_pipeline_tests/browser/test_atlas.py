@@ -181,4 +181,4 @@ def test_the_points_come_as_columns_compressed_and_only_once(site: str) -> None:
     assert plain.json() == data
     again = {"If-None-Match": answer.headers["etag"]}
     assert httpx.get(site + "/api/atlas", headers=again).status_code == 304
-    assert httpx.get(site + "/api/atlas?encoder=nobody").status_code == 409
+    assert httpx.get(site + "/api/atlas?encoder=nobody").status_code == 400
