@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ def parse_attributes(words: Iterable[str]) -> dict[str, Any]:
                 "layout.columns=3"
             )
         _put(wanted, names, _value(value.strip()), word)
+    _require_storable(wanted)
     return wanted
 
 
@@ -42,13 +44,29 @@ def _put(wanted: dict[str, Any], names: list[str], value: Any, word: str) -> Non
 
 def _value(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_no_number)
+        return json.loads(text, parse_constant=str, parse_float=_number)
     except (ValueError, RecursionError):
         return text
 
 
-def _no_number(text: str) -> str:
-    return text  # NaN and Infinity are no JSON; PostgreSQL would refuse them
+def _number(text: str) -> float | str:
+    """Return a number; NaN, Infinity and 1e999 are none, and PostgreSQL would refuse them."""
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def _require_storable(wanted: dict[str, Any]) -> None:
+    """Raise SearchError for texts, however deep, that PostgreSQL cannot hold."""
+    try:
+        text = json.dumps(wanted, ensure_ascii=False)
+        text.encode()
+        whole = "\\u0000" not in text
+    except (UnicodeEncodeError, RecursionError):
+        whole = False
+    if not whole:
+        raise SearchError(
+            "an attribute holds U+0000, half a character or too deep a value, as none ever does"
+        )
 
 
 def attribute_word(path: Sequence[str], value: str | float | bool) -> str:

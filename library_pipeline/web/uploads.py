@@ -22,6 +22,12 @@ _NO_PICTURE: Final = Problem(
     "send a PNG, JPEG, WebP or GIF file as the form field `picture`",
 )
 
+_UNREADABLE: Final = Problem(
+    400,
+    "This form cannot be read",
+    "its fields are not text in the charset that it names; send them as UTF-8",
+)
+
 FORM: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
@@ -61,6 +67,13 @@ async def uploaded(request: Request) -> tuple[Upload, Asked]:
 
 
 async def _read(request: Request, limit: int) -> tuple[Upload, Asked]:
+    try:
+        return await _parsed(request, limit)
+    except (UnicodeError, LookupError) as error:  # Starlette decodes by the charset that is named
+        raise QuestionError(_UNREADABLE) from error
+
+
+async def _parsed(request: Request, limit: int) -> tuple[Upload, Asked]:
     async with request.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=16 * 1024) as form:
         upload = await _picture(form.get("picture"), limit)
         sent = {key: [str(each) for each in form.getlist(key)] for key in form if key != "picture"}
