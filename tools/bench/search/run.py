@@ -1,4 +1,4 @@
-"""All figures of search: in the database, through the API, and by what two encoders cost."""
+"""All figures of search: in the database, through the API, on the page, and of live events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from library_pipeline.settings import Settings
 from library_pipeline.store.database import open_database
 from tools.bench.search.api import measure_api
 from tools.bench.search.database import measure_search
+from tools.bench.search.events import measure_events
 from tools.bench.search.library import put_library
+from tools.bench.search.page import measure_page
 from tools.bench.search.tables import api_table, search_table
 
 
@@ -24,3 +26,5 @@ def measure_all_search(console: Console, components: int = 100_000) -> None:
                 library = put_library(connection, components)
                 console.print(search_table(components, measure_search(connection, library)))
             console.print(api_table(components, measure_api(home, components)))
+    console.print(measure_page())
+    measure_events(console)
