@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Any
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
 
 from library_pipeline.search.weights import SearchError
+from library_pipeline.sources.entry import UNSTORABLE
 
 MOST_DEPTH = 8
 
@@ -42,10 +44,33 @@ def _put(wanted: dict[str, Any], names: list[str], value: Any, word: str) -> Non
 
 def _value(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_no_number)
+        value = json.loads(text, parse_constant=str, parse_float=_number)
     except (ValueError, RecursionError):
         return text
+    if any(UNSTORABLE.search(each) for each in _texts(value)):
+        raise SearchError(
+            f"the value {text[:80]!r} holds U+0000 or half a surrogate pair, as no attribute does"
+        )
+    return value
 
 
-def _no_number(text: str) -> str:
-    return text  # NaN and Infinity are no JSON; PostgreSQL would refuse them
+def _number(text: str) -> float | str:
+    """Return a number; NaN, Infinity and 1e999 are none, and PostgreSQL would refuse them."""
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every text in a value of JSON, names too."""
+    match value:
+        case str():
+            yield value
+        case list():
+            for each in cast("list[Any]", value):
+                yield from _texts(each)
+        case dict():
+            for name, each in cast("dict[str, Any]", value).items():
+                yield name
+                yield from _texts(each)
+        case _:
+            pass
