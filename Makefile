@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test browser dev lint docs bench soak format clean
+.PHONY: help demo test fuzz browser dev lint docs bench soak format clean
 help: ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -20,6 +20,10 @@ demo: $(STAMP) ## index the sample library end to end and search it (writes demo
 
 test: $(STAMP) ## run the tests
 	$(BIN)/python -m pytest
+
+EXAMPLES ?= 500
+fuzz: $(STAMP) ## ask the API what nobody thought of, for some minutes; EXAMPLES=5000 for longer
+	LIBRARY_TEST_FUZZ=$(EXAMPLES) $(BIN)/python -m pytest -o addopts="-q --timeout 3600" library_pipeline_tests/web/test_fuzz.py
 
 SHOTS ?=
 browser: $(STAMP) ## test the pages in a real Chromium; SHOTS=docs/images keeps its screenshots

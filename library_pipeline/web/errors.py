@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from library_pipeline.web.bodies import CUT_OFF
 from library_pipeline.web.problems import EXPECTED, Problem, problem_of
 from library_pipeline.web.rendering import phrase, problem_page
 from library_pipeline.web.security import HEADERS
@@ -46,5 +47,9 @@ def _unforeseen(request: Request, error: Exception) -> Response:
 
 def _answer(request: Request, problem: Problem) -> Response:
     if request.url.path.startswith("/api/"):
-        return JSONResponse({"error": f"{problem.title}: {problem.reason}"}, problem.status)
-    return problem_page(request, problem)
+        answer = JSONResponse({"error": f"{problem.title}: {problem.reason}"}, problem.status)
+    else:
+        answer = problem_page(request, problem)
+    if request.scope.get(CUT_OFF):
+        answer.headers["Connection"] = "close"  # the server would read on for as long as it comes
+    return answer

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from library_pipeline.search.attributes import parse_attributes
 from library_pipeline.search.query import UNLIKE, Crop, Example, Query, parse_crop
 from library_pipeline.search.weights import parse_weights
+from library_pipeline.sources.entry import UNSTORABLE
 from library_pipeline.store.search import Filters
 from library_pipeline.web.problems import Problem, QuestionError, wording
 
@@ -179,12 +180,8 @@ class Upload:
 
 def storable(text: str) -> str:
     """Return `text`. Raises ValueError if PostgreSQL could not hold it."""
-    if "\x00" in text:
-        raise ValueError("must not contain the character U+0000")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError("must not contain half a character (a surrogate)") from None
+    if found := UNSTORABLE.search(text):
+        raise ValueError(f"must not contain the character U+{ord(found[0]):04X}")
     return text
 
 

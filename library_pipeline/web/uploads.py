@@ -16,16 +16,13 @@ from library_pipeline.web.questions import SEVERAL, Asked, Upload, asked
 MAX_FIELDS: Final = 200
 _AROUND: Final = 64 * 1024  # bytes of the form's other fields and boundaries
 _REASONS: Final = {408: "too_slow", 413: "too_large"}
+_BAD_CHARSET: Final = Problem(
+    400, "This form cannot be read", "its fields are not in the charset it names; send UTF-8"
+)
 _NO_PICTURE: Final = Problem(
     400,
     "There is no picture",
     "send a PNG, JPEG, WebP or GIF file as the form field `picture`",
-)
-
-_UNREADABLE: Final = Problem(
-    400,
-    "This form cannot be read",
-    "its fields are not text in the charset that it names; send them as UTF-8",
 )
 
 FORM: Final[dict[str, Any]] = {
@@ -60,6 +57,9 @@ async def uploaded(request: Request) -> tuple[Upload, Asked]:
     limit = library.max_picture_bytes
     try:
         return await _read(bounded(request, limit + _AROUND, _too_large(limit)), limit)
+    except UnicodeError:  # the request names a charset that its fields are not written in
+        library.metrics.upload_refused("bad_question")
+        raise QuestionError(_BAD_CHARSET) from None
     except QuestionError as error:
         reason = "no_picture" if error.problem is _NO_PICTURE else "bad_question"
         library.metrics.upload_refused(_REASONS.get(error.problem.status, reason))
@@ -67,13 +67,6 @@ async def uploaded(request: Request) -> tuple[Upload, Asked]:
 
 
 async def _read(request: Request, limit: int) -> tuple[Upload, Asked]:
-    try:
-        return await _parsed(request, limit)
-    except (UnicodeError, LookupError) as error:  # Starlette decodes by the charset that is named
-        raise QuestionError(_UNREADABLE) from error
-
-
-async def _parsed(request: Request, limit: int) -> tuple[Upload, Asked]:
     async with request.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=16 * 1024) as form:
         upload = await _picture(form.get("picture"), limit)
         sent = {key: [str(each) for each in form.getlist(key)] for key in form if key != "picture"}
