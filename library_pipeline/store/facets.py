@@ -186,7 +186,7 @@ class FacetIndex:
 
 
 def read_facet_index(connection: psycopg.Connection) -> FacetIndex:
-    """Return the values of all that is searchable now; half a second for 100,000 components."""
+    """Return the values of all that is searchable now; a second for 100,000 components."""
     limits = {
         "longest": _LONGEST,
         "most_values": MOST_VALUES,

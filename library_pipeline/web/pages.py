@@ -8,7 +8,7 @@ from typing import Annotated
 
 import psycopg
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 
 from library_pipeline.store.search import Match
 from library_pipeline.web.browse import Card, cards, cards_of, newest
@@ -52,6 +52,7 @@ class Answer:
 
 
 @router.get("/")
+@router.get("/search")  # of a picture's answer, without the picture: the script has it
 def search(request: Request, question: Annotated[Asked, Query()], library: InLibrary) -> Response:
     """Show what fits a text or resembles components; else the newest components."""
     matches = None
@@ -72,13 +73,6 @@ def search_by_picture(
     upload, question = sent
     picture, matches = library.search_picture(upload, question)
     return _answered(request, library, question, matches, Sent(preview(picture), upload.name))
-
-
-@router.get("/search")
-def search_again(request: Request) -> Response:
-    """Lead whoever reloads a picture's results to the rest of the question."""
-    query = request.url.query
-    return RedirectResponse(f"/?{query}" if query else "/", status_code=303)
 
 
 def _answered(

@@ -173,6 +173,24 @@ def test_pages_scores_and_look_alikes(page: Page, site: str) -> None:
     }
 
 
+def test_a_picture_is_still_asked_about_after_a_look_at_a_component(page: Page, site: str) -> None:
+    page.goto(site)
+    drop_footer(page)
+    choose(page, "category", "footer")
+    expect(page.locator(".chips .filter")).to_be_visible()
+    first = results(page)
+    page.locator(".results .look").nth(1).click()
+    page.wait_for_url("**/components/**")
+    page.go_back()
+    for _ in range(2):
+        expect(page.locator(".cropper img")).to_be_visible()
+        assert results(page) == first
+        page.reload()
+    page.go_back()
+    expect(page.locator(".chips .filter")).to_have_count(0)
+    expect(page.locator(".cropper img")).to_be_visible()
+
+
 def test_two_components_are_compared(page: Page, site: str, look: Look) -> None:
     page.goto(site)
     drop_footer(page)

@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from library_pipeline.web.links import component_url
 from library_pipeline_tests.encoders.pictures import drawn, encoded
 from library_pipeline_tests.web.asgi import request
 
@@ -101,6 +102,9 @@ def test_a_picture_of_too_many_pixels_is_refused_unread(client: TestClient) -> N
     assert "81,000,000 pixels" in refused.text
 
 
-def test_reloading_a_pictures_results_leads_back_to_the_search(client: TestClient) -> None:
-    answer = client.get("/search")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+def test_reloading_a_pictures_results_shows_the_rest_of_the_question(client: TestClient) -> None:
+    answer = client.get("/search?client=south")
+    assert answer.status_code == 200
+    assert "Newest components" in answer.text
+    assert component_url("c-4") in answer.text
+    assert component_url("c-1") not in answer.text

@@ -17,7 +17,7 @@ function say(words, wrong = false) {
 // Questions -------------------------------------------------------------------------------------
 
 let picture = null; // the one that is asked about: a File
-const pictures = []; // all of them, so that going back can ask again
+const pictures = new Map(); // all of them by when they came, so that going back can ask again
 let next = null; // how the request that is made now differs: { picture, keep, back }
 
 // What a picture starts anew, where only filters stay; and what needs no word in an address.
@@ -26,7 +26,7 @@ const USUAL = { k: "24", text_weight: "1", page: "1" };
 
 function ask(url, how = {}) {
   next = how;
-  htmx.ajax("GET", url, { source: found() });
+  htmx.ajax("GET", url, { source: found() }).catch(() => {}); // said already, or overtaken
 }
 
 function askPicture(file) {
@@ -79,8 +79,7 @@ document.addEventListener("htmx:afterSwap", ({ target, detail }) => {
   if (!how || target.id !== "found") return;
   picture = how.picture ?? null;
   if (!how.back) {
-    if (picture && !pictures.includes(picture)) pictures.push(picture);
-    history.pushState({ picture: pictures.indexOf(picture) }, "", path);
+    history.pushState({ picture: picture ? numberOf(picture) : null }, "", path);
   }
   arrive();
   const heading = document.querySelector("#answer");
@@ -95,8 +94,43 @@ document.addEventListener("htmx:afterSwap", ({ target, detail }) => {
 window.addEventListener("popstate", ({ state }) => {
   const { pathname, search } = location;
   if (pathname !== "/" && pathname !== "/search") return;
-  ask(`/${search}`, { picture: pictures[state?.picture] ?? null, back: true });
+  ask(`/${search}`, { picture: pictures.get(state?.picture) ?? null, back: true });
 });
+
+function numberOf(file) {
+  for (const [number, each] of pictures) if (each === file) return number;
+  const number = Date.now();
+  pictures.set(number, file);
+  keep(number, file);
+  return number;
+}
+
+// The last picture outlives this page, as far as there is room: for going back from a component,
+// and for reloading.
+function keep(number, file) {
+  const reader = new FileReader();
+  reader.onload = () => {
+    try {
+      sessionStorage.setItem("picture", JSON.stringify([number, file.name, reader.result]));
+    } catch {
+      sessionStorage.removeItem("picture");
+    }
+  };
+  reader.readAsDataURL(file);
+}
+
+function resume() {
+  const [number, name, url] = JSON.parse(sessionStorage.getItem("picture") ?? "[]");
+  if (url) {
+    const [head, data] = url.split(",");
+    const bytes = Uint8Array.from(atob(data), (each) => each.charCodeAt(0));
+    pictures.set(number, new File([bytes], name, { type: head.match(/:(.*?);/)?.[1] ?? "" }));
+  }
+  if (location.pathname !== "/search" || document.querySelector(".cropper")) return;
+  const known = pictures.get(history.state?.picture);
+  if (known) ask(`/${location.search}`, { picture: known, back: true });
+  else if (!found().matches(".problem")) history.replaceState(null, "", `/${location.search}`);
+}
 
 // Pictures --------------------------------------------------------------------------------------
 
@@ -272,3 +306,4 @@ function arrive() {
   showPicked();
 }
 arrive();
+resume();
