@@ -13,7 +13,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from library_pipeline.settings import Settings, SettingsError, load_settings
+from library_pipeline.settings import Settings, SettingsError, load_settings, read_secret
 from library_pipeline.settings.checks import cron
 from library_pipeline.settings.variables import known_variables
 
@@ -49,6 +49,33 @@ def test_a_relative_home_lies_beside_the_file(
     (tmp_path / "elsewhere").mkdir()
     configure(tmp_path / "elsewhere", monkeypatch, "home: data")
     assert load_settings().home == tmp_path / "elsewhere" / "data"
+
+
+def test_every_relative_path_starts_beside_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster's processes are started elsewhere than the shell, and have to find the same files."""
+    folder = tmp_path / "config"
+    (folder / "secrets").mkdir(parents=True)
+    (folder / "secrets" / "key").write_text("hunter2\n")
+    secret, absolute = {"secret_file": "secrets/key"}, str(tmp_path / "absolute")
+    shop = {"name": "shop", "url": "https://example.com", "auth": secret, "webhook": secret}
+    keys = [
+        shop,
+        {"name": "near", "kind": "images", "path": "pictures"},
+        {"name": "far", "kind": "images", "path": absolute},
+        {"name": "rows", "kind": "sql", "sql": "select 1", "database_file": "secrets/database"},
+    ]
+    configure(folder, monkeypatch, yaml.safe_dump({"sources": keys, "bundle_store": "bundles"}))
+    settings = load_settings()
+    shop, near, far, rows = settings.sources
+    assert shop.auth and shop.webhook
+    assert read_secret(shop.auth).get_secret_value() == "hunter2"
+    assert read_secret(shop.webhook).get_secret_value() == "hunter2"
+    assert (near.path, far.path) == (folder / "pictures", Path(absolute))
+    assert rows.database_file == folder / "secrets" / "database"
+    assert settings.bundle_root == str(folder / "bundles")
+    assert shop.model_fields_set == {"name", "url", "auth", "webhook"}
 
 
 def test_every_wrong_key_is_named_with_its_value(
@@ -144,6 +171,34 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> str:
         (
             "refresh: {chunk_size: many}",
             "refresh.chunk_size = 'many' (library.yaml): it must be a whole number of at least 1",
+        ),
+        (
+            "cms: {allowed_networks: [10.0.0.5/8]}",
+            "cms.allowed_networks[0] = '10.0.0.5/8' (library.yaml): it must be a network like "
+            "10.0.0.0/8 or fd00::/8; did you mean 10.0.0.0/8?",
+        ),
+        (
+            "sources: [{name: a, url: https://a.example, allowed_networks: [cms.internal]}]",
+            "sources[0].allowed_networks[0] = 'cms.internal' (library.yaml): it must be a network "
+            "like 10.0.0.0/8 or fd00::/8; a host's name goes into allowed_hosts",
+        ),
+        (
+            "sources: [{name: a, url: https://a.example, paging: {total: meta..count}}]",
+            "sources[0].paging.total = 'meta..count' (library.yaml): it is no JMESPath expression",
+        ),
+        (
+            'sources: [{name: a, url: https://a.example, paging: {total: "header: X Total"}}]',
+            "sources[0].paging.total = 'header: X Total' (library.yaml): after `header:` comes",
+        ),
+        (
+            "sources: [{name: a, kind: items, path: x, "
+            'mapping: {files: {screenshot: {template: "{a"}}}}]',
+            "sources[0].mapping.files.screenshot.template = '{a' (library.yaml): its braces do not",
+        ),
+        (
+            "sources: [{name: a, kind: items, path: x, "
+            'mapping: {files: {screenshot: {template: "{a.}"}}}}]',
+            "screenshot.template = '{a.}' (library.yaml): of what is in braces, 'a.': it is no",
         ),
         (
             "encoder: {cpu_fallback: maybe}",

@@ -47,6 +47,8 @@ class SourceFiles:
         if self._client is None:
             message = f"the source {self._source.name} has no files on other hosts"
             raise FileError("foreign_origin", message)
+        if self._source.no_secret:  # what anybody would get may not be what it lists
+            raise FileError("no_secret", self._source.no_secret, transient=True)
         return await self._client.get(url, limit)
 
     def _local(self, url: str, folder: Path, limit: int) -> Download:

@@ -40,6 +40,11 @@ def bucket_key(component_id: str, buckets: int) -> str:
     return f"bucket-{int(digest[:8], 16) % buckets:05d}-of-{buckets}"
 
 
+def partition_of(component_id: str, buckets: int | None) -> str:
+    """Return the partition in which a component is shown; with `buckets` it shares one."""
+    return bucket_key(component_id, buckets) if buckets else partition_key(component_id)
+
+
 def _escape(char: str) -> str:
     if char in _PLAIN_ASCII:
         return char

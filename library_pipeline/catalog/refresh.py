@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from library_pipeline.catalog.failures import Failure
 
@@ -14,7 +14,7 @@ RefreshState = Literal["planning", "running", "finished", "failed", "cancelled"]
 RefreshPhase = Literal[
     "planning", "queued", "downloading", "embedding", "storing", "second try", "closing"
 ]
-AskedBy = Literal["cli", "python", "sensor", "schedule", "ui"]
+AskedBy = Literal["cli", "python", "sensor", "schedule", "ui", "api"]
 Action = Literal["new", "changed", "check", "report", "embed"]
 Outcome = Literal["new", "changed", "unchanged", "failed"]
 
@@ -31,6 +31,11 @@ class RefreshScope:
     limit: int | None = None
     only: tuple[str, ...] = ()
     due_only: bool = False
+
+    @classmethod
+    def of_json(cls, scope: Mapping[str, Any]) -> RefreshScope:
+        """Return the scope that was kept as a JSON object."""
+        return cls(**{**scope, "only": tuple(scope.get("only", ()))})
 
     @property
     def whole(self) -> bool:
@@ -93,7 +98,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class RefreshResult:
-    """What a refresh did; `duration_seconds` is wall-clock, `held_removals` wait for approval."""
+    """What a refresh did; `duration_seconds` is wall-clock, `held_removals` wait for approval.
+
+    `unread_sources` could not be read: what they listed before holds.
+    """
 
     refresh_id: str
     kind: RefreshKind
@@ -104,11 +112,13 @@ class RefreshResult:
     failures: Sequence[Failure] = field(default=())
     held_removals: int = 0
     error: str | None = None
+    unread_sources: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Whether the refresh finished, nothing failed and nothing waits for a person."""
-        return self.state == "finished" and not (self.counts.failed or self.held_removals)
+        """Whether it finished, all was read, nothing failed and nothing waits for a person."""
+        left = self.counts.failed or self.held_removals or self.unread_sources
+        return self.state == "finished" and not left
 
     @property
     def total(self) -> int:

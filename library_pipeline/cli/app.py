@@ -65,7 +65,10 @@ def refresh(
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Bring the index up to date with the CMS. Ends with 1 if a component failed."""
+    """Bring the index up to date with the CMS.
+
+    Ends with 1 if a component failed or one of several sources could not be read.
+    """
     from library_pipeline.cli.refresh import refresh_library  # noqa: PLC0415 - loads Dagster
 
     scope = RefreshScope(client=client, category=category, limit=limit, only=tuple(only or ()))

@@ -40,6 +40,7 @@ def run_dev(*, demo: bool, port: int, search_port: int) -> int:
         database = stack.enter_context(open_database(settings))
         environment = {**os.environ, **instance_environment(settings, database)}
         environment.setdefault("LIBRARY_WEB_URL", f"http://127.0.0.1:{search_port}")
+        environment.setdefault("LIBRARY_DAGSTER_URL", f"http://127.0.0.1:{port}")
         environment["PYTHONWARNINGS"] = "ignore"  # dagster dev announces its successor each time
         children = [
             stack.enter_context(_child(command, environment))

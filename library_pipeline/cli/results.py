@@ -47,6 +47,11 @@ def show_result(result: RefreshResult) -> None:
             "remove unasked; they stay searchable. If that is right: "
             "library-pipeline approve[/]"
         )
+    for name in result.unread_sources:
+        errors.print(
+            f"[bold yellow]The source {name} could not be read; its components stay as they are. "
+            "Why: library-pipeline status[/]"
+        )
     if result.error:
         errors.print(f"[bold red]{result.error}[/]")
     _show_failures(result)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+
+from rich.text import Text
 
 from library_pipeline.catalog.refresh import Progress, RefreshResult
 from library_pipeline.cli.console import clock, console
 from library_pipeline.cli.results import show_failure
 from library_pipeline.settings import load_settings
+from library_pipeline.sources.wording import printable
 from library_pipeline.store.coverage import EncoderCoverage
 from library_pipeline.store.database import open_database
 from library_pipeline.store.failures import open_failures
+from library_pipeline.store.manifest_state import ManifestState, manifest_states
 from library_pipeline.store.refreshes import recent, result
 from library_pipeline.store.removals import HeldRemovals, held_removals
 from library_pipeline.store.vitals import Vitals, vitals
@@ -30,6 +34,7 @@ def show_status(*, as_json: bool) -> None:
         refreshes = [result(connection, item.refresh_id) for item in newest]
         failures = open_failures(connection)
         held = held_removals(connection)
+        sources = manifest_states(connection)
     if as_json:
         whole = {
             "index": {
@@ -43,11 +48,13 @@ def show_status(*, as_json: bool) -> None:
             "refreshes": [dataclasses.asdict(item) for item in refreshes],
             "failures": [dataclasses.asdict(item) for item in failures],
             "held_removals": dataclasses.asdict(held),
+            "sources": {name: dataclasses.asdict(each) for name, each in sources.items()},
         }
         console.print_json(json.dumps(whole, default=str))
         return
     _show_index(state)
     _show_held(held)
+    _show_unreadable(sources)
     for item in newest:
         if item.finished_at is None:
             _show_running(item)
@@ -77,7 +84,8 @@ def _show_refresh(item: RefreshResult) -> None:
     console.print(
         f"refresh {item.refresh_id} {item.kind} {item.state} in {item.duration_seconds:.1f} s: "
         f"{counts.total} total | {counts.new} new, {counts.changed} changed, "
-        f"{counts.removed} removed, {counts.unchanged} unchanged, {counts.failed} failed",
+        f"{counts.removed} removed, {counts.unchanged} unchanged, {counts.failed} failed"
+        + (f" | not read: {', '.join(item.unread_sources)}" if item.unread_sources else ""),
         soft_wrap=True,
     )
     if item.error:
@@ -92,6 +100,13 @@ def _show_held(held: HeldRemovals) -> None:
         f"go unasked ({', '.join(held.examples[:3])}, ...). If that is right: "
         "library-pipeline approve[/]"
     )
+
+
+def _show_unreadable(sources: Mapping[str, ManifestState]) -> None:
+    for name, state in sources.items():
+        if state.error:
+            said = f"The source {name} could not be read last: {printable(state.error)}"
+            console.print(Text(said, style="bold yellow"), soft_wrap=True)
 
 
 def _show_index(state: Vitals) -> None:

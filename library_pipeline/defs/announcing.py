@@ -8,6 +8,7 @@ from functools import partial
 import dagster as dg
 
 from library_pipeline.catalog.failures import Failure
+from library_pipeline.catalog.partition_keys import partition_of
 from library_pipeline.defs.bucket_materializations import bucket_materializations
 from library_pipeline.defs.dagster_storage import (
     log_materializations,
@@ -15,7 +16,7 @@ from library_pipeline.defs.dagster_storage import (
     newest_event_id,
 )
 from library_pipeline.defs.materializations import BUNDLE, materializations
-from library_pipeline.defs.partitions import partition_of, register_partitions
+from library_pipeline.defs.partitions import register_partitions
 from library_pipeline.refresh.items import Equipment, Report
 from library_pipeline.settings import load_settings
 from library_pipeline.store.buckets import bucket_versions, failing_buckets

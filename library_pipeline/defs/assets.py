@@ -1,13 +1,15 @@
 """The four assets. `cms_manifest` reads and plans; the others are done together, by component."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
-from library_pipeline.catalog.refresh import AskedBy
+from library_pipeline.catalog.refresh import AskedBy, Counts
 from library_pipeline.defs.config import ChunkConfig, ManifestConfig, Planned
+from library_pipeline.defs.markdown import link, refresh_page
 from library_pipeline.defs.materializations import (
     BUNDLE,
     CODE_VERSION,
@@ -37,7 +39,7 @@ from library_pipeline.settings import load_settings
 from library_pipeline.store.closing import finish_if_done
 from library_pipeline.store.leases import BUNDLES_IN_USE, lease
 from library_pipeline.store.plans import Plan
-from library_pipeline.store.refreshes import new_refresh_id
+from library_pipeline.store.refreshes import new_refresh_id, result
 from library_pipeline.store.removals import approve_removals
 
 ASKED_BY_TAG = "library/asked_by"
@@ -80,8 +82,9 @@ def cms_manifest(
         forget_partitions(context.instance, plan.removed, settings.partition_buckets)
         with db.connect() as connection:
             finish_if_done(connection, plan.refresh_id)
+            counts = result(connection, plan.refresh_id).counts
     _tell(context, plan)
-    return dg.MaterializeResult(metadata=_plan_metadata(plan), data_version=version)
+    return dg.MaterializeResult(metadata=_plan_metadata(plan, counts), data_version=version)
 
 
 _SPECS = [
@@ -174,15 +177,18 @@ def refresh_components(
 
 def asked_by(run: dg.DagsterRun) -> AskedBy:
     """Return who has asked for a planning run."""
+    # A sensor starts what was asked for over HTTP; its run says so.
+    named: dict[str, AskedBy] = {"cli": "cli", "python": "python", "api": "api"}
+    if asker := named.get(run.tags.get(ASKED_BY_TAG, "")):
+        return asker
     if "dagster/schedule_name" in run.tags:
         return "schedule"
-    if "dagster/sensor_name" in run.tags:
-        return "sensor"
-    in_process: dict[str, AskedBy] = {"cli": "cli", "python": "python"}
-    return in_process.get(run.tags.get(ASKED_BY_TAG, ""), "ui")
+    return "sensor" if "dagster/sensor_name" in run.tags else "ui"
 
 
 def _tell(context: dg.AssetExecutionContext, plan: Plan) -> None:
+    for name in plan.unread_sources:
+        context.log.warning(f"the source {name} could not be read; its components stay as they are")
     context.log.info(
         f"refresh {plan.refresh_id}: {plan.planned} components in {len(plan.chunks)} chunks, "
         f"{len(plan.removed)} removed"
@@ -195,12 +201,13 @@ def _tell(context: dg.AssetExecutionContext, plan: Plan) -> None:
         )
 
 
-def _plan_metadata(plan: Plan) -> dict[str, Any]:
+def _plan_metadata(plan: Plan, counts: Counts) -> dict[str, Any]:
+    page = refresh_page(load_settings().web_url, plan.refresh_id)
     return {
-        "refresh": plan.refresh_id,
+        "refresh": dg.MetadataValue.md(link(plan.refresh_id, page)),
         "planned": plan.planned,
         "chunks": len(plan.chunks),
-        "new": len(plan.new),
-        "removed": len(plan.removed),
+        **asdict(counts),
         "held_removals": plan.held_removals,
+        "unread_sources": ", ".join(plan.unread_sources),
     }

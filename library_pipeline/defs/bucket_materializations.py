@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
+from library_pipeline.catalog.partition_keys import partition_of
 from library_pipeline.defs.materializations import embedding_version, version_tags
-from library_pipeline.defs.partitions import partition_of
 from library_pipeline.refresh.items import Report
 from library_pipeline.store.embeddings import RegisteredEncoder
 

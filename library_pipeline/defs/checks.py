@@ -1,18 +1,24 @@
 """What a closing run sees to: the vector index is built where it is due, and the index is sound."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import psycopg
 
-from library_pipeline.defs.materializations import EMBEDDING, INDEX, MANIFEST
+from library_pipeline.defs.materializations import (
+    EMBEDDING,
+    INDEX,
+    MANIFEST,
+    REPORT,
+    VECTOR_INDEX,
+)
 from library_pipeline.defs.resources import DatabaseResource, EncodersResource
 from library_pipeline.settings import load_settings
 from library_pipeline.store.activation import activate_complete
 from library_pipeline.store.ann import ensure_ann_index
-from library_pipeline.store.closing import set_checked, unchecked_refreshes, worth_measuring
+from library_pipeline.store.closing import refreshes_to_close, set_checked, worth_measuring
 from library_pipeline.store.coverage import covers_all
 from library_pipeline.store.health import (
     Finding,
@@ -24,8 +30,7 @@ from library_pipeline.store.health import (
     vector_norms,
 )
 from library_pipeline.store.leases import lease
-
-VECTOR_INDEX = dg.AssetKey("vector_index")
+from library_pipeline.store.vitals import Vitals, vitals
 
 LONGEST_SILENCE = timedelta(days=1)
 
@@ -39,6 +44,7 @@ def vector_index(
     """The HNSW index over each encoder's vectors; small libraries are searched exactly, without."""
     metadata: dict[str, Any] = {}
     with database.open() as db, lease(db, context.run.run_id), db.connect() as connection:
+        refreshes_to_close(connection, context.run.run_id)  # the other steps see to the same ones
         for encoder in encoders.register(db):
             # One that is being filled is filled faster without.
             if encoder.active or covers_all(connection, encoder):
@@ -89,10 +95,54 @@ _CHECKS: dict[str, tuple[dg.AssetKey, str, dg.AssetCheckSeverity, _Ask]] = {
 }
 
 
+def _coverage(state: Vitals) -> dict[str, Any]:
+    """Return how much of the library each encoder covers, the ones being filled too, as a table."""
+    records = [
+        dg.TableRecord(
+            {
+                "encoder": each.name,
+                "model": each.model,
+                "state": each.state,
+                "covered": each.covered,
+                "components": each.components,
+                "share": round(each.share, 4),
+                "bytes": each.size,
+            }
+        )
+        for each in state.encoders
+    ]
+    return {"encoders": dg.MetadataValue.table(records)} if records else {}
+
+
+def _library(state: Vitals) -> dict[str, Any]:
+    """Return counts, room and ages; moments as such too, which the UI shows in words."""
+    metadata: dict[str, Any] = {
+        "components": state.counts.components,
+        "open_failures": state.counts.failed,
+        "held_removals": state.held_removals,
+        "database_bytes": state.database_bytes,
+    }
+    now = datetime.now(UTC)
+    ages = {"manifest": state.age_seconds, "refresh": state.refreshed_seconds_ago}
+    for name, age in ages.items():
+        if age is not None:
+            metadata[f"last_{name}"] = dg.MetadataValue.timestamp(now - timedelta(seconds=age))
+            metadata[f"{name}_age_seconds"] = age
+    return metadata | _coverage(state)
+
+
+# What these checks tell of the library beside their findings.
+_WITH_STATE: dict[str, Callable[[Vitals], dict[str, Any]]] = {
+    "every_component_has_an_embedding": _coverage,
+    "index_is_fresh": _library,
+}
+
+
 @dg.multi_asset_check(
     name="index_checks",
     specs=[
-        dg.AssetCheckSpec(name, asset=asset, description=description)
+        # Checks come last: what they have seen to is closed.
+        dg.AssetCheckSpec(name, asset=asset, description=description, additional_deps=[REPORT])
         for name, (asset, description, _, _) in _CHECKS.items()
     ],
     can_subset=True,
@@ -103,7 +153,8 @@ def index_checks(
     """Ask the database each question once, over the whole library."""
     selected = {key.name for key in context.selected_asset_check_keys}
     with database.open() as db, lease(db, context.run.run_id), db.connect() as connection:
-        closing = unchecked_refreshes(connection)
+        closing = refreshes_to_close(connection, context.run.run_id)
+        state = vitals(connection) if selected & _WITH_STATE.keys() else None
         for name in sorted(selected):
             if name == "recall_at_10" and closing and not worth_measuring(connection, closing):
                 continue
@@ -117,6 +168,7 @@ def index_checks(
                 description=finding.summary,
                 metadata={
                     **finding.numbers,
+                    **(_WITH_STATE[name](state) if state and name in _WITH_STATE else {}),
                     **({"examples": list(finding.examples)} if finding.examples else {}),
                 },
             )

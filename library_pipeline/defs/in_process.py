@@ -10,9 +10,8 @@ from dagster_shared.error import SerializableErrorInfo
 
 from library_pipeline.catalog.refresh import RefreshRequest, RefreshResult
 from library_pipeline.defs.assets import ASKED_BY_TAG
-from library_pipeline.defs.config import ManifestConfig, ReembedConfig
 from library_pipeline.defs.dagster_storage import sensors_run
-from library_pipeline.defs.reembedding import PLAN
+from library_pipeline.defs.planning import planning_run, reason_of
 from library_pipeline.defs.requests import REFRESH_TAG, chunk_config
 from library_pipeline.store.chunks import next_chunk, pending_chunks
 from library_pipeline.store.closing import stop_refresh, unchecked_refreshes
@@ -23,7 +22,7 @@ from library_pipeline.store.refreshes import RefreshExistsError, progress, resul
 # A person watches counts and reads the table at the end; the runs' own logs are in the UI.
 _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
 
-_INTERRUPTIONS = ("KeyboardInterrupt", "CancelledError", "DagsterExecutionInterruptedError")
+_INTERRUPTIONS = {"KeyboardInterrupt", "CancelledError", "DagsterExecutionInterruptedError"}
 
 
 class RefreshError(Exception):
@@ -86,14 +85,7 @@ class _Jobs:
 
     def plan(self, *, approve_removals: bool) -> None:
         """Plan the refresh."""
-        if self._request.kind == "reembed":
-            self.execute("reembed", dg.RunConfig(ops={PLAN: ReembedConfig.of(self._request)}))
-            return
-        config = ManifestConfig.of(self._request).model_copy(
-            update={"approve_removals": approve_removals}
-        )
-        job = "full_refresh" if self._request.kind == "full" else "incremental_refresh"
-        self.execute(job, dg.RunConfig(ops={"cms_manifest": config}))
+        self.execute(*planning_run(self._request, approve_removals=approve_removals))
 
     def do_chunk(self, refresh_id: str, chunk: int) -> None:
         """Do one chunk, of this refresh or of one that was left over."""
@@ -147,11 +139,7 @@ def _closed_on_error(database: Database, refresh_id: str) -> Iterator[None]:
 
 
 def _raise(error: SerializableErrorInfo | None, job: str) -> None:
-    """Raise in the words of the error that our code raised; Dagster wraps it in one of its own."""
-    if error is None:
-        raise RefreshError(f"job {job} failed; its run has the reason")
-    ours = error.cause or error
-    if ours.cls_name in _INTERRUPTIONS or error.cls_name in _INTERRUPTIONS:
+    """Raise in the words of the error that our code raised."""
+    if error and _INTERRUPTIONS & {error.cls_name, error.cause.cls_name if error.cause else None}:
         raise RefreshInterrupted
-    reason = ours.message.removeprefix(f"{ours.cls_name}: ").partition(": ")[2].strip()
-    raise RefreshError(reason or f"job {job} failed; its run has the reason")
+    raise RefreshError(reason_of(error) or f"job {job} failed; its run has the reason")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
 from library_pipeline.catalog.partition_keys import partition_key
+from library_pipeline.defs.markdown import component_page, picture
 from library_pipeline.refresh.items import Report
 from library_pipeline.store.embeddings import RegisteredEncoder
 
@@ -15,6 +15,8 @@ BUNDLE = dg.AssetKey("component_bundle")
 EMBEDDING = dg.AssetKey("component_embedding")
 INDEX = dg.AssetKey("component_index")
 MANIFEST = dg.AssetKey("cms_manifest")
+VECTOR_INDEX = dg.AssetKey("vector_index")
+REPORT = dg.AssetKey("refresh_report")
 
 UPSTREAM = {BUNDLE: MANIFEST, EMBEDDING: BUNDLE, INDEX: EMBEDDING}
 CODE_VERSION = "1"
@@ -108,15 +110,11 @@ def _metadata(
     else:
         metadata["outcome"] = dg.MetadataValue.text(report.outcome)
         metadata["store_ms"] = dg.MetadataValue.float(took.get("store", 0.0))
-        if web_url:
+        if shown := component_page(web_url, report.component_id):
+            metadata["component"] = dg.MetadataValue.url(shown)
             page = f"{web_url}/?like={partition_key(report.component_id)}"
             metadata["look_alikes"] = dg.MetadataValue.url(page)
     if digest in thumbnails:
-        metadata["screenshot"] = _picture(report.component_id, thumbnails[digest])
+        drawn = picture(partition_key(report.component_id), thumbnails[digest])
+        metadata["screenshot"] = dg.MetadataValue.md(drawn)
     return metadata
-
-
-def _picture(component_id: str, webp: bytes) -> dg.MetadataValue:
-    data = base64.b64encode(webp).decode()
-    label = partition_key(component_id)
-    return dg.MetadataValue.md(f"![{label}](data:image/webp;base64,{data})")

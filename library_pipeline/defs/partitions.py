@@ -6,18 +6,13 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from library_pipeline.catalog.partition_keys import bucket_key, component_id, partition_key
+from library_pipeline.catalog.partition_keys import component_id
 from library_pipeline.defs.dagster_storage import delete_partitions
 from library_pipeline.store.buckets import components_in_buckets
 from library_pipeline.store.database import Database
 
 NAME = "components"
 components_partitions = dg.DynamicPartitionsDefinition(name=NAME)
-
-
-def partition_of(component: str, buckets: int | None) -> str:
-    """Return the partition in which a component is shown; with `buckets` it shares one."""
-    return bucket_key(component, buckets) if buckets else partition_key(component)
 
 
 def components_of(database: Database, keys: Sequence[str], buckets: int | None) -> list[str]:

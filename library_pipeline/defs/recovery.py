@@ -13,6 +13,7 @@ from library_pipeline.store.chunks import LostChunk, cancel_chunk, lost_chunks, 
 from library_pipeline.store.closing import finish_if_done, stop_refresh
 from library_pipeline.store.leases import lease_is_free
 from library_pipeline.store.refreshes import orphans
+from library_pipeline.store.requests import plan_again
 from library_pipeline.store.runs import runs_of
 
 _STOPPED_BY_HAND = (dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.CANCELING)
@@ -41,13 +42,25 @@ def recover(instance: dg.DagsterInstance, connection: psycopg.Connection) -> Non
     A chunk whose run a person has terminated in the UI is not begun again.
     """
     for refresh_id in orphans(connection):
-        log.warning("refresh closed: its process is gone", refresh=refresh_id)
-        stop_refresh(connection, refresh_id, _ORPHANED)
-        for run_id in runs_of(connection, refresh_id):
-            _report_dead(instance, instance.get_run_by_id(run_id))
+        _recover_refresh(instance, connection, refresh_id)
     for lost in lost_chunks(connection):
         _recover_chunk(instance, connection, lost)
     _report_dead_runs(instance, connection)
+
+
+def _recover_refresh(
+    instance: dg.DagsterInstance, connection: psycopg.Connection, refresh_id: str
+) -> None:
+    """Close the refresh, or have it planned again if it was asked for and nobody has stopped it."""
+    runs = [instance.get_run_by_id(run_id) for run_id in runs_of(connection, refresh_id)]
+    by_hand = any(run is not None and run.status in _STOPPED_BY_HAND for run in runs)
+    if not by_hand and plan_again(connection, refresh_id, "the process that planned it is gone"):
+        log.warning("refresh is planned again: its process is gone", refresh=refresh_id)
+    else:
+        log.warning("refresh closed: its process is gone", refresh=refresh_id)
+        stop_refresh(connection, refresh_id, _ORPHANED)
+    for run in runs:
+        _report_dead(instance, run)
 
 
 def _report_dead_runs(instance: dg.DagsterInstance, connection: psycopg.Connection) -> None:

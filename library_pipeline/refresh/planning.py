@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import psycopg
 
@@ -16,7 +17,7 @@ from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.leases import lease
 from library_pipeline.store.manifest import unknown_components
 from library_pipeline.store.plans import Plan, make_plan
-from library_pipeline.store.refreshes import create_refresh
+from library_pipeline.store.refreshes import create_refresh, record_unread
 
 
 class UnknownComponentError(Exception):
@@ -43,8 +44,10 @@ def plan_refresh(
     with lease(database, request.refresh_id), database.connect() as connection:
         create_refresh(connection, request, run_id=run_id)
         try:
+            unread: tuple[str, ...] = ()
             if sources is not None:
-                load_current_manifests(database, sources, conditional=request.kind != "full")
+                unread = _read(database, sources, conditional=request.kind != "full")
+                record_unread(connection, request.refresh_id, unread)
             _check_listed(connection, request.scope.only)
             plan = make_plan(
                 connection,
@@ -59,7 +62,14 @@ def plan_refresh(
         except Exception as error:
             stop_refresh(connection, request.refresh_id, str(error))
             raise
-    return plan
+    return replace(plan, unread_sources=unread)
+
+
+def _read(database: Database, sources: Sequence[Source], *, conditional: bool) -> tuple[str, ...]:
+    """Bring the manifests up to date; return the sources that could not be read."""
+    done = load_current_manifests(database, sources, conditional=conditional)
+    read = {each.source for each in done}
+    return tuple(each.name for each in sources if each.name not in read)
 
 
 def _check_listed(connection: psycopg.Connection, ids: Sequence[str]) -> None:

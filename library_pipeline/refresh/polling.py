@@ -17,6 +17,7 @@ from library_pipeline.store.manifest_state import (
     last_poll,
     record_poll,
     record_unreadable,
+    renew_etag,
 )
 
 log = structlog.get_logger(__name__)
@@ -57,7 +58,11 @@ def _changed(connection: psycopg.Connection, source: Source) -> bool:
     known = current_manifest(connection, source.name)
     etag = known.etag if known and known.source == source.identity else None
     with source.open() as opened:
-        return bool(opened.changed(etag))
+        poll = opened.changed(etag)
+    # A sync token may be good for a while only; the newer one says the same.
+    if poll.not_modified and poll.etag and poll.etag != etag:
+        renew_etag(connection, source.name, etag, poll.etag)
+    return bool(poll)
 
 
 def _rests(connection: psycopg.Connection, source: Source) -> bool:

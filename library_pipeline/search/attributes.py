@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator
-from typing import Any, cast
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from library_pipeline.search.weights import SearchError
-from library_pipeline.sources.entry import UNSTORABLE
 
 MOST_DEPTH = 8
 
@@ -29,6 +28,7 @@ def parse_attributes(words: Iterable[str]) -> dict[str, Any]:
                 "layout.columns=3"
             )
         _put(wanted, names, _value(value.strip()), word)
+    _require_storable(wanted)
     return wanted
 
 
@@ -44,14 +44,9 @@ def _put(wanted: dict[str, Any], names: list[str], value: Any, word: str) -> Non
 
 def _value(text: str) -> Any:
     try:
-        value = json.loads(text, parse_constant=str, parse_float=_number)
+        return json.loads(text, parse_constant=str, parse_float=_number)
     except (ValueError, RecursionError):
         return text
-    if any(UNSTORABLE.search(each) for each in _texts(value)):
-        raise SearchError(
-            f"the value {text[:80]!r} holds U+0000 or half a surrogate pair, as no attribute does"
-        )
-    return value
 
 
 def _number(text: str) -> float | str:
@@ -60,17 +55,23 @@ def _number(text: str) -> float | str:
     return number if math.isfinite(number) else text
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Yield every text in a value of JSON, names too."""
-    match value:
-        case str():
-            yield value
-        case list():
-            for each in cast("list[Any]", value):
-                yield from _texts(each)
-        case dict():
-            for name, each in cast("dict[str, Any]", value).items():
-                yield name
-                yield from _texts(each)
-        case _:
-            pass
+def _require_storable(wanted: dict[str, Any]) -> None:
+    """Raise SearchError for texts, however deep, that PostgreSQL cannot hold."""
+    try:
+        text = json.dumps(wanted, ensure_ascii=False)
+        text.encode()
+        whole = "\\u0000" not in text
+    except (UnicodeEncodeError, RecursionError):
+        whole = False
+    if not whole:
+        raise SearchError(
+            "an attribute holds U+0000, half a character or too deep a value, as none ever does"
+        )
+
+
+def attribute_word(path: Sequence[str], value: str | float | bool) -> str:
+    """Return the filter that asks for `value` under the names `path`: `parse_attributes` undone."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, str) and _value(value.strip()) != value:
+        text = json.dumps(value, ensure_ascii=False)
+    return f"{'.'.join(path)}={text}"

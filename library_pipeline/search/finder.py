@@ -17,6 +17,7 @@ from library_pipeline.search.vectors import QuestionVectors
 from library_pipeline.search.weights import SearchError, UnanswerableError, Weights, weighted
 from library_pipeline.settings import EncoderSettings, Settings
 from library_pipeline.store.database import Database, open_database
+from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.registry import active_encoders
 from library_pipeline.store.search import Match, Question, search
 
@@ -100,6 +101,20 @@ class Finder:
     ) -> list[Match]:
         """Return the `k` components most like another one, which is left out; loads no model."""
         return self.find(Query((Example(component=component_id),), k, weights=weights))
+
+    def encoder(
+        self, connection: psycopg.Connection, name: str | None = None
+    ) -> RegisteredEncoder | None:
+        """Return the active encoder called `name`, else the one that counts most.
+
+        None where nothing is indexed yet. Raises SearchError for a name that is not active.
+        """
+        active = active_encoders(connection)
+        if not active:
+            return None
+        configured = {encoder.name: encoder.weight for encoder in self._configured}
+        asked = weighted(active, configured, {name: 1.0} if name else None)
+        return max(asked, key=lambda each: asked[each])
 
     def _questions(self, connection: psycopg.Connection, query: Query) -> list[Question]:
         configured = {encoder.name: encoder.weight for encoder in self._configured}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,45 +10,63 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFont
 
-TILE_WIDTH, TILE_HEIGHT = 300, 190
 CAPTION_HEIGHT = 44
+DETAIL_HEIGHT = 18
 MARGIN = 16
+ARROW_WIDTH = 40
 HEADER_HEIGHT = 46
 # Pillow's own font has few accents; these are found where the system keeps its fonts.
 SYSTEM_FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "Arial.ttf", "LiberationSans-Regular.ttf")
 PAPER, INK, FAINT, LINE = "#f6f7f9", "#16181d", "#667085", "#d5d9e0"
+# As WebP a screenshot's small letters stay legible down to the middle one.
+QUALITIES = (85, 70, 50, 30)
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One picture on a sheet, with a line in ink and a fainter one below it."""
+    """One picture on a sheet, with a line in ink and one or two fainter ones below it."""
 
     picture: Image.Image
     title: str
     note: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TileSize:
+    """The box that a tile's picture is fitted into, in pixels."""
+
+    width: int = 300
+    height: int = 190
 
 
 def contact_sheet(
-    heading: str, tiles: Sequence[Tile], *, query: Tile | None = None, columns: int = 4
+    heading: str,
+    tiles: Sequence[Tile],
+    *,
+    query: Tile | None = None,
+    columns: int = 4,
+    size: TileSize = TileSize(),
 ) -> Image.Image:
     """Return an RGB sheet: the heading, the query picture at the left, the tiles beside it."""
     columns = max(1, min(columns, len(tiles) or 1))
     rows = max(1, -(-len(tiles) // columns))
-    left = MARGIN + (TILE_WIDTH + 2 * MARGIN if query else 0)
-    width = left + columns * (TILE_WIDTH + MARGIN)
-    height = HEADER_HEIGHT + MARGIN + rows * (TILE_HEIGHT + CAPTION_HEIGHT + MARGIN)
+    left = MARGIN + (size.width + 2 * MARGIN if query else 0)
+    width = left + columns * (size.width + MARGIN)
+    below = CAPTION_HEIGHT + (DETAIL_HEIGHT if any(tile.detail for tile in tiles) else 0)
+    height = HEADER_HEIGHT + MARGIN + rows * (size.height + below + MARGIN)
     sheet = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(sheet)
     draw.text((MARGIN, MARGIN), _fitted(heading, width - 2 * MARGIN, 20), INK, _font(20))
     if query:
-        _paste(sheet, query, MARGIN, HEADER_HEIGHT + MARGIN)
+        _paste(sheet, query, MARGIN, HEADER_HEIGHT + MARGIN, size)
         x = left - MARGIN
         draw.line([(x, HEADER_HEIGHT + MARGIN), (x, height - MARGIN)], LINE, 2)
     for position, tile in enumerate(tiles):
         row, column = divmod(position, columns)
-        x = left + column * (TILE_WIDTH + MARGIN)
-        y = HEADER_HEIGHT + MARGIN + row * (TILE_HEIGHT + CAPTION_HEIGHT + MARGIN)
-        _paste(sheet, tile, x, y)
+        x = left + column * (size.width + MARGIN)
+        y = HEADER_HEIGHT + MARGIN + row * (size.height + below + MARGIN)
+        _paste(sheet, tile, x, y, size)
     return sheet
 
 
@@ -62,16 +81,69 @@ def stacked(sheets: Sequence[Image.Image]) -> Image.Image:
     return whole
 
 
-def _paste(sheet: Image.Image, tile: Tile, x: int, y: int) -> None:
+def side_by_side(before: Image.Image, after: Image.Image) -> Image.Image:
+    """Return two pictures of about one size on white, an arrow leading from one to the other."""
+    height = max(before.height, after.height)
+    width = max(before.width, after.width)
+    pair = Image.new("RGB", (2 * width + ARROW_WIDTH, height), "white")
+    for picture, left in ((before, 0), (after, width + ARROW_WIDTH)):
+        pair.paste(picture, (left + (width - picture.width) // 2, (height - picture.height) // 2))
+    _arrow(ImageDraw.Draw(pair), width + ARROW_WIDTH // 2, height // 2)
+    return pair
+
+
+def placeholder(words: str, width: int, height: int) -> Image.Image:
+    """Return what stands for a picture that there is none of."""
+    picture = Image.new("RGB", (width, height), PAPER)
+    draw = ImageDraw.Draw(picture)
+    for x in range(-height, width, 12):
+        draw.line([(x, height), (x + height, 0)], LINE, 1)
+    words = _fitted(words, width - 24, 12)
+    box = draw.textbbox((width // 2, height // 2), words, font=_font(12), anchor="mm")
+    draw.rectangle((box[0] - 6, box[1] - 4, box[2] + 6, box[3] + 4), PAPER)
+    draw.text((width // 2, height // 2), words, FAINT, _font(12), anchor="mm")
+    return picture
+
+
+def webp_within(picture: Image.Image, max_bytes: int, *, lossless: bool = False) -> bytes:
+    """Return `picture` as WebP of at most `max_bytes`: of less quality, then smaller, if it must.
+
+    With `lossless`, which suits plots, that is tried first.
+    """
+    if lossless and len(data := _webp(picture, lossless=True)) <= max_bytes:
+        return data
+    while True:
+        for quality in QUALITIES:
+            if len(data := _webp(picture, quality=quality)) <= max_bytes:
+                return data
+        if min(picture.size) < 32:
+            raise ValueError(f"a picture of {picture.size} does not fit into {max_bytes} bytes")
+        picture = picture.reduce(2)
+
+
+def _webp(picture: Image.Image, **options: bool | int) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", **options)
+    return buffer.getvalue()
+
+
+def _arrow(draw: ImageDraw.ImageDraw, x: int, y: int) -> None:
+    draw.line([(x - 12, y), (x + 8, y)], FAINT, 2)
+    draw.polygon([(x + 12, y), (x + 4, y - 5), (x + 4, y + 5)], FAINT)
+
+
+def _paste(sheet: Image.Image, tile: Tile, x: int, y: int, size: TileSize) -> None:
     picture = tile.picture.convert("RGB")
-    picture.thumbnail((TILE_WIDTH - 8, TILE_HEIGHT - 8), Image.Resampling.LANCZOS)
+    picture.thumbnail((size.width - 8, size.height - 8), Image.Resampling.LANCZOS)
     draw = ImageDraw.Draw(sheet)
-    draw.rounded_rectangle((x, y, x + TILE_WIDTH, y + TILE_HEIGHT), 8, "white", LINE)
+    draw.rounded_rectangle((x, y, x + size.width, y + size.height), 8, "white", LINE)
     sheet.paste(
-        picture, (x + (TILE_WIDTH - picture.width) // 2, y + (TILE_HEIGHT - picture.height) // 2)
+        picture, (x + (size.width - picture.width) // 2, y + (size.height - picture.height) // 2)
     )
-    draw.text((x + 2, y + TILE_HEIGHT + 5), _fitted(tile.title, TILE_WIDTH, 14), INK, _font(14))
-    draw.text((x + 2, y + TILE_HEIGHT + 24), _fitted(tile.note, TILE_WIDTH, 12), FAINT, _font(12))
+    below = y + size.height
+    draw.text((x + 2, below + 5), _fitted(tile.title, size.width, 14), INK, _font(14))
+    for top, text in ((24, tile.note), (24 + DETAIL_HEIGHT, tile.detail)):
+        draw.text((x + 2, below + top), _fitted(text, size.width, 12), FAINT, _font(12))
 
 
 def _fitted(text: str, width: int, size: int) -> str:

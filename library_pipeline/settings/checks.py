@@ -1,11 +1,21 @@
-"""What no type says about a value: URLs and schedules. Each raises ValueError with the way out."""
+"""What no type says about a value: URLs, schedules, networks, expressions.
+
+Each raises ValueError with the way out.
+"""
 
 from __future__ import annotations
 
 import re
+from ipaddress import ip_interface, ip_network
 from typing import Final
 from urllib.parse import urlsplit
 
+HEADER: Final = "header:"
+"""What a total begins with that is in an answer's header."""
+BRACES: Final = re.compile(r"\{([^{}]*)\}")
+"""An expression in a template."""
+
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, a token
 _MONTHS: Final = re.findall("...", "janfebmaraprmayjunjulaugsepoctnovdec")
 _DAYS: Final = re.findall("...", "sunmontuewedthufrisat")
 # Of each field: what it is, and its least and greatest number.
@@ -32,7 +42,10 @@ def web_address(value: str) -> str:
             "it must begin with http:// or https:// and a host, like https://cms.example.com/api"
         )
     if parts.username is not None or parts.password is not None:
-        raise ValueError("it must not hold a user name or password; a token goes into cms.token")
+        raise ValueError(
+            "it must not hold a user name or password; a token goes into cms.token, "
+            "or into a source's auth"
+        )
     if parts.query or parts.fragment:
         raise ValueError("it must not have a query or fragment (`?` or `#`)")
     return value.strip()
@@ -111,3 +124,37 @@ def expression(value: str) -> str:
         reason = str(error).splitlines()[0]
         raise ValueError(f"it is no JMESPath expression ({reason})") from None
     return value
+
+
+def template(value: str) -> str:
+    """Return a URL with JMESPath expressions in braces, like `/assets/{image.id}.png`."""
+    if re.search("[{}]", BRACES.sub("", value)):
+        raise ValueError("its braces do not pair; each expression is in one pair: {image.id}")
+    for found in BRACES.findall(value):
+        try:
+            expression(found)
+        except ValueError as error:
+            raise ValueError(f"of what is in braces, {found[:100]!r}: {error}") from None
+    return value
+
+
+def total(value: str) -> str:
+    """Return what finds a number of items: a JMESPath expression, or `header:` and a name."""
+    if not value.startswith(HEADER):
+        return expression(value)
+    if not _HEADER_NAME.fullmatch(value.removeprefix(HEADER).strip()):
+        raise ValueError("after `header:` comes a header's name, like header:X-Total-Count")
+    return value
+
+
+def network(value: str) -> str:
+    """Return a network as it is usually written, 10.0.0.5/32 for 10.0.0.5."""
+    try:
+        return str(ip_network(value.strip()))
+    except ValueError:
+        pass
+    try:
+        hint = f"did you mean {ip_interface(value.strip()).network}?"
+    except ValueError:
+        hint = "a host's name goes into allowed_hosts"
+    raise ValueError(f"it must be a network like 10.0.0.0/8 or fd00::/8; {hint}")

@@ -31,7 +31,13 @@ from pydantic_settings import (
 from library_pipeline.catalog.encoder import EncoderSpec, Framing, Precision, Runtime
 from library_pipeline.settings import checks
 from library_pipeline.settings.file import config_file, read_file
-from library_pipeline.settings.sources import Secret, SourceSettings, WebhookSettings, distinct
+from library_pipeline.settings.sources import (
+    Network,
+    Secret,
+    SourceSettings,
+    WebhookSettings,
+    distinct,
+)
 from library_pipeline.settings.variables import read_variables
 
 Url = Annotated[str, AfterValidator(checks.web_address)]
@@ -52,7 +58,7 @@ class CmsSettings(_Section):
     base_url: Url | None = None
     token: SecretStr | None = None
     allowed_hosts: tuple[str, ...] = ()
-    allowed_networks: tuple[str, ...] = ()
+    allowed_networks: tuple[Network, ...] = ()
     page_size: int = Field(default=500, ge=1, le=1000)
     timeout_seconds: float = Field(default=30.0, gt=0)
     concurrency: int = Field(default=16, ge=1, le=256)

@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, cast, get_args
+from typing import Annotated, Any, Literal, Self, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from library_pipeline.settings import checks
+from library_pipeline.settings.presets import merged, read_preset
 
-_WAYS: Final = frozenset({"url", "template", "inline"})
-_PRESETS: Final = Path(__file__).parent / "presets"
 Kind = Literal["http", "images", "bundles", "items", "sql"]
 Preset = Literal[
     "contract", "wagtail", "directus", "strapi", "wordpress", "wordpress-media", "contentful",
@@ -24,9 +23,24 @@ Expression = Annotated[
     AfterValidator(checks.expression),
     Field(description="a JMESPath expression like `meta.updated_at` (https://jmespath.org)"),
 ]
+Template = Annotated[
+    str,
+    AfterValidator(checks.template),
+    Field(description="a URL with expressions in braces, like `/assets/{image.id}.png`"),
+]
+Total = Annotated[
+    str,
+    AfterValidator(checks.total),
+    Field(description="a JMESPath expression, or `header:X-Total` for a header"),
+]
+Network = Annotated[
+    str,
+    AfterValidator(checks.network),
+    Field(description="a network like 10.0.0.0/8 or fd00::/8"),
+]
 _OF_KIND: dict[Kind, frozenset[str]] = {
     "http": frozenset(
-        {"preset", "url", "query", "paging", "mapping", "changed_since", "conditional"}
+        {"preset", "url", "query", "paging", "mapping", "changed_since", "conditional", "changes"}
     ),
     "images": frozenset({"path"}),
     "bundles": frozenset({"path"}),
@@ -104,18 +118,14 @@ class PagingSettings(_Part):
     size_param: str | None = None
     first: int = Field(default=0, ge=0)
     next: Expression | None = None
-    total: str | None = Field(
-        default=None, description="a JMESPath expression, or `header:X-Total` for a header"
-    )
+    total: Total | None = None
 
 
 class FileSettings(_Part):
     """Where one file is: at a URL, a URL made by a template, or inside the item as JSON or text."""
 
     url: Expression | None = None
-    template: str | None = Field(
-        default=None, description="a URL with expressions in braces, like `/assets/{image.id}.png`"
-    )
+    template: Template | None = None
     inline: Expression | None = None
     sha256: Expression | None = None
 
@@ -157,7 +167,10 @@ class MappingSettings(_Part):
 
 
 class SourceSettings(_Part):
-    """One source of components; its ids begin with `prefix` (by default `<name>:`)."""
+    """One source of components; its ids begin with `prefix` (by default `<name>:`).
+
+    Relative paths start from the folder of library.yaml, once `load_settings` has read them.
+    """
 
     name: str = Field(
         pattern=r"^[a-z][a-z0-9_-]{0,39}$",
@@ -180,8 +193,11 @@ class SourceSettings(_Part):
         default=None, description="the name of the query key that takes a time"
     )
     conditional: bool | None = None
+    changes: Literal["contentful-sync"] | None = Field(
+        default=None, description="`contentful-sync`, what tells of changes in place of an ETag"
+    )
     allowed_hosts: tuple[str, ...] = ()
-    allowed_networks: tuple[str, ...] = ()
+    allowed_networks: tuple[Network, ...] = ()
     page_size: int | None = Field(default=None, ge=1, le=10_000)
     max_items: int = Field(default=1_000_000, ge=1)
     timeout_seconds: float = Field(default=30.0, gt=0)
@@ -216,6 +232,18 @@ class SourceSettings(_Part):
             raise ValueError("kind: sql needs database_env (a variable's name) or database_file")
         return self
 
+    @model_validator(mode="after")
+    def _can_be_synced(self) -> Self:
+        if self.changes is None:
+            return self
+        if self.conditional or self.changed_since:
+            raise ValueError("changes takes the place of conditional: true and changed_since")
+        if not (self.url or "").rstrip("/").endswith("/entries"):
+            raise ValueError(
+                "changes: contentful-sync needs a `url` that ends in /entries, beside the sync"
+            )
+        return self
+
 
 def distinct(sources: tuple[SourceSettings, ...]) -> None:
     """Raise ValueError where names, or ids of two sources, could be the same."""
@@ -229,24 +257,3 @@ def distinct(sources: tuple[SourceSettings, ...]) -> None:
                     f"sources: {one.name} and {other.name} could have the same ids, as their "
                     f"prefixes are {first!r} and {second!r}; neither may begin with the other"
                 )
-
-
-def read_preset(name: str) -> dict[str, Any]:
-    """Return the keys that a preset fills in."""
-    import yaml  # noqa: PLC0415 - only where there are sources
-
-    return yaml.safe_load((_PRESETS / f"{name}.yaml").read_text(encoding="utf-8")) or {}
-
-
-def merged(preset: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Return a preset's keys with those that were given put over them, section by section.
-
-    A file that is found in one way is not found in the preset's way any more.
-    """
-    other_way = _WAYS if _WAYS & given.keys() else frozenset[str]()
-    result = {key: value for key, value in preset.items() if key not in other_way}
-    for key, value in given.items():
-        before = result.get(key)
-        sections = isinstance(before, dict) and isinstance(value, dict)
-        result[key] = merged(cast("dict[str, Any]", before), value) if sections else value
-    return result

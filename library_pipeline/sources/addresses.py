@@ -13,10 +13,10 @@ from ipaddress import (
     IPv6Address,
     IPv6Network,
     ip_address,
-    ip_interface,
     ip_network,
 )
 
+from library_pipeline.settings.checks import network
 from library_pipeline.sources.origins import UrlRefused
 from library_pipeline.sources.wording import shorten
 
@@ -31,30 +31,14 @@ _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 a
 class AddressRefused(UrlRefused):
     """A host's addresses are neither public nor listed."""
 
-    def __init__(self, host: str, address: Address) -> None:
+    def __init__(self, host: str, address: Address, key: str) -> None:
         shown = _plain(address)
         super().__init__(
             "private_address",
             f"host {shorten(host)} is at {shown}, which is not a public address; if it is meant, "
-            f"list it in allowed_networks, like {ip_network(shown)}",
+            f"list it in {key}.allowed_networks, like {ip_network(shown)}",
         )
         self.host, self.address = host, address
-
-
-def parse_network(text: str) -> Network:
-    """Return the network that `text` names, like 10.0.0.0/8; raises ValueError with the way out."""
-    try:
-        return ip_network(text.strip())
-    except ValueError:
-        pass
-    try:
-        hint = f"did you mean {ip_interface(text.strip()).network}?"
-    except ValueError:
-        hint = "a host's name goes into cms.allowed_hosts"
-    raise ValueError(
-        "cms.allowed_networks takes networks like 10.0.0.0/8 or fd00::/8, "
-        f"not {text[:100]!r}; {hint}"
-    )
 
 
 def literal_address(host: str) -> Address | None:
@@ -85,18 +69,22 @@ class AllowedAddresses:
     does so for URLs with that very host; a name that resolves to the same address needs a network.
     """
 
-    def __init__(self, hosts: Iterable[str] = (), networks: Iterable[str] = ()) -> None:
+    def __init__(
+        self, hosts: Iterable[str] = (), networks: Iterable[str] = (), *, key: str = "cms"
+    ) -> None:
+        """Allow these; `key` is what the settings call the CMS, for messages."""
+        self._key = key
         listed = frozenset(hosts)
         self._localhost = "localhost" in listed
         self._literals = {_plain(found) for host in listed if (found := literal_address(host))}
-        self._networks = tuple(parse_network(network) for network in networks)
+        self._networks = tuple(ip_network(network(each)) for each in networks)
 
     def allow(self, host: str, address: Address) -> bool:
         """Return whether `address` may be connected to when a URL names `host`."""
         plain = _plain(address)
         return (
             is_public(plain)
-            or any(plain in network for network in self._networks)
+            or any(plain in each for each in self._networks)
             or self._lists_itself(host, plain)
         )
 
@@ -108,7 +96,7 @@ class AllowedAddresses:
         candidates = list(found)
         allowed = [address for address in candidates if self.allow(host, address)]
         if candidates and not allowed:
-            raise AddressRefused(host, candidates[0])
+            raise AddressRefused(host, candidates[0], self._key)
         return allowed
 
     def _lists_itself(self, host: str, address: Address) -> bool:

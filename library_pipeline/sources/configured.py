@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
@@ -11,14 +13,16 @@ from pydantic import ValidationError
 
 from library_pipeline.settings import Settings, SettingsError, read_secret
 from library_pipeline.settings.model import CmsSettings
-from library_pipeline.settings.sources import AuthSettings, SourceSettings
+from library_pipeline.settings.sources import SourceSettings
 from library_pipeline.sources.connection import Auth, CmsConnection
 from library_pipeline.sources.http_cms import HttpCms
 from library_pipeline.sources.listing import MakeMapping, MappedListing
 from library_pipeline.sources.local import local_source
+from library_pipeline.sources.manifest import ManifestError
 from library_pipeline.sources.mapping import ItemMapping
-from library_pipeline.sources.source import Source
+from library_pipeline.sources.source import OpenSource, Source
 from library_pipeline.sources.sql import sql_source
+from library_pipeline.sources.synced import SyncedListing
 
 CMS = "cms"
 
@@ -32,7 +36,7 @@ def configured_sources(
 
     `terms` are keys of CmsConnection that are to be otherwise than configured; `mapping` makes what
     understands items. Raises SettingsError where a source cannot be asked as configured. Secrets
-    are read here.
+    are read here; a source whose secret cannot be had is one that cannot be read.
     """
     if settings.sources:
         return tuple(_source(each, terms, mapping) for each in settings.sources)
@@ -74,27 +78,45 @@ def cms_connection(settings: CmsSettings) -> CmsConnection:
 
 
 def _source(settings: SourceSettings, terms: Mapping[str, float], mapping: MakeMapping) -> Source:
-    connection = _connection(settings)
+    try:
+        return _unlocked(settings, _auth(settings), terms, mapping)
+    except _NoSecret as error:
+        return _locked(_unlocked(settings, None, terms, mapping), str(error))
+
+
+def _unlocked(
+    settings: SourceSettings, auth: Auth | None, terms: Mapping[str, float], mapping: MakeMapping
+) -> Source:
+    connection = _connection(settings, auth)
     if connection:
         connection = connection.model_copy(update=dict(terms))
     if settings.kind == "sql":
         return sql_source(settings, mapping=mapping, connection=connection)
     if settings.kind != "http" or connection is None:
         return local_source(settings, mapping=mapping, connection=connection)
+    listing = SyncedListing if settings.changes == "contentful-sync" else MappedListing
     return Source(
         settings.name,
         _identity(settings),
-        lambda: MappedListing(settings, connection, mapping=mapping),
+        lambda: listing(settings, connection, mapping=mapping),
         connection,
     )
 
 
-def _connection(settings: SourceSettings) -> CmsConnection | None:
+def _locked(source: Source, why: str) -> Source:
+    """Return a source that is not asked, as it could only be asked as somebody else."""
+
+    def refuse() -> AbstractContextManager[OpenSource]:
+        raise ManifestError("manifest.no_secret", why)
+
+    return replace(source, open=refuse, no_secret=why)
+
+
+def _connection(settings: SourceSettings, auth: Auth | None) -> CmsConnection | None:
     """Return how files of a source are asked for over HTTP, None if it has no such files."""
     if settings.url is None and not settings.allowed_hosts:
         return None
     key = f"sources.{settings.name}"
-    auth = settings.auth and _auth(settings.auth, f"{key}.auth")
     try:
         return CmsConnection(
             key=key,
@@ -118,12 +140,21 @@ def _base(settings: SourceSettings) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _auth(settings: AuthSettings, key: str) -> Auth:
+class _NoSecret(Exception):
+    """A source's secret cannot be read, or cannot be sent; the message does not show it."""
+
+
+def _auth(settings: SourceSettings) -> Auth | None:
+    auth, key = settings.auth, f"sources.{settings.name}.auth"
+    if auth is None:
+        return None
     try:
-        secret = read_secret(settings)
+        secret = read_secret(auth)
+        return Auth(kind=auth.kind, name=auth.name, user=auth.user, secret=secret)
     except SettingsError as error:
-        raise SettingsError(f"{key}: {error}") from None
-    return Auth(kind=settings.kind, name=settings.name, user=settings.user, secret=secret)
+        raise _NoSecret(f"{key}: {error}") from None
+    except ValidationError as error:
+        raise _NoSecret(f"{key}: {_reasons(error)}") from None
 
 
 def _identity(settings: SourceSettings) -> str:
@@ -134,5 +165,10 @@ def _identity(settings: SourceSettings) -> str:
 
 
 def _explained(key: str, error: ValidationError) -> str:
-    reasons = "; ".join(f"{key}.{item['loc'][0]}: {item['msg']}" for item in error.errors())
-    return f"it cannot be asked as configured: {reasons}"
+    return f"it cannot be asked as configured: {_reasons(error, f'{key}.')}"
+
+
+def _reasons(error: ValidationError, section: str = "") -> str:
+    """Return what is wrong, after the key where it is one of `section`'s."""
+    found = ((item["loc"], item["msg"].removeprefix("Value error, ")) for item in error.errors())
+    return "; ".join(f"{section}{loc[0]}: {said}" if loc else said for loc, said in found)

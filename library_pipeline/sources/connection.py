@@ -8,7 +8,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from library_pipeline.catalog.component import FileKind
-from library_pipeline.sources.addresses import AllowedAddresses, parse_network
+from library_pipeline.settings.checks import network
+from library_pipeline.sources.addresses import AllowedAddresses
 from library_pipeline.sources.auth import Auth
 from library_pipeline.sources.origins import AllowedOrigins, UrlRefused, origin_of
 
@@ -76,9 +77,9 @@ class CmsConnection(BaseModel):
         try:
             origin_of(value)
         except UrlRefused as refused:
-            raise ValueError(f"{refused}; cms.base_url is like https://cms.example.com") from None
+            raise ValueError(f"{refused}; it is like https://cms.example.com") from None
         if "?" in value or "#" in value:
-            raise ValueError("cms.base_url must not have a query or fragment")
+            raise ValueError("it must not have a query or fragment")
         return value
 
     @field_validator("allowed_hosts")
@@ -87,19 +88,19 @@ class CmsConnection(BaseModel):
         for host in value:
             if not host or any(mark in host for mark in "/?#@*"):
                 raise ValueError(
-                    f"cms.allowed_hosts takes names like cdn.example.com or cdn.example.com:8443, "
+                    "it takes names like cdn.example.com or cdn.example.com:8443, "
                     f"not {host[:100]!r}"
                 )
             try:
                 origin_of(f"https://{host}")
             except UrlRefused as refused:
-                raise ValueError(f"cms.allowed_hosts: {host[:100]!r}: {refused}") from None
+                raise ValueError(f"{host[:100]!r}: {refused}") from None
         return value
 
     @field_validator("allowed_networks")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(str(parse_network(network)) for network in value)
+        return tuple(network(each) for each in value)
 
     @field_validator("auth")
     @classmethod
@@ -122,6 +123,14 @@ class CmsConnection(BaseModel):
         return "LIBRARY_CMS_TOKEN" if self.key == "cms" else f"{self.key}.auth"
 
     @property
+    def question(self) -> str:
+        """What the CMS may not understand of what it is asked, for messages."""
+        size = f"is {self.key}.page_size too large for it?"
+        if self.key == "cms":
+            return size
+        return f"does it know the names in {self.key}.query (fields, filters), and {size}"
+
+    @property
     def found_at(self) -> str:
         """Where the settings say that the listing is, for messages."""
         if self.key == "cms":
@@ -137,7 +146,7 @@ class CmsConnection(BaseModel):
     def addresses(self) -> AllowedAddresses:
         """The rule on which addresses may be connected to."""
         hosts = {origin.host for origin in self.origins.origins}
-        return AllowedAddresses(hosts, self.allowed_networks)
+        return AllowedAddresses(hosts, self.allowed_networks, key=self.key)
 
     @cached_property
     def credentials(self) -> Auth | None:

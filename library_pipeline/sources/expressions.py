@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
@@ -11,11 +10,11 @@ from urllib.parse import quote
 import jmespath
 from jmespath.exceptions import JMESPathError
 
+from library_pipeline.settings.checks import BRACES
 from library_pipeline.sources.compiled import compiled
 
 Getter = Callable[[object], object]
 
-_BRACES: Final = re.compile(r"\{([^{}]*)\}")
 # jmespath checks the first argument only of functions like `merge`; Python says the rest.
 _FAILURES: Final = (JMESPathError, RecursionError, ArithmeticError, TypeError, ValueError)
 
@@ -50,7 +49,7 @@ def template(text: str) -> Getter:
 
     Values are percent-encoded whole, so that none can add a segment, query or host.
     """
-    pieces = _BRACES.split(text)
+    pieces = BRACES.split(text)
     literals, getters = pieces[::2], [getter(piece) for piece in pieces[1::2]]
 
     def fill(item: object) -> str | None:

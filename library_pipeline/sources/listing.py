@@ -42,7 +42,7 @@ class MappedListing(AbstractContextManager["MappedListing"]):
     """Reads a listing as `settings` map it. Not thread-safe.
 
     `etag` is the server's own where that stands for the whole listing (`conditional`), else a
-    digest of all ids and revisions, for which all of it has to be read.
+    digest of all ids and revisions, for which all of it has to be read. `reader` is what asks.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class MappedListing(AbstractContextManager["MappedListing"]):
     ) -> None:
         self._settings = settings
         self._connection = connection
-        self._reader = PageReader(connection, sleep=sleep)
+        self.reader = PageReader(connection, sleep=sleep)
         self._mapping = mapping(
             settings.mapping,
             source=settings.name,
@@ -67,12 +67,12 @@ class MappedListing(AbstractContextManager["MappedListing"]):
 
     def __exit__(self, *_: object) -> None:
         """Close the connections."""
-        self._reader.close()
+        self.reader.close()
 
     def changed(self, etag: str | None) -> Poll:
         """Ask conditionally where the server's ETag tells, else read the listing and compare."""
         if self.conditional and not is_digest(etag):
-            answer = self._reader.get(self._paging(None).first(), etag=etag, read_body=False)
+            answer = self.reader.get(self._paging(None).first(), etag=etag, read_body=False)
             return Poll(answer.is_as_of(etag), answer.headers.get("etag") or etag)
         for _ in self.pages():
             pass
@@ -88,7 +88,7 @@ class MappedListing(AbstractContextManager["MappedListing"]):
         url: str | None = paging.first()
         first = True
         while url is not None:
-            answer = self._reader.get(url, etag=etag if first and self.conditional else None)
+            answer = self.reader.get(url, etag=etag if first and self.conditional else None)
             if first:
                 self._take_note(answer, etag)
             page, total = walk.read(answer)
@@ -112,7 +112,7 @@ class MappedListing(AbstractContextManager["MappedListing"]):
         """Return the first page alone, and what it says of others; raises ManifestError."""
         paging = self._paging(None)
         walk = Walk(self._settings, self._mapping, paging)
-        answer = self._reader.get(paging.first())
+        answer = self.reader.get(paging.first())
         entries, _ = walk.read(answer)
         self.etag = answer.headers.get("etag")
         return FirstPage(answer.url, entries, walk.total, walk.next is not None)

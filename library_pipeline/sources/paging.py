@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import cast
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import httpx
 
+from library_pipeline.settings.checks import HEADER
 from library_pipeline.settings.sources import PagingSettings
 from library_pipeline.sources.expressions import ExpressionFailed, getter
 from library_pipeline.sources.manifest import MAX_CURSOR_LENGTH, ManifestError
 from library_pipeline.sources.wording import shorten
-
-_HEADER: Final = "header:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +73,8 @@ class Paging:
         where = self._settings.total
         if not where:
             return None
-        if where.startswith(_HEADER):
-            value: object = page.headers.get(where.removeprefix(_HEADER).strip())
+        if where.startswith(HEADER):
+            value: object = page.headers.get(where.removeprefix(HEADER).strip())
         else:
             value = _find(where, page)
         if isinstance(value, str) and value.isascii() and value.isdigit():

@@ -125,9 +125,9 @@ class PageReader:
         failure = status_failure(status, response.headers)
         if failure:
             raise failure
-        key, way_in = self._connection.key, self._connection.way_in
+        way_in = self._connection.way_in
         way_out = {
-            400: f"the CMS does not accept its query; is {key}.page_size too large for it?",
+            400: f"the CMS does not accept the query; {self._connection.question}",
             401: f"set {way_in} to a token of the CMS",
             403: f"set {way_in} to a token that may list components",
             404: self._connection.found_at,

@@ -19,6 +19,7 @@ from library_pipeline.sources.manifest import ManifestError, ManifestPage
 from library_pipeline.sources.mapping import ItemMapping
 from library_pipeline.sources.source import OpenSource, Source
 from library_pipeline.sources.sql import SqlSource
+from library_pipeline.sources.synced import SyncedListing
 
 Entry = Component | ManifestProblem
 _NO_TERMS: Mapping[str, float] = MappingProxyType({})
@@ -72,10 +73,14 @@ def sampled_source(
 def take_sample(source: Source, recorder: Recorder) -> Sample:
     """Read the first page; raises ManifestError, NoItems where a mapping finds no items."""
     with source.open() as asked:
-        if isinstance(asked, MappedListing):
-            first = asked.first_page()
+        listing = asked.listing if isinstance(asked, SyncedListing) else asked
+        if isinstance(listing, MappedListing):
+            first = listing.first_page()
             items = tuple(found for _, found in recorder.items)
-            polls = _listing_polls(asked, len(items), first.total)
+            if isinstance(asked, SyncedListing):
+                polls = _synced_polls(asked)
+            else:
+                polls = _listing_polls(listing, len(items), first.total)
             return Sample(items, polls, first.url, first.total, first.goes_on)
         page = next(iter(asked.pages()), ManifestPage((), None))
         items = recorder.beside(page.entries)
@@ -134,6 +139,14 @@ def _listing_polls(asked: MappedListing, items: int, total: int | None) -> str:
     pages = -(-total // items) if total and items else None
     what = f"about {pages:,} pages" if pages and pages > 1 else "the whole listing"
     return f"each poll reads {what}; nothing else tells whether it has changed"
+
+
+def _synced_polls(asked: SyncedListing) -> str:
+    try:
+        asked.sync.try_once()
+    except ManifestError as error:
+        return f"Contentful's sync, but it cannot be used: {error.message}"
+    return "Contentful's sync: one small request as long as nothing in the space has changed"
 
 
 def _cms_polls(asked: MappedListing | HttpCms) -> str:

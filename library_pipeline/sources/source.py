@@ -70,7 +70,8 @@ class Source:
 
     `identity` says what is listed: a manifest read under another one has to be read whole.
     `connection` is how files are asked for over HTTP, `folder` below what local ones must lie;
-    None: the source has no such files.
+    None: the source has no such files. `no_secret` says why its credentials cannot be had, so that
+    it cannot be opened, nor asked for files; None where they can, or none are needed.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Source:
     open: Callable[[], AbstractContextManager[OpenSource]]
     connection: CmsConnection | None = None
     folder: Path | None = None
+    no_secret: str | None = None
 
     @property
     def concurrency(self) -> int:

@@ -7,6 +7,8 @@ from typing import Literal
 
 import psycopg
 
+from library_pipeline.store.requests import settle
+
 # Once, when all chunks are through: transient failures make up a last chunk of their own, and
 # leave the chunks in which they failed, so that each component is counted once.
 _SECOND_TRY = """
@@ -87,10 +89,19 @@ def finish_if_done(connection: psycopg.Connection, refresh_id: str) -> bool:
 
 
 def cancel_refresh(connection: psycopg.Connection, refresh_id: str) -> bool:
-    """Ask the refresh to stop; whether it was unfinished.
+    """Ask the refresh to stop; whether it was unfinished, or waited for Dagster to take it.
 
     Chunks that nobody has claimed are closed at once, a running one stops at its next component.
     """
+    # A request may be taken between the first two; then it is a refresh by now.
+    return (
+        _stop(connection, refresh_id)
+        or settle(connection, refresh_id, "cancelled", "it was cancelled before it was planned")
+        or _stop(connection, refresh_id)
+    )
+
+
+def _stop(connection: psycopg.Connection, refresh_id: str) -> bool:
     asked = connection.execute(
         """update pipeline.refresh set cancel_asked_at = coalesce(cancel_asked_at, now())
            where id = %s and state in ('planning', 'running') returning id""",
@@ -112,6 +123,38 @@ def unchecked_refreshes(connection: psycopg.Connection) -> list[str]:
     rows = connection.execute(
         """select id from pipeline.refresh
            where checked_at is null and state not in ('planning', 'running') order by started_at"""
+    )
+    return [row[0] for row in rows]
+
+
+def refreshes_to_close(connection: psycopg.Connection, run_id: str) -> list[str]:
+    """Return the refreshes that the closing run sees to: those that its first step has found.
+
+    So its steps agree, and one that is closed between two of them is left to the next such run.
+    """
+    with connection.transaction():
+        connection.execute(
+            """insert into pipeline.refresh_run (refresh_id, run_id)
+               select id, %(run)s from pipeline.refresh
+               where id = any(%(unchecked)s) and not exists (
+                   select from pipeline.refresh_run where run_id = %(run)s)
+               on conflict do nothing""",
+            {"run": run_id, "unchecked": unchecked_refreshes(connection)},
+        )
+        rows = connection.execute(
+            """select id from pipeline.refresh join pipeline.refresh_run on refresh_id = id
+               where run_id = %s order by pipeline.refresh.started_at""",
+            (run_id,),
+        )
+        return [row[0] for row in rows]
+
+
+def last_change(connection: psycopg.Connection) -> list[str]:
+    """Return the newest closed refresh that changed something or failed at it, if any."""
+    rows = connection.execute(
+        """select id from pipeline.refresh
+           where state not in ('planning', 'running') and new + changed + removed + failed > 0
+           order by finished_at desc limit 1"""
     )
     return [row[0] for row in rows]
 

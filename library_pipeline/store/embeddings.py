@@ -13,6 +13,7 @@ from pgvector.psycopg import register_vector
 from psycopg import sql
 
 from library_pipeline.catalog.encoder import EncoderSpec
+from library_pipeline.store.records import read_records
 
 _CREATE_TABLE = """
 create table if not exists {table} (
@@ -84,6 +85,26 @@ def embedded_screenshots(
     query = sql.SQL("select screenshot_sha256 from {} where screenshot_sha256 = any(%s)")
     rows = connection.execute(query.format(embedding_table(encoder_id)), (list(digests),))
     return {row[0] for row in rows}
+
+
+def all_vectors(
+    connection: psycopg.Connection, encoder: RegisteredEncoder, *, searchable: bool = False
+) -> tuple[list[str], NDArray[np.float16]]:
+    """Return every screenshot that `encoder` has embedded, by digest, and its (n, dim) vectors.
+
+    With `searchable` only those that a searchable component shows.
+    """
+    vector = np.dtype([("size", ">i2"), ("unused", ">i2"), ("values", ">f2", (encoder.dim,))])
+    select = sql.SQL(
+        """select screenshot_sha256, halfvec_send(vector) as vector from {embedding} e
+           where {every} or exists (select from pipeline.component c where c.removed_at is null
+                                    and c.screenshot_sha256 = e.screenshot_sha256)
+           order by 1"""
+    ).format(embedding=embedding_table(encoder.id), every=sql.Literal(not searchable))
+    dtype = np.dtype([("digest", "S64"), ("vector", f"V{vector.itemsize}")])
+    rows = read_records(connection, select, dtype)
+    values = np.ascontiguousarray(rows["vector"]).view(vector)["values"]
+    return [digest.decode() for digest in rows["digest"].tolist()], values.astype(np.float16)
 
 
 def store_embeddings(

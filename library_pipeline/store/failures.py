@@ -61,24 +61,50 @@ def record_failures(
         set_outcomes(connection, refresh_id, {item.component_id: "failed" for item in failures})
 
 
-def failures_of(connection: psycopg.Connection, refresh_id: str) -> list[Failure]:
+def failures_of(
+    connection: psycopg.Connection, refresh_id: str, *, limit: int | None = None
+) -> list[Failure]:
     """Return the failures whose last attempt was in `refresh_id`, by component id."""
-    return _read(connection, refresh_id=refresh_id, limit=None)
+    return _read(connection, refresh_id=refresh_id, limit=limit)
 
 
-def open_failures(connection: psycopg.Connection, *, limit: int = 100) -> list[Failure]:
-    """Return the failures that stand, by component id, at most `limit`."""
-    return _read(connection, refresh_id=None, limit=limit)
+def open_failures(
+    connection: psycopg.Connection, *, limit: int = 100, after: str = ""
+) -> list[Failure]:
+    """Return the failures that stand, by component id, at most `limit`, behind the id `after`."""
+    return _read(connection, refresh_id=None, limit=limit, after=after)
+
+
+def without_failure(connection: psycopg.Connection, component_ids: Sequence[str]) -> list[str]:
+    """Return those of `component_ids` of which no failure stands."""
+    rows = connection.execute(
+        """select id from unnest(%s::text[]) id
+           where not exists (select from pipeline.failure f where f.component_id = id)""",
+        (list(component_ids),),
+    )
+    return [row[0] for row in rows]
+
+
+def open_failure(connection: psycopg.Connection, component_id: str) -> Failure | None:
+    """Return the failure of one component that stands, if any."""
+    return next(iter(_read(connection, component_id=component_id, limit=1)), None)
 
 
 def _read(
-    connection: psycopg.Connection, *, refresh_id: str | None, limit: int | None
+    connection: psycopg.Connection,
+    *,
+    refresh_id: str | None = None,
+    component_id: str | None = None,
+    limit: int | None,
+    after: str = "",
 ) -> list[Failure]:
     rows = connection.execute(
         """select component_id, phase, code, message, transient, attempts, next_due_at
            from pipeline.failure
-           where %(refresh)s::text is null or refresh_id = %(refresh)s
+           where (%(refresh)s::text is null or refresh_id = %(refresh)s)
+             and (%(component)s::text is null or component_id = %(component)s)
+             and component_id > %(after)s
            order by component_id limit %(limit)s""",
-        {"refresh": refresh_id, "limit": limit},
+        {"refresh": refresh_id, "component": component_id, "limit": limit, "after": after},
     )
     return [Failure(*row) for row in rows]

@@ -30,10 +30,20 @@ where not exists (select from pipeline.component c where c.screenshot_sha256 = s
   and not exists (select from pipeline.bundle b
                   where b.files -> 'screenshot' ->> 'sha256' = s.sha256)
 """
+# What was found out about them, in this order.
+_FINDINGS = (
+    """delete from pipeline.look_alike p using pipeline.compared c, orphaned o
+       where c.screenshot_sha256 = o.sha256 and p.a = c.number""",
+    """delete from pipeline.look_alike p using pipeline.compared c, orphaned o
+       where c.screenshot_sha256 = o.sha256 and p.b = c.number""",
+    "delete from pipeline.compared c using orphaned o where c.screenshot_sha256 = o.sha256",
+    "delete from pipeline.atlas a using orphaned o where a.screenshot_sha256 = o.sha256",
+)
 _REFRESHES = """
 delete from pipeline.refresh r where finished_at < now() - %(keep_log)s
   and not exists (select from pipeline.removal_hold h where h.refresh_id = r.id)
 """
+_REQUESTS = "delete from pipeline.refresh_request where closed_at < now() - %(keep_log)s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +69,13 @@ def delete_unneeded(
     for (encoder_id,) in connection.execute("select id from pipeline.encoder").fetchall():
         delete = sql.SQL("delete from {} e using orphaned o where e.screenshot_sha256 = o.sha256")
         vectors += connection.execute(delete.format(embedding_table(encoder_id))).rowcount
+    for statement in _FINDINGS:
+        connection.execute(statement)
     screenshots = connection.execute(
         "delete from pipeline.screenshot s using orphaned o where s.sha256 = o.sha256"
     ).rowcount
     refreshes = connection.execute(_REFRESHES, terms).rowcount
+    connection.execute(_REQUESTS, terms)
     return Rows(components, bundles, screenshots, vectors, refreshes)
 
 

@@ -67,6 +67,13 @@ def confirm_manifest(connection: psycopg.Connection, name: str) -> None:
     )
 
 
+def renew_etag(connection: psycopg.Connection, name: str, etag: str | None, newer: str) -> None:
+    """Record the ETag that now stands for what `etag` did, unless the manifest was read since."""
+    connection.execute(
+        "update pipeline.manifest set etag = %s where name = %s and etag = %s", (newer, name, etag)
+    )
+
+
 def record_unreadable(connection: psycopg.Connection, name: str, error: str) -> None:
     """Record why a source's manifest could not be read; what it last listed stays current."""
     connection.execute(

@@ -108,6 +108,7 @@ class Plan:
     """What a refresh is about to do; `new` and `removed` hold partition keys.
 
     Of the `planned` components `fresh` ones are new or changed and may have to be embedded.
+    `unread_sources` could not be read for it.
     """
 
     refresh_id: str
@@ -117,6 +118,7 @@ class Plan:
     new: tuple[str, ...]
     removed: tuple[str, ...]
     held_removals: int
+    unread_sources: tuple[str, ...] = ()
 
 
 def make_plan(

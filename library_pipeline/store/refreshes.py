@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -12,6 +13,7 @@ from psycopg.types.json import Jsonb
 from library_pipeline.catalog.refresh import Counts, Progress, RefreshRequest, RefreshResult
 from library_pipeline.store.failures import failures_of
 from library_pipeline.store.leases import lease_is_free
+from library_pipeline.store.requests import close_request
 from library_pipeline.store.runs import add_run
 
 _PROGRESS = """
@@ -22,7 +24,8 @@ from library.refresh
 """
 _RESULT = """
 select kind, state, total, new, changed, removed, unchanged, failed, waiting, elsewhere, unreached,
-       duration_seconds, run_ids, held_removals, error
+       duration_seconds, run_ids, held_removals, error,
+       (select unread_sources from pipeline.refresh where id = refresh_id)
 from library.refresh where refresh_id = %s
 """
 
@@ -56,22 +59,32 @@ def create_refresh(
 ) -> None:
     """Record that a refresh is being planned, by which Dagster run. Raises RefreshExistsError."""
     try:
-        connection.execute(
-            """insert into pipeline.refresh (id, kind, state, asked_by, in_process, scope, forced)
-               values (%s, %s, 'planning', %s, %s, %s, %s)""",
-            (
-                request.refresh_id,
-                request.kind,
-                request.asked_by,
-                request.in_process,
-                Jsonb(asdict(request.scope)),
-                request.force,
-            ),
-        )
+        with connection.transaction():
+            connection.execute(
+                """insert into pipeline.refresh
+                       (id, kind, state, asked_by, in_process, scope, forced)
+                   values (%s, %s, 'planning', %s, %s, %s, %s)""",
+                (
+                    request.refresh_id,
+                    request.kind,
+                    request.asked_by,
+                    request.in_process,
+                    Jsonb(asdict(request.scope)),
+                    request.force,
+                ),
+            )
+            close_request(connection, request.refresh_id, run_id)
+            if run_id:
+                add_run(connection, request.refresh_id, run_id)
     except psycopg.errors.UniqueViolation:
         raise RefreshExistsError(request.refresh_id) from None
-    if run_id:
-        add_run(connection, request.refresh_id, run_id)
+
+
+def record_unread(connection: psycopg.Connection, refresh_id: str, sources: Sequence[str]) -> None:
+    """Record which sources could not be read for the refresh."""
+    connection.execute(
+        "update pipeline.refresh set unread_sources = %s where id = %s", (list(sources), refresh_id)
+    )
 
 
 def leave_to_sensors(connection: psycopg.Connection, refresh_id: str) -> None:
@@ -101,7 +114,8 @@ def orphans(connection: psycopg.Connection) -> list[str]:
 def failed_plans(connection: psycopg.Connection, *, reembeds: bool = False) -> FailedPlans:
     """Return how many refreshes in a row could not be planned, the newest ones.
 
-    Reembeds, which need no CMS, are counted apart.
+    Reembeds, which need no CMS, are counted apart; a refresh that names components may fail for
+    their names alone, and does not count.
     """
     row = connection.execute(
         """with planned as (
@@ -110,20 +124,11 @@ def failed_plans(connection: psycopg.Connection, *, reembeds: bool = False) -> F
                  and not (state = 'failed' and total = 0) order by started_at desc limit 1)
            select count(*), max(finished_at), (array_agg(error order by started_at desc))[1]
            from pipeline.refresh where state = 'failed'
-             and (kind = 'reembed') = %(reembeds)s
+             and (kind = 'reembed') = %(reembeds)s and coalesce(scope -> 'only', '[]') = '[]'
              and started_at > coalesce((select started_at from planned), '-infinity')""",
         {"reembeds": reembeds},
     ).fetchone()
     return FailedPlans(*row) if row else FailedPlans(0, None, None)
-
-
-def unfinished_refreshes(connection: psycopg.Connection) -> list[str]:
-    """Return the ids of refreshes that are being planned or run, oldest first."""
-    rows = connection.execute(
-        """select id from pipeline.refresh where state in ('planning', 'running')
-           order by started_at"""
-    )
-    return [row[0] for row in rows]
 
 
 def progress(connection: psycopg.Connection, refresh_id: str) -> Progress | None:
@@ -143,7 +148,7 @@ def result(connection: psycopg.Connection, refresh_id: str) -> RefreshResult:
     row = connection.execute(_RESULT, (refresh_id,)).fetchone()
     if row is None:
         raise KeyError(refresh_id)
-    kind, state, *counts, duration, runs, held, error = row
+    kind, state, *counts, duration, runs, held, error, unread = row
     return RefreshResult(
         refresh_id,
         kind,
@@ -154,4 +159,5 @@ def result(connection: psycopg.Connection, refresh_id: str) -> RefreshResult:
         tuple(failures_of(connection, refresh_id)),
         held,
         error,
+        tuple(unread),
     )

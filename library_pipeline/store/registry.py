@@ -133,6 +133,7 @@ def drop(connection: psycopg.Connection, encoder: RegisteredEncoder) -> None:
         ).rowcount
         if not gone:
             raise ValueError(f"encoder {encoder.name} ({encoder.fingerprint}) is active")
+        connection.execute("delete from pipeline.look_alike where encoder_id = %s", (encoder.id,))
         connection.execute(sql.SQL("drop table {}").format(embedding_table(encoder.id)))
 
 

@@ -1,4 +1,4 @@
-"""The Dagster runs of each refresh: those that planned it and did its chunks."""
+"""The Dagster runs of each refresh: those that planned it, did its chunks and closed it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding look-alikes. How the library is ranked is `library.match_components` in sql/0007."""
+"""Finding look-alikes. How the library is ranked is `library.match_components` in sql/0008."""
 
 from __future__ import annotations
 

@@ -26,7 +26,9 @@ from pipeline.manifest order by name
 _SIZES = """
 select pg_database_size(current_database()),
        (select coalesce(sum(size), 0)::bigint from pipeline.screenshot),
-       (select count(*) from pipeline.removal_hold where approved_at is null)
+       (select count(*) from pipeline.removal_hold where approved_at is null),
+       (select extract(epoch from now() - max(finished_at))::float8 from pipeline.refresh
+        where state = 'finished' and kind in ('full', 'incremental'))
 """
 _BEHIND = """
 select count(*) from pipeline.manifest_entry m
@@ -77,6 +79,8 @@ class Vitals:
     database_bytes: int
     screenshot_bytes: int
     held_removals: int
+    refreshed_seconds_ago: float | None
+    """Since a full or incremental refresh was last done to its end, None if never."""
     refreshes: tuple[LastRefresh, ...]
 
     @property
@@ -90,7 +94,7 @@ class Vitals:
 def vitals(connection: psycopg.Connection) -> Vitals:
     """Return the library's numbers; a few queries that read whole tables of 100,000 rows."""
     behind = connection.execute(_BEHIND).fetchone() or (0,)
-    sizes = connection.execute(_SIZES).fetchone() or (0, 0, 0)
+    sizes = connection.execute(_SIZES).fetchone() or (0, 0, 0, None)
     refreshes = connection.execute(_REFRESHES).fetchall()
     return Vitals(
         counts=coverage(connection),
@@ -100,6 +104,7 @@ def vitals(connection: psycopg.Connection) -> Vitals:
         database_bytes=sizes[0],
         screenshot_bytes=sizes[1],
         held_removals=sizes[2],
+        refreshed_seconds_ago=sizes[3],
         refreshes=tuple(
             LastRefresh(kind, state, at, seconds, Counts(*counts))
             for kind, state, at, seconds, *counts in refreshes

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from library_pipeline.search.attributes import attribute_word
 from library_pipeline.search.finder import UnanswerableError
+from library_pipeline.store.facets import Field
 from library_pipeline.store.search import Match
 from library_pipeline.web.library import InLibrary
 from library_pipeline.web.links import component_url, screenshot_url, thumbnail_url
@@ -47,6 +49,32 @@ class FoundComponent(BaseModel):
     url: str
 
 
+class FacetValue(BaseModel):
+    """A value to filter by, as the parameter takes it, and how many components it would leave."""
+
+    model_config = ConfigDict(frozen=True)
+
+    value: str
+    components: int
+
+
+class FoundFacets(BaseModel):
+    """How many components the filters leave, and the values to go on with, commonest first.
+
+    Clients, categories and sources are counted as if none of their kind were chosen, since several
+    of them add up. Attributes that hardly ever occur twice are left out.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    components: int
+    client: list[FacetValue]
+    category: list[FacetValue]
+    source: list[FacetValue]
+    tag: list[FacetValue]
+    attribute: list[FacetValue]
+
+
 _FOUND: Final = TypeAdapter(list[FoundComponent])
 
 
@@ -58,7 +86,9 @@ class Refusal(BaseModel):
 
 _WHY = {
     400: "The question cannot be asked: `error` names the parameter",
+    403: "The request comes from another site's page",
     404: "There is no searchable component of that id",
+    406: "Events come as text/event-stream, or by a WebSocket",
     408: "The picture came in too slowly",
     409: "The library cannot answer this yet",
     413: "The picture is too large",
@@ -107,6 +137,21 @@ def search_by_picture(
             library.component(component_id)
         raise
     return answer(matches)
+
+
+@router.get("/facets", responses=refusals(400, 503))
+def facets(question: Annotated[Asked, Query()], library: InLibrary) -> FoundFacets:
+    """Count what there is to filter by.
+
+    Under the filters that are given.
+    """
+    with library.database.connect() as connection:
+        found = library.facets.count(connection, question.filters)
+    values: dict[Field, list[FacetValue]] = {field: [] for field in get_args(Field)}
+    for each in found.values:
+        word = attribute_word(each.path, each.value) if each.path else str(each.value)
+        values[each.field].append(FacetValue(value=word, components=each.components))
+    return FoundFacets(components=found.components, **values)
 
 
 def answer(matches: Sequence[Match]) -> Response:

@@ -1,41 +1,68 @@
-"""What the pages read beyond searching: clients, the newest components, one component."""
+"""What the pages read beyond searching: the newest components, one component, its past."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 
 from library_pipeline.catalog.component import FileKind
-from library_pipeline.store.search import Match
+from library_pipeline.store.search import Filters, Match
+
+_TEXTS: Final[tuple[FileKind, ...]] = ("config", "format", "records")
 
 _COMPONENT = """
-select v.component_id, v.name, v.client, v.category, v.tags, v.revision, v.screenshot_sha256,
-       v.width, v.height, v.updated_at, v.indexed_at,
-       v.source, v.attributes, c.config_sha256, c.format_sha256, c.records_sha256
+select v.component_id, v.name, v.client, v.category, v.screenshot_sha256, v.tags, v.revision,
+       v.width, v.height, v.updated_at, v.indexed_at, v.source, v.attributes,
+       c.config_sha256, c.format_sha256, c.records_sha256
 from library.component v join pipeline.component c using (component_id)
 where v.component_id = %s
 """
-_NEWEST = """
-select component_id, name, client, category, screenshot_sha256 from library.component
-where %(client)s::text is null or client = %(client)s
-order by indexed_at desc, component_id limit %(k)s
+_CARDS = """
+select component_id, name, client, category, screenshot_sha256, tags from library.component
+"""
+_NEWEST = (
+    _CARDS
+    + """
+where (%(clients)s::text[] is null or client = any(%(clients)s))
+  and (%(categories)s::text[] is null or category = any(%(categories)s))
+  and (%(sources)s::text[] is null or source = any(%(sources)s))
+  and (%(tags)s::text[] is null or tags @> %(tags)s)
+  and (%(attributes)s::jsonb is null or attributes @> %(attributes)s)
+order by indexed_at desc, component_id limit %(k)s offset %(skip)s
+"""
+)
+_REVISIONS = """
+select revision, fetched_at, files from pipeline.bundle where component_id = %s
+order by fetched_at desc, revision limit %s
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A component as lists show it; `score` only where it answers a question."""
+    """A component as lists show it.
+
+    Where it answers a question it has a `score`, each encoder's `scores`, and `folded` under it
+    the results that look all but the same.
+    """
 
     component_id: str
     name: str
     client: str
     category: str
     screenshot_sha256: str
+    tags: tuple[str, ...] = ()
     score: float | None = None
+    scores: Mapping[str, float] = field(default_factory=dict[str, float])
+    folded: tuple[Card, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What it is called: its name, or its id."""
+        return self.name or self.component_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,27 +70,28 @@ class Details:
     """A searchable component; `files` are the digests of its texts by kind."""
 
     card: Card
-    tags: tuple[str, ...]
     revision: str
     width: int
     height: int
     updated_at: datetime | None
     indexed_at: datetime
     source: str
-    attributes: dict[str, Any]
+    attributes: Mapping[str, Any]
     files: dict[FileKind, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
-    """A client and how many searchable components it has."""
+class Revision:
+    """What was fetched of one revision, and when; `files` are digests by kind."""
 
-    name: str
-    components: int
+    revision: str
+    fetched_at: datetime
+    files: Mapping[str, str]
 
 
-def cards(matches: Sequence[Match]) -> list[Card]:
+def cards(connection: psycopg.Connection, matches: Sequence[Match]) -> list[Card]:
     """Return search results as cards, in their order."""
+    below = cards_of(connection, [each for match in matches for each in match.folded])
     return [
         Card(
             match.component_id,
@@ -71,24 +99,40 @@ def cards(matches: Sequence[Match]) -> list[Card]:
             match.client,
             match.category,
             match.screenshot_sha256,
+            match.tags,
             match.score,
+            match.scores,
+            tuple(below[each] for each in match.folded if each in below),
         )
         for match in matches
     ]
 
 
-def clients(connection: psycopg.Connection) -> list[Client]:
-    """Return the clients that have searchable components, by name."""
-    rows = connection.execute(
-        """select client, count(*) from library.component where client <> ''
-           group by client order by lower(client), client"""
-    )
-    return [Client(*row) for row in rows]
+def cards_of(connection: psycopg.Connection, ids: Sequence[str]) -> dict[str, Card]:
+    """Return those of the components `ids` that are searchable, by id."""
+    if not ids:
+        return {}
+    rows = connection.execute(_CARDS + "where component_id = any(%s)", (list(ids),))
+    return {row[0]: _card(row) for row in rows}
 
 
-def newest(connection: psycopg.Connection, *, k: int, client: str | None = None) -> list[Card]:
-    """Return the `k` components that were indexed last, newest first."""
-    return [Card(*row) for row in connection.execute(_NEWEST, {"k": k, "client": client})]
+def newest(
+    connection: psycopg.Connection, filters: Filters, *, k: int, skip: int = 0
+) -> list[Card]:
+    """Return the `k` components that pass `filters` and were indexed last, but for the `skip` last.
+
+    Filters on what is excluded are not looked at.
+    """
+    terms = {**filters.parameters(), "k": k, "skip": skip}
+    return [_card(row) for row in connection.execute(_NEWEST, terms)]
+
+
+def revisions(connection: psycopg.Connection, component_id: str, *, limit: int) -> list[Revision]:
+    """Return what was fetched of a component, the latest first."""
+    return [
+        Revision(revision, fetched_at, {kind: file["sha256"] for kind, file in files.items()})
+        for revision, fetched_at, files in connection.execute(_REVISIONS, (component_id, limit))
+    ]
 
 
 def details(connection: psycopg.Connection, component_id: str) -> Details | None:
@@ -98,11 +142,12 @@ def details(connection: psycopg.Connection, component_id: str) -> Details | None
     row = connection.execute(_COMPONENT, (component_id,)).fetchone()
     if row is None:
         return None
-    identity, name, client, category, tags, revision, digest, *rest = row
-    width, height, updated_at, indexed_at, source, attributes, config, format_, records = rest
+    card, (revision, width, height, updated_at, indexed_at, source, attributes, *files) = (
+        _card(row[:6]),
+        row[6:],
+    )
     return Details(
-        card=Card(identity, name, client, category, digest),
-        tags=tuple(tags),
+        card=card,
         revision=revision,
         width=width,
         height=height,
@@ -110,7 +155,7 @@ def details(connection: psycopg.Connection, component_id: str) -> Details | None
         indexed_at=indexed_at,
         source=source,
         attributes=attributes,
-        files={"config": config, "format": format_, "records": records},
+        files=dict(zip(_TEXTS, files, strict=True)),
     )
 
 
@@ -120,3 +165,8 @@ def screenshot_format(connection: psycopg.Connection, sha256: str) -> str | None
         "select format from pipeline.screenshot where sha256 = %s", (sha256,)
     ).fetchone()
     return row[0] if row else None
+
+
+def _card(row: Sequence[Any]) -> Card:
+    component_id, name, client, category, digest, tags = row
+    return Card(component_id, name, client, category, digest, tuple(tags))

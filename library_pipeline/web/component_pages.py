@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Final
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from library_pipeline.bundles.store import BundleError, BundleStore
 from library_pipeline.encoders import EncoderError
 from library_pipeline.search.finder import SearchError
-from library_pipeline.store.failures import open_failures
+from library_pipeline.store.failures import open_failure, open_failures
 from library_pipeline.store.index import indexed_files
 from library_pipeline.web.browse import Card, Details, cards
+from library_pipeline.web.history import history
 from library_pipeline.web.library import InLibrary, Library
+from library_pipeline.web.links import is_web_address
 from library_pipeline.web.rendering import frame, page
+from library_pipeline.web.texts import by_name, file_text
 
 router = APIRouter(include_in_schema=False)
 
 NEIGHBOURS: Final = 8
 MAX_FAILURES: Final = 500
-MAX_FILE_BYTES: Final = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class FileText:
-    """One text file of a bundle, cut at a length a page can bear; `size` in bytes of the whole."""
-
-    kind: str
-    text: str
-    size: int
-    cut: bool
-    missing: bool = False
 
 
 @router.get("/components/{component_id:path}")
@@ -42,18 +32,25 @@ def component(
     library: InLibrary,
     named: Annotated[str, Query(alias="id")] = "",
 ) -> Response:
-    """Show one component: picture, attributes, files as text, look-alikes."""
+    """Show one component: picture, attributes, files as text, its past, look-alikes."""
     found = library.component(component_id or named)
+    neighbours, reason = _neighbours(library, found)
     with library.database.connect() as connection:
         around = frame(connection)
-    neighbours, reason = _neighbours(library, found)
+        past = history(connection, library.bundles, found.card.component_id)
+        failure = open_failure(connection, found.card.component_id)
     return page(
         request,
         "component.html",
         frame=around,
         component=found,
         card=found.card,
-        files=[_text(library.bundles, kind, digest) for kind, digest in found.files.items()],
+        attributes=by_name(found.attributes),
+        links=_links(found.attributes),
+        dagster=library.dagster.of_component(found.card.component_id),
+        files=[file_text(library.bundles, kind, digest) for kind, digest in found.files.items()],
+        history=past,
+        failure=failure,
         neighbours=neighbours,
         reason=reason,
     )
@@ -77,13 +74,14 @@ def _neighbours(library: Library, found: Details) -> tuple[list[Card], str]:
         matches = library.finder.like_component(found.card.component_id, k=NEIGHBOURS)
     except (SearchError, EncoderError) as error:
         return [], str(error)
-    return cards(matches), ""
+    with library.database.connect() as connection:
+        return cards(connection, matches), ""
 
 
-def _text(bundles: BundleStore, kind: str, digest: str) -> FileText:
-    try:
-        data = bundles.get(digest)
-    except BundleError:
-        return FileText(kind, "", 0, cut=False, missing=True)
-    text = data[:MAX_FILE_BYTES].decode("utf-8", errors="replace")
-    return FileText(kind, text, len(data), cut=len(data) > MAX_FILE_BYTES)
+def _links(attributes: Mapping[str, Any]) -> dict[str, str]:
+    """Return the attributes that are addresses on the web: the CMS's entry, most likely."""
+    return {
+        name: value
+        for name, value in attributes.items()
+        if isinstance(value, str) and is_web_address(value)
+    }

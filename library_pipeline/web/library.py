@@ -1,4 +1,4 @@
-"""What every request works with: the database, the finder, the bundle store."""
+"""What every request works with: the database, the finder, the facets, the bundle store."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from library_pipeline.settings import Settings
 from library_pipeline.store.database import Database
 from library_pipeline.store.search import Match
 from library_pipeline.web.browse import Details, details
+from library_pipeline.web.current_facets import CurrentFacets
+from library_pipeline.web.dagster_pages import DagsterPages
 from library_pipeline.web.metrics import Metrics
 from library_pipeline.web.models import Models
 from library_pipeline.web.problems import QuestionError, no_component, picture_problem
@@ -35,6 +37,8 @@ class Library:
     models: Models
     metrics: Metrics
     max_picture_bytes: int
+    facets: CurrentFacets
+    dagster: DagsterPages
     gate: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(PICTURES_AT_ONCE)
     )
@@ -71,6 +75,8 @@ def library_over(database: Database, settings: Settings) -> Library:
         Models(database, settings.all_encoders),
         metrics,
         settings.web.max_upload_mb * 2**20,
+        CurrentFacets(database),
+        DagsterPages(settings.dagster_url, settings.refresh.partition_buckets),
     )
 
 

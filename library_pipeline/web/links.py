@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from library_pipeline.catalog.component import FILE_KINDS
+from library_pipeline.web.questions import Asked
 
 _BELOW = ("/similar", *(f"/files/{kind}" for kind in FILE_KINDS))
 
@@ -50,6 +51,23 @@ def search_url(**parameters: str | int | Sequence[str] | None) -> str:
     return "/?" + urlencode(given, doseq=True) if given else "/"
 
 
+def refresh_url(refresh_id: str) -> str:
+    """Return the address of a refresh's page; behind /api, of its JSON."""
+    return "/refreshes/" + quote(refresh_id, safe="")
+
+
+def question_url(question: Asked, **changes: object) -> str:
+    """Return the address of `question` with `changes`, on its first page unless they name one."""
+    fields = question.model_dump(exclude_defaults=True) | {"page": None} | changes
+    given = {key: value for key, value in fields.items() if value not in (None, ())}
+    return "/?" + urlencode(given, doseq=True) if given else "/"
+
+
+def compare_url(*ids: str) -> str:
+    """Return the address of the page that shows components side by side."""
+    return "/compare?" + urlencode({"id": ids}, doseq=True)
+
+
 def screenshot_url(sha256: str) -> str:
     """Return the address of a screenshot's bytes."""
     return f"/screenshots/{sha256}"
@@ -58,3 +76,16 @@ def screenshot_url(sha256: str) -> str:
 def thumbnail_url(sha256: str) -> str:
     """Return the address of a screenshot's thumbnail."""
     return f"/thumbnails/{sha256}"
+
+
+def is_web_address(text: str) -> bool:
+    """Whether `text` is an http or https address, which alone may become a link."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return (
+        parts.scheme in ("http", "https")
+        and bool(parts.hostname)
+        and not any(each.isspace() for each in text)
+    )

@@ -24,7 +24,6 @@ from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.registry import active_encoders
 from library_pipeline.web import links
 from library_pipeline.web.access import PUBLIC
-from library_pipeline.web.browse import Client, clients
 from library_pipeline.web.library import Library
 from library_pipeline.web.problems import Problem
 from library_pipeline.web.questions import DEFAULT_K, MAX_TEXT
@@ -41,16 +40,15 @@ PREVIEW_WIDTH, PREVIEW_HEIGHT = 480, 360
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What is around every page: the counts, the clients to choose from, the encoders asked."""
+    """What is around every page: the counts, the encoders asked."""
 
     counts: Coverage
-    clients: list[Client]
     encoders: tuple[RegisteredEncoder, ...]
 
 
 def frame(connection: psycopg.Connection) -> Frame:
     """Read what is around a page."""
-    return Frame(coverage(connection), clients(connection), active_encoders(connection))
+    return Frame(coverage(connection), active_encoders(connection))
 
 
 def page(request: Request, template: str, *, status: int = 200, **values: object) -> Response:
@@ -76,7 +74,6 @@ def problem_page(request: Request, problem: Problem) -> Response:
         problem=problem,
         frame=around,
         text=text,
-        client=None,
     )
 
 
@@ -114,6 +111,8 @@ def templates(max_picture_bytes: int) -> Jinja2Templates:
         component_url=links.component_url,
         like_url=links.like_url,
         search_url=links.search_url,
+        question_url=links.question_url,
+        compare_url=links.compare_url,
         max_text=MAX_TEXT,
         max_picture_bytes=max_picture_bytes,
         default_k=DEFAULT_K,

@@ -18,16 +18,26 @@ from library_pipeline.store.pool import pooled
 from library_pipeline.web import (
     api,
     api_components,
+    atlas,
+    atlas_api,
+    compare_pages,
     component_pages,
+    duplicates,
+    duplicates_api,
     health,
     metrics,
     pages,
     pictures,
+    refresh_pages,
+    refreshes,
     sign_in,
     webhooks,
 )
 from library_pipeline.web.access import Access, ApiCors, Rules
+from library_pipeline.web.asking import Refreshing, missing_for_refreshes
 from library_pipeline.web.errors import add_error_answers
+from library_pipeline.web.events import Feed, feed_of
+from library_pipeline.web.events import routes as events
 from library_pipeline.web.hosts import hosts, is_loopback
 from library_pipeline.web.keys import read_keys
 from library_pipeline.web.library import library_over
@@ -36,12 +46,21 @@ from library_pipeline.web.openapi import describe, operation_id
 from library_pipeline.web.rendering import FOLDER, templates
 from library_pipeline.web.security import SecurityHeaders
 
+# Events before refreshes, whose ids may have slashes.
 _PARTS = (
     pages,
     component_pages,
+    compare_pages,
+    duplicates,
+    atlas,
+    refresh_pages,
     pictures,
     api,
     api_components,
+    duplicates_api,
+    atlas_api,
+    events,
+    refreshes,
     webhooks,
     health,
     metrics,
@@ -56,6 +75,8 @@ def create_app(database: Database, settings: Settings, *, listening: str | None 
     answers under any name. Raises SettingsError where the API keys cannot be read.
     """
     library = library_over(database, settings)
+    refreshing = Refreshing.of(database, settings)
+    feed = feed_of(refreshing)
     rules = Rules(
         hosts(listening, settings.web.allowed_hosts) if listening is not None else None,
         frozenset(settings.web.cors_origins),
@@ -65,7 +86,9 @@ def create_app(database: Database, settings: Settings, *, listening: str | None 
     @asynccontextmanager
     async def warmed(_: FastAPI) -> AsyncIterator[None]:
         library.models.load_in_background()
+        library.facets.read_in_background()
         yield
+        feed.close()
 
     app = FastAPI(
         title="library-pipeline",
@@ -81,6 +104,8 @@ def create_app(database: Database, settings: Settings, *, listening: str | None 
     app.state.metrics = library.metrics
     app.state.templates = templates(library.max_picture_bytes)
     app.state.webhooks = settings.webhooks
+    app.state.refreshing = refreshing
+    app.state.feed = feed
     app.state.keys = rules.keys
     app.add_middleware(Access, rules=rules)
     if rules.origins:
@@ -102,15 +127,16 @@ def serve(host: str, port: int) -> None:
         pooled(database, settings.web.connections) as kept,
     ):
         _warn_of_strangers(host, settings)
+        app = create_app(kept, settings, listening=host)
         config = uvicorn.Config(
-            create_app(kept, settings, listening=host),
+            app,
             host=host,
             port=port,
             log_level="warning",
             timeout_graceful_shutdown=2,
         )
         with suppress(KeyboardInterrupt):  # Ctrl-C is how a person ends it
-            _Announced(config).run()
+            _Announced(config, app.state.feed, missing_for_refreshes(database, settings)).run()
 
 
 def _warn_of_strangers(host: str, settings: Settings) -> None:
@@ -121,8 +147,25 @@ def _warn_of_strangers(host: str, settings: Settings) -> None:
         )
 
 
-class _Announced(uvicorn.Server):
-    """uvicorn, which says where it is once it answers there."""
+class Server(uvicorn.Server):
+    """uvicorn, which ends the event streams at its end; by themselves they would outlast it."""
+
+    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
+        super().__init__(config)
+        self._feed = feed
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then all else."""
+        self._feed.close()
+        await super().shutdown(sockets)
+
+
+class _Announced(Server):
+    """A server which says where it is once it answers there, and what refreshes lack."""
+
+    def __init__(self, config: uvicorn.Config, feed: Feed, missing: str | None) -> None:
+        super().__init__(config, feed)
+        self._missing = missing
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then print the address."""
@@ -130,4 +173,5 @@ class _Announced(uvicorn.Server):
         if self.started:
             host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
             sys.stdout.write(f"search page: http://{host}:{self.config.port}/\n")
+            sys.stdout.write(f"note: {self._missing}\n" if self._missing else "")
             sys.stdout.flush()

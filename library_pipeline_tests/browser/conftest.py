@@ -5,25 +5,24 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
-from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from library_pipeline.search.atlas import draw
+from library_pipeline.search.look_alikes import compare_new
 from library_pipeline.settings import EncoderSettings, Settings
 from library_pipeline.shipped import shipped
 from library_pipeline.store.database import Database
 from library_pipeline.store.embedded import EmbeddedServer
+from library_pipeline.store.registry import active_encoders
 from library_pipeline.web.server import create_app
 from library_pipeline_tests.web.indexing import Sample, index
+from library_pipeline_tests.web.served import served
 
 CHROMIUM = os.environ.get("LIBRARY_TEST_CHROMIUM") or shutil.which("chromium")
 QUIET = [
@@ -32,23 +31,6 @@ QUIET = [
 ]  # fmt: skip
 SERIOUS = ("serious", "critical")
 Look = Callable[[Page, str], None]
-
-
-@contextmanager
-def served(app: FastAPI) -> Iterator[str]:
-    """Serve `app` on loopback by a thread; yield its address."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        deadline = time.monotonic() + 30
-        while not server.started:
-            assert thread.is_alive() and time.monotonic() < deadline
-            time.sleep(0.02)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
 
 
 @pytest.fixture(scope="session")
@@ -83,11 +65,16 @@ def library(server: EmbeddedServer, settings: Settings) -> Database:
     database = Database(server.url("browser"), server.dagster_url("dagster"))
     folders = sorted((shipped("sample_library") / "components").iterdir())
     # A quarter of it: what else would be seen is not worth a minute of embedding.
-    index(database, settings, [_sample(each) for each in folders[::4] if each.is_dir()])
+    index(database, settings, [sample_of(each) for each in folders[::4] if each.is_dir()])
+    with database.connect() as connection:
+        (encoder,) = active_encoders(connection)
+        compare_new(connection, encoder)
+        # For a picture UMAP is worth the wait.
+        draw(connection, encoder, umap="LIBRARY_TEST_SHOTS" in os.environ)
     return database
 
 
-def _sample(folder: Path) -> Sample:
+def sample_of(folder: Path) -> Sample:
     """Return a shipped bundle as the tests index it, with its design's facts as attributes."""
     about = json.loads((folder / "attributes.json").read_text())
     config = json.loads((folder / "config.json").read_text())
@@ -132,6 +119,13 @@ def page(context: BrowserContext) -> Iterator[Page]:
     )
     yield page
     assert problems == []
+
+
+@pytest.fixture
+def browser_without_script(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(java_script_enabled=False)
+    yield context.new_page()
+    context.close()
 
 
 @pytest.fixture

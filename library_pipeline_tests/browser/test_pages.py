@@ -7,7 +7,19 @@ from playwright.sync_api import Page
 
 from library_pipeline_tests.browser.conftest import serious_findings
 
-PAGES = ("/", "/?text=a+pricing+table", "/failures")
+FOOTER = "fernhill-clinic-footer-013"
+PAGES = (
+    "/",
+    "/?text=a+pricing+table",
+    f"/?like={FOOTER}&not_like=loopline-footer-012&collapse=0.9&attribute=theme%3Ddark",
+    "/?like=nobody",
+    f"/components/{FOOTER}",
+    f"/compare?id={FOOTER}&id=golden-crumb-footer-011",
+    "/failures",
+    "/refreshes",
+    "/duplicates?threshold=0.9",
+    "/atlas",
+)
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -8,12 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 from typer.testing import CliRunner
 
 from library_pipeline.cli.app import app
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import Settings
+from library_pipeline.store.manifest_state import record_unreadable
 from library_pipeline_tests.bundles_on_disk import picture, write_bundle
 from library_pipeline_tests.encoders.conftest import CENTRE_CROP, write_checkpoint
 
@@ -117,6 +119,35 @@ def test_a_cms_that_is_not_there_is_named(
     outcome = run("refresh")
     assert outcome.returncode == 2
     assert "cannot reach the CMS: is it running at http://127.0.0.1:9?" in outcome.stderr
+
+
+def test_a_refresh_without_one_of_its_sources_ends_with_1_and_names_it(
+    database: object, cms: SampleCms, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("LIBRARY_CMS_BASE_URL")
+    keys = {"preset": "contract", "url": f"{cms.url}/components"}
+    sources = [
+        {"name": "open", **keys},
+        {"name": "locked", "auth": {"secret_env": "NOT_SET"}, **keys},
+    ]
+    (tmp_path / "library.yaml").write_text(json.dumps({"sources": sources}))
+    outcome = run("refresh")
+    assert outcome.returncode == 1, outcome.stderr
+    assert "│     6 │   6 │" in outcome.stdout
+    assert "The source locked could not be read" in outcome.stderr
+    status = run("status").stdout
+    assert "| not read: locked" in status
+    assert "sources.locked.auth: the environment variable NOT_SET is not set or empty" in status
+
+
+def test_status_says_which_source_could_not_be_read(connection: psycopg.Connection) -> None:
+    record_unreadable(connection, "shop", "page 7 answered [red]500\x1b[2J")
+    outcome = CliRunner().invoke(app, ["status"])
+    said = r"The source shop could not be read last: page 7 answered [red]500\x1b[2J"
+    assert said in outcome.stdout
+    status = json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)
+    assert status["sources"]["shop"]["error"] == "page 7 answered [red]500\x1b[2J"
+    assert status["sources"]["shop"]["fetched_at"] is None
 
 
 def test_an_unreachable_database_is_named_without_its_password(

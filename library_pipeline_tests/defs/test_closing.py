@@ -36,6 +36,22 @@ def test_a_refresh_that_changed_something_is_checked_and_an_idle_one_is_not(
     assert len(instance.get_runs()) == runs + 1  # the plan; nothing else had to run
 
 
+def test_a_check_tells_counts_room_coverage_and_ages(
+    refresh: Refresh, instance: dg.DagsterInstance
+) -> None:
+    refresh()
+    key = dg.AssetCheckKey(dg.AssetKey("component_index"), "index_is_fresh")
+    (record,) = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+    assert record.event is not None and record.event.dagster_event is not None
+    told = record.event.dagster_event.asset_check_evaluation_data.metadata
+    assert (told["components"].value, told["open_failures"].value) == (6, 0)
+    assert told["database_bytes"].value > 1_000_000
+    (encoder,) = told["encoders"].records
+    assert encoder.data["covered"] == encoder.data["components"] == 6
+    assert 0 <= told["refresh_age_seconds"].value <= told["manifest_age_seconds"].value < 600
+    assert {"last_manifest", "last_refresh"} <= told.keys()
+
+
 def test_checks_fail_loudly_and_by_name(
     refresh: Refresh, instance: dg.DagsterInstance, database: Database, cms: SampleCms
 ) -> None:

@@ -91,14 +91,60 @@ def test_a_source_that_is_down_stops_no_other_and_loses_nothing(
     other.faults = Faults(requests=(RequestFault("status", every=1, path="/components"),))
     write_bundle(cms.folder, "c-9")
     assert changed_source(connection, both) == "one"
-    assert counts(refresh()) == {"total": 10, "new": 1, "unchanged": 9}
+    done = refresh()
+    assert counts(done) == {"total": 10, "new": 1, "unchanged": 9}
+    assert (done.state, done.unread_sources, done.ok) == ("finished", ("two",), False)
     assert searchable(connection).items() > before.items()
     states = manifest_states(connection)
     assert states["one"].error is None
     assert "could not be read" in (states["two"].error or "")
     other.faults = Faults()
-    refresh()
+    assert refresh().ok
     assert {state.error for state in manifest_states(connection).values()} == {None}
+
+
+def test_a_source_whose_secret_is_missing_stops_no_other(
+    database: Database,
+    connection: psycopg.Connection,
+    cms: SampleCms,
+    other: SampleCms,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is not asked at all: what a CMS lists to strangers may be less than what it has."""
+    keys = [contract("one", cms), {**contract("two", other), "auth": {"secret_env": "TWO_TOKEN"}}]
+    monkeypatch.setenv("TWO_TOKEN", "hunter2")
+    Refresher(database, sources(*keys))()
+    before = searchable(connection)
+    monkeypatch.setenv("TWO_TOKEN", "\n")
+    other.requests.clear()
+    refresh = Refresher(database, locked := sources(*keys))
+    write_bundle(cms.folder, "c-9")
+    assert changed_source(connection, locked) == "one"
+    assert counts(refresh()) == {"total": 10, "new": 1, "unchanged": 9}
+    error = manifest_states(connection)["two"].error
+    assert error == ("sources.two.auth: the environment variable TWO_TOKEN is not set or empty")
+    forced = refresh("full", force=True)
+    assert counts(forced) == {"total": 10, "unchanged": 7, "failed": 3}
+    assert {(each.code, error in each.message) for each in forced.failures} == {
+        ("download.no_secret", True)
+    }
+    assert searchable(connection).items() > before.items()
+    assert not other.requests
+    monkeypatch.setenv("TWO_TOKEN", "hunter2")
+    assert counts(Refresher(database, sources(*keys))("retry")) == {"total": 3, "unchanged": 3}
+
+
+@pytest.mark.parametrize("secret", ["hunter2 hunter2", "hunter2\x07"])
+def test_a_secret_that_cannot_be_sent_is_as_a_missing_one_and_not_shown(
+    cms: SampleCms, monkeypatch: pytest.MonkeyPatch, secret: str
+) -> None:
+    monkeypatch.setenv("TWO_TOKEN", secret)
+    (two,) = sources({**contract("two", cms), "auth": {"secret_env": "TWO_TOKEN"}})
+    with pytest.raises(ManifestError) as caught:
+        two.open()
+    assert caught.value.code == "manifest.no_secret"
+    assert caught.value.message.startswith("sources.two.auth: ")
+    assert "hunter2" not in caught.value.message
 
 
 def test_where_no_source_can_be_read_the_refresh_fails(

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from library_pipeline.settings.checks import network
 from library_pipeline.sources.addresses import (
     Address,
     AddressRefused,
     AllowedAddresses,
     is_public,
     literal_address,
-    parse_network,
 )
 from library_pipeline.sources.connection import CmsConnection
 
@@ -70,13 +70,15 @@ addresses = st.one_of(
 @pytest.mark.parametrize("text", INSIDE)
 def test_what_is_no_public_address_is_refused_with_the_way_out(text: str) -> None:
     with pytest.raises(AddressRefused) as caught:
-        AllowedAddresses(["cms.example.com"]).among("cms.example.com", [ip_address(text)])
+        AllowedAddresses(["cms.example.com"], key="sources.shop").among(
+            "cms.example.com", [ip_address(text)]
+        )
     message = str(caught.value)
     assert caught.value.code == "private_address"
     assert f"host 'cms.example.com' is at {plain(ip_address(text))}, " in message
-    way_out = parse_network(message.rpartition(" ")[2])
-    assert "list it in allowed_networks, like " in message
-    assert AllowedAddresses([], [str(way_out)]).allow("x", ip_address(text))
+    way_out = network(message.rpartition(" ")[2])
+    assert "list it in sources.shop.allowed_networks, like " in message
+    assert AllowedAddresses([], [way_out]).allow("x", ip_address(text))
 
 
 @pytest.mark.parametrize(
@@ -112,10 +114,10 @@ def test_no_address_that_is_not_global_is_ever_allowed_unlisted(address: Address
 
 @given(addresses, addresses)
 def test_a_listed_network_opens_itself_and_nothing_else(inside: Address, other: Address) -> None:
-    network = ip_network(embedded(inside) if embedded(inside).version == 4 else inside)
-    allowed = AllowedAddresses([], [str(network)])
+    listed = ip_network(embedded(inside) if embedded(inside).version == 4 else inside)
+    allowed = AllowedAddresses([], [str(listed)])
     if allowed.allow("cms.internal", other) and not is_public(other):
-        assert plain(other) in network
+        assert plain(other) in listed
 
 
 def test_a_host_that_is_an_address_lists_itself_for_itself_only() -> None:
@@ -158,13 +160,13 @@ def test_other_ways_to_write_an_address_list_nothing(host: str) -> None:
     ("text", "hint"),
     [
         ("10.0.0.5/8", "did you mean 10.0.0.0/8?"),
-        ("cms.internal", "a host's name goes into cms.allowed_hosts"),
+        ("cms.internal", "a host's name goes into allowed_hosts"),
         ("10.0.0.0/33", "a host's name goes"),
         ("", "a host's name goes"),
     ],
 )
 def test_what_is_no_network_is_refused_in_words(text: str, hint: str) -> None:
-    with pytest.raises(ValueError, match=r"cms\.allowed_networks takes networks like") as caught:
+    with pytest.raises(ValueError, match="it must be a network like 10.0.0.0/8") as caught:
         CmsConnection(base_url="https://x", allowed_networks=(text,))
     assert hint in str(caught.value)
 

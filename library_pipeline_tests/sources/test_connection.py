@@ -26,7 +26,7 @@ def test_a_base_url_loses_its_last_slash() -> None:
 def test_a_base_url_that_cannot_work_is_refused(url: str) -> None:
     with pytest.raises(ValidationError) as caught:
         CmsConnection(base_url=url)
-    assert "cms.base_url" in str(caught.value)
+    assert "base_url" in str(caught.value)
     assert "hunter2" not in str(caught.value)
 
 
@@ -34,7 +34,7 @@ def test_a_base_url_that_cannot_work_is_refused(url: str) -> None:
     "host", ["", "https://cdn", "cdn/path", "*", "*.example.com", "a@b", "a b"]
 )
 def test_an_allowed_host_is_a_name_and_no_pattern_or_url(host: str) -> None:
-    with pytest.raises(ValidationError, match=r"cms\.allowed_hosts"):
+    with pytest.raises(ValidationError, match="allowed_hosts"):
         CmsConnection(base_url="https://x", allowed_hosts=(host,))
 
 

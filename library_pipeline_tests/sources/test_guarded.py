@@ -134,7 +134,7 @@ def refusal(ask: Callable[[CmsConnection], None], connection: CmsConnection) -> 
     error: Any = caught.value
     assert error.code.removeprefix("manifest.") == "private_address"
     assert not error.transient
-    assert "list it in allowed_networks, like " in error.message
+    assert "list it in cms.allowed_networks, like " in error.message
     return error
 
 

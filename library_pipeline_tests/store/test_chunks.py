@@ -16,7 +16,8 @@ from library_pipeline.store.chunks import (
 from library_pipeline.store.closing import cancel_refresh, finish_if_done
 from library_pipeline.store.database import Database
 from library_pipeline.store.leases import lease
-from library_pipeline.store.refreshes import orphans, result, unfinished_refreshes
+from library_pipeline.store.refreshes import orphans, result
+from library_pipeline.store.snapshots import unfinished_ids
 from library_pipeline_tests.store.test_plans import component, plan, put_manifest
 
 
@@ -71,7 +72,7 @@ def test_a_refresh_is_finished_by_whoever_finishes_its_last_chunk(
     finish_chunk(connection, one)
     assert finish_if_done(connection, made.refresh_id)
     assert not finish_if_done(connection, made.refresh_id)
-    assert unfinished_refreshes(connection) == []
+    assert unfinished_ids(connection) == []
 
 
 def test_a_refresh_whose_process_is_gone_is_an_orphan_and_one_under_way_is_not(

@@ -34,6 +34,7 @@ class Sample:
     tags: tuple[str, ...] = ()
     texts: dict[str, str] = field(default_factory=dict)
     attributes: dict[str, Any] = field(default_factory=dict)
+    revision: str = "r1"
 
 
 def index(database: Database, settings: Settings, samples: Sequence[Sample]) -> None:
@@ -71,7 +72,7 @@ def index(database: Database, settings: Settings, samples: Sequence[Sample]) -> 
 def _component(sample: Sample) -> Component:
     return Component(
         sample.component_id,
-        "r1",
+        sample.revision,
         sample.name or f"Component {sample.component_id}",
         {kind: FileRef(f"http://cms.test/{kind}") for kind in FILE_KINDS},
         sample.client,
@@ -88,7 +89,9 @@ def _bundle(store: BundleStore, sample: Sample) -> Bundle:
         "records": json.dumps([{"of": sample.component_id}]),
     } | sample.texts
     files = {kind: store.put(text.encode()) for kind, text in texts.items()}
-    return Bundle(sample.component_id, "r1", {**files, "screenshot": store.put(sample.screenshot)})
+    return Bundle(
+        sample.component_id, sample.revision, {**files, "screenshot": store.put(sample.screenshot)}
+    )
 
 
 def _screenshot(sample: Sample) -> Screenshot:

@@ -86,8 +86,28 @@ def test_the_schema_names_the_answer(client: TestClient) -> None:
     paths = client.get("/api/openapi.json").json()["paths"]
     assert list(paths) == [
         "/api/search",
+        "/api/facets",
         "/api/components/{component_id}/similar",
         "/api/components/{component_id}/files/{kind}",
         "/api/components/{component_id}",
+        "/api/duplicates",
+        "/api/atlas",
+        "/api/refreshes/events",
+        "/api/refreshes/{refresh_id}/events",
+        "/api/refreshes",
+        "/api/failures/retry",
+        "/api/failures",
+        "/api/refreshes/{refresh_id}/cancel",
+        "/api/refreshes/{refresh_id}/retry",
+        "/api/refreshes/{refresh_id}",
         "/api/webhooks/{source}",
     ]
+
+
+def test_facets_say_what_the_filters_leave(client: TestClient) -> None:
+    facets = client.get("/api/facets", params={"client": "south"}).json()
+    assert facets["components"] == 2
+    assert {each["value"]: each["components"] for each in facets["client"]}["south"] == 2
+    assert {each["value"]: each["components"] for each in facets["category"]} == {"card": 2}
+    assert facets["tag"] == facets["attribute"] == []
+    assert client.get("/api/facets?attribute=dark").status_code == 400

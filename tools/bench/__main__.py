@@ -25,10 +25,11 @@ from tools.bench.machinery import Machinery, measure_machinery
 from tools.bench.questions import Answers, measure_answers
 from tools.bench.scale import measure_scale
 from tools.bench.scale_table import scale_table
+from tools.bench.search.run import measure_all_search
 from tools.bench.sources.run import measure_sources
 
 REPEATS = 3
-PARTS = ("demo", "sources", "scale", "encoders")
+PARTS = ("demo", "sources", "search", "scale", "encoders")
 
 
 def main() -> None:
@@ -46,6 +47,8 @@ def main() -> None:
         _demo(console)
     if "sources" in wanted:
         measure_sources(console, asked.components)
+    if "search" in wanted:
+        measure_all_search(console, asked.components)
     if "encoders" in wanted:
         measure_encoders(console)
     if "scale" in wanted:

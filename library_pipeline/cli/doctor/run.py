@@ -20,8 +20,10 @@ from library_pipeline.cli.doctor.device import check_devices
 from library_pipeline.cli.doctor.disk import check_disk
 from library_pipeline.cli.doctor.encoders import check_encoders
 from library_pipeline.cli.doctor.examine import Examination, examine, secrets_of
+from library_pipeline.cli.doctor.manifests import check_manifests
 from library_pipeline.cli.doctor.packages import check_packages
 from library_pipeline.cli.doctor.sources import check_sources
+from library_pipeline.cli.doctor.webhooks import check_webhooks
 from library_pipeline.settings import Settings, SettingsError, load_settings
 
 _IMPORT_SECONDS = 60.0  # torch from a cold disk
@@ -80,6 +82,8 @@ _REST: tuple[tuple[str, Callable[[Settings], Iterator[Check]], float], ...] = (
     ("database", check_database, _START_SECONDS),
     ("bundle store", check_bundles, 20),
     ("sources", check_sources, 15),
+    ("manifests", check_manifests, 20),
+    ("webhooks", check_webhooks, 10),
     ("schedules", check_schedules, _IMPORT_SECONDS),
     ("dagster", check_dagster, _IMPORT_SECONDS),
 )

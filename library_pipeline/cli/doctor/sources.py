@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from library_pipeline.cli.doctor.check import Check
 from library_pipeline.settings import Settings, SettingsError
-from library_pipeline.sources.configured import configured_sources
+from library_pipeline.sources.configured import CMS, configured_sources
 from library_pipeline.sources.http_cms import HttpCms
 from library_pipeline.sources.manifest import ManifestError, ManifestPage
 from library_pipeline.sources.source import Source
@@ -57,13 +57,18 @@ def _who(source: Source) -> str:
 
 
 def _way_out(source: Source, error: ManifestError) -> str:
+    asked = source.connection
     if error.transient:
         return "see that it runs, and that this machine can reach it (network, VPN, proxy)"
-    if error.code in ("manifest.status_401", "manifest.status_403"):
-        return "ask whoever runs the CMS for a token, and set LIBRARY_CMS_TOKEN to it"
-    if error.code == "manifest.private_address":
-        return "if the CMS is meant to be there, list its network in cms.allowed_networks"
-    return "docs/cms.md says what a CMS answers"
+    if error.code == "manifest.no_secret":
+        return "have it where library-pipeline runs, Dagster's daemon too; other sources go on"
+    if asked and error.code in ("manifest.status_401", "manifest.status_403"):
+        return f"ask whoever runs the CMS for a token, and set {asked.way_in} to it"
+    if asked and error.code == "manifest.private_address":
+        return f"if the CMS is meant to be there, list its network in {asked.key}.allowed_networks"
+    if asked and asked.key == CMS:
+        return "docs/cms.md says what a CMS answers"
+    return f"library-pipeline source check {source.name} shows more; docs/sources.md has every key"
 
 
 def _judge_page(name: str, page: ManifestPage, who: str) -> Check:

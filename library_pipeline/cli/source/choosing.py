@@ -38,7 +38,7 @@ def chosen(settings: Settings, name: str | None, *, every: bool) -> list[str]:
 def asked_briefly(settings: Settings, name: str) -> tuple[Settings, Mapping[str, float]]:
     """Return settings of one source alone, and terms under which it is asked once, not for long.
 
-    Alone, as what the others lack, a secret say, does not matter.
+    Alone, as what is wrong with the others does not matter.
     """
     configured = source_settings(settings, name)
     patience = configured.timeout_seconds if configured else settings.cms.timeout_seconds

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Final
 
-import psycopg
-
-from library_pipeline.cli.brief_connection import brief_connection
+from library_pipeline.cli.recorded import recorded_manifests
 from library_pipeline.cli.source.choosing import source_settings
 from library_pipeline.cli.source.screen import Screen, print_json
 from library_pipeline.settings import Settings, load_settings
 from library_pipeline.sources.configured import listed_sources
-from library_pipeline.store.embedded import EmbeddedServer, EmbeddedServerError
-from library_pipeline.store.manifest_state import ManifestState, manifest_states
+from library_pipeline.store.manifest_state import ManifestState
 
-_CONNECT_SECONDS: Final = 3
-_connected = partial(
-    brief_connection,
-    connect_seconds=_CONNECT_SECONDS,
-    statement_seconds=5,
-    who="library-pipeline source list",
-)
 _UNITS: Final = (("day", 86400), ("hour", 3600), ("minute", 60))
 
 
@@ -48,7 +35,7 @@ class ListedSource:
 def list_sources(*, as_json: bool) -> None:
     """Print every configured source."""
     settings = load_settings()
-    states, why_not = _states(settings)
+    states, why_not = recorded_manifests(settings)
     found = [_listed(settings, name, states.get(name)) for name in listed_sources(settings)]
     if as_json:
         rows = [dataclasses.asdict(each) for each in found]
@@ -97,31 +84,3 @@ def _ago(seconds: float) -> str:
         if (count := int(seconds // length)) >= 1:
             return f"{count} {unit}{'s' if count > 1 else ''} ago"
     return "just now"
-
-
-def _states(settings: Settings) -> tuple[dict[str, ManifestState], str]:
-    """Return the sources' manifests, or why they cannot be known without starting anything."""
-    try:
-        with _running(settings) as connection:
-            if connection is None:
-                return {}, "the embedded database does not run at the moment"
-            return manifest_states(connection), ""
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
-        return {}, "the database has no tables of this version yet; a refresh makes them"
-    except (psycopg.Error, EmbeddedServerError):
-        return {}, "the database does not answer; `library-pipeline doctor` says more"
-
-
-@contextmanager
-def _running(settings: Settings) -> Iterator[psycopg.Connection | None]:
-    """Yield a connection to the database as it is, None where the embedded server does not run."""
-    if settings.database_url is not None:
-        with _connected(settings.database_url.get_secret_value()) as connection:
-            yield connection
-        return
-    server = EmbeddedServer(settings.home)
-    if not server.is_running():
-        yield None
-        return
-    with server.acquire(_CONNECT_SECONDS), _connected(server.url("library")) as connection:
-        yield connection

@@ -5,14 +5,20 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from library_pipeline.cli.doctor.check import Check
+from library_pipeline.cli.doctor.manifests import check_manifests
 from library_pipeline.cli.doctor.sources import check_sources
+from library_pipeline.cli.doctor.webhooks import check_webhooks
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.sample_cms.faults import Faults, FileFault, RequestFault
 from library_pipeline.settings import load_settings
+from library_pipeline.store.manifest_state import record_unreadable
 from library_pipeline_tests.cli.doctor.listeners import closed_port, silent_port
+from library_pipeline_tests.cli.source.shop import configure, open_shop, source
+from library_pipeline_tests.sources.test_http_cms import answer, web_server
 
 
 def looked_at(patience: float = 5) -> list[Check]:
@@ -115,3 +121,54 @@ def test_many_pages_are_not_read(cms: SampleCms, monkeypatch: pytest.MonkeyPatch
     page, _ = looked_at()
     assert page.found.endswith("2 components on the first page, 6 in all")
     assert cms.requests["/components"] == 2  # that page, and the poll
+
+
+def test_what_is_wrong_with_a_source_is_corrected_in_its_own_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", "wrong")
+    monkeypatch.setenv("LIBRARY_CMS_TOKEN", "")
+    with (
+        open_shop() as shop,
+        web_server(lambda handler: answer(handler, b"{}", 400)) as strict,
+    ):
+        configure(
+            source(shop),
+            source(shop, "strict", url=f"{strict}/items"),
+            source(shop, "locked", auth={"secret_env": "NOT_SET"}),
+        )
+        refused, strict_, locked = looked_at()
+    assert (
+        refused.way_out == "ask whoever runs the CMS for a token, and set sources.shop.auth to it"
+    )
+    assert "does it know the names in sources.strict.query (fields, filters)" in strict_.found
+    assert "is sources.strict.page_size too large for it?" in strict_.found
+    assert "source check strict" in (strict_.way_out or "")
+    assert "sources.locked.auth: the environment variable NOT_SET" in locked.found
+    assert "LIBRARY_CMS" not in f"{refused}{strict_}{locked}"
+
+
+def test_what_the_last_refresh_could_not_read_is_told(
+    cms: SampleCms, connection: psycopg.Connection
+) -> None:
+    """The first page may be there, and the seventh not."""
+    assert not list(check_manifests(load_settings()))
+    record_unreadable(connection, "cms", "page 7 answered 500\x1b[2J")
+    (check,) = check_manifests(load_settings())
+    assert (check.name, check.state) == ("cms manifest", "warning")
+    assert check.found == r"could not be read last: page 7 answered 500\x1b[2J"
+
+
+def test_the_secret_of_every_webhook_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOK", "hunter2")
+    with open_shop() as shop:
+        configure(
+            source(shop, "good", webhook={"secret_env": "HOOK"}),
+            source(shop, "lost", webhook={"secret_file": "none", "kind": "hmac-sha256"}),
+            source(shop),
+        )
+        good, lost = check_webhooks(load_settings())
+    assert (good.name, good.state) == ("good webhook", "ok")
+    assert (lost.name, lost.state) == ("lost webhook", "wrong")
+    assert "none cannot be read: No such file" in lost.found
+    assert "hunter2" not in f"{good}{lost}"

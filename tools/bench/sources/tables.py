@@ -40,7 +40,7 @@ def pace_table(found: Sequence[Kept]) -> Table:
     table = new_table("a set rate (target: to 5%)", "client", "set, /s", "measured, /s", "off by")
     for each in found:
         table.add_row(
-            each.client, f"{each.wanted:g}", f"{each.measured:.3f}", f"{100 * each.off:+.2f}%"
+            each.client, f"{each.wanted:.4g}", f"{each.measured:.4f}", f"{100 * each.off:+.2f}%"
         )
     return table
 

@@ -1,0 +1,113 @@
+"""What a refresh leaves for people who look: near-duplicates and the map, without waiting long."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import subprocess
+import sys
+
+import dagster as dg
+import pytest
+from PIL import Image
+
+from library_pipeline.defs.atlas_layouts import atlas_layouts
+from library_pipeline.defs.resources import DatabaseResource
+from library_pipeline.sample_cms import SampleCms
+from library_pipeline.search.atlas_picture import MOST_BYTES
+from library_pipeline.store.atlas import atlas_state
+from library_pipeline.store.database import Database
+from library_pipeline.store.look_alikes import comparison
+from library_pipeline.store.registry import active_encoders
+from library_pipeline_tests.bundles_on_disk import write_bundle
+from library_pipeline_tests.defs.conftest import Refresh
+
+
+def metadata(instance: dg.DagsterInstance, asset: str) -> list[dict[str, object]]:
+    """Return what each materialization of `asset` said, the newest first."""
+    records = instance.fetch_materializations(dg.AssetKey(asset), limit=10).records
+    found = [record.asset_materialization for record in records]
+    return [{key: value.value for key, value in each.metadata.items()} for each in found if each]
+
+
+def test_a_refresh_compares_and_maps_what_is_new_and_an_idle_one_does_not(
+    refresh: Refresh, instance: dg.DagsterInstance, database: Database, cms: SampleCms
+) -> None:
+    refresh()
+    refresh("full")
+    write_bundle(cms.folder, "c-7")
+    refresh()
+    for asset in ("look_alikes", "atlas"):
+        told = metadata(instance, asset)
+        assert [_of_clip(each)["new_screenshots"] for each in told] == [1, 6], asset
+    with database.connect() as connection:
+        encoder = active_encoders(connection)[0]
+        assert comparison(connection, encoder).waiting == 0
+        state = atlas_state(connection, encoder)
+    assert (state.method, state.on_it, state.waiting) == ("pca", 7, 0)
+    webp = re.search(r"data:image/webp;base64,([^)]+)", _map(metadata(instance, "atlas")[0]))
+    assert webp is not None
+    data = base64.b64decode(webp[1])
+    assert len(data) <= MOST_BYTES
+    picture = Image.open(io.BytesIO(data)).convert("RGB")
+    assert len(picture.getcolors(picture.width * picture.height) or ()) > 50  # it shows something
+
+
+def test_the_layout_is_asked_for_once_the_library_is_large_enough(
+    refresh: Refresh,
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    database: Database,
+    cms: SampleCms,
+) -> None:
+    def tick() -> object:
+        context = dg.build_sensor_context(
+            instance=instance, resources={"database": DatabaseResource()}, definitions=definitions
+        )
+        return atlas_layouts(context)
+
+    refresh()
+    assert isinstance(tick(), dg.SkipReason)
+    for number in range(6, 14):
+        write_bundle(cms.folder, f"c-{number}")
+    refresh()
+    assert isinstance(tick(), dg.RunRequest)
+
+
+@pytest.mark.timeout(600)  # numba compiles UMAP
+def test_the_job_lays_the_map_out_by_umap(
+    refresh: Refresh,
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    database: Database,
+    cms: SampleCms,
+) -> None:
+    for number in range(6, 14):
+        write_bundle(cms.folder, f"c-{number}")
+    refresh()
+    done = definitions.resolve_job_def("layout_atlas").execute_in_process(instance=instance)
+    assert done.success
+    assert _of_clip(metadata(instance, "atlas")[0])["laid_out_by"] == "umap"
+    with database.connect() as connection:
+        assert atlas_state(connection, active_encoders(connection)[0]).method == "umap"
+
+
+def test_the_command_line_and_the_definitions_do_not_load_umap() -> None:
+    code = (
+        "import sys, library_pipeline.cli.app, library_pipeline.cli.refresh, "
+        "library_pipeline.definitions, library_pipeline.web.server; "
+        "print([name for name in ('umap', 'numba') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def _of_clip(told: dict[str, object]) -> dict[str, object]:
+    found = next(value for key, value in told.items() if re.fullmatch(r"clip \w+", key))
+    assert isinstance(found, dict)
+    return found
+
+
+def _map(told: dict[str, object]) -> str:
+    return str(next(value for key, value in told.items() if key.endswith(" map")))
