@@ -63,8 +63,13 @@ class Finder:
         return found
 
     def _find(self, query: Query) -> list[Match]:
+        vectors = QuestionVectors(self._configured)
+        if any(example.component is None for example in query.examples):
+            with self._database.connect() as connection:
+                asked = self._asked(connection, query)
+            vectors.embed(asked, query.examples)  # while no connection is kept from others
         with self._database.connect() as connection:
-            questions = self._questions(connection, query)
+            questions = self._questions(connection, query, vectors)
             asked = [each.component for each in query.examples if each.component is not None]
             filters = replace(
                 query.filters, excluding=(*query.filters.excluding, *dict.fromkeys(asked))
@@ -116,14 +121,20 @@ class Finder:
         asked = weighted(active, configured, {name: 1.0} if name else None)
         return max(asked, key=lambda each: asked[each])
 
-    def _questions(self, connection: psycopg.Connection, query: Query) -> list[Question]:
+    def _asked(
+        self, connection: psycopg.Connection, query: Query
+    ) -> dict[RegisteredEncoder, float]:
         configured = {encoder.name: encoder.weight for encoder in self._configured}
-        asked = weighted(active_encoders(connection), configured, query.weights)
-        vectors = QuestionVectors(connection, self._configured)
+        return weighted(active_encoders(connection), configured, query.weights)
+
+    def _questions(
+        self, connection: psycopg.Connection, query: Query, vectors: QuestionVectors
+    ) -> list[Question]:
+        asked = self._asked(connection, query)
         questions = [
             Question(known, vector, weight)
             for known, weight in asked.items()
-            if (vector := vectors.of(known, query.examples)) is not None
+            if (vector := vectors.of(connection, known, query.examples)) is not None
         ]
         if missing := vectors.missing(query.examples):
             raise UnanswerableError(

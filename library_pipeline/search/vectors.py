@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,19 +24,34 @@ _LEAST_NORM = 1e-3
 class QuestionVectors:
     """Makes vectors of examples; loads models only for pictures and texts."""
 
-    connection: psycopg.Connection
     configured: Sequence[EncoderSettings]
     _found: set[str] = field(default_factory=set[str])
+    _embedded: dict[tuple[int, int], NDArray[np.float32] | None] = field(
+        default_factory=dict[tuple[int, int], NDArray[np.float32] | None]
+    )
+
+    def embed(self, asked: Iterable[RegisteredEncoder], examples: Sequence[Example]) -> None:
+        """Embed the pictures and texts now, so that `of` need not: this may take seconds."""
+        for known in asked:
+            for place, example in enumerate(examples):
+                if example.component is None:
+                    self._embedded[known.id, place] = self._embed(known, example)
 
     def of(
-        self, known: RegisteredEncoder, examples: Sequence[Example]
+        self,
+        connection: psycopg.Connection,
+        known: RegisteredEncoder,
+        examples: Sequence[Example],
     ) -> NDArray[np.float32] | None:
         """Return (dim,) float32 of norm 1, None if `known` understands no example to be like.
 
         The weighted sum of the examples' unit vectors, as Rocchio (1971) has it: what is to be
         unlike is subtracted. Raises SearchError where they cancel each other out.
         """
-        seen = [(each.weight, self._one(known, each)) for each in examples]
+        seen = [
+            (example.weight, self._one(connection, known, place, example))
+            for place, example in enumerate(examples)
+        ]
         understood = [(weight, vector) for weight, vector in seen if vector is not None]
         if not any(weight > 0 for weight, _ in understood):
             return None
@@ -46,12 +61,19 @@ class QuestionVectors:
             raise SearchError("the examples cancel each other out; give one of them less weight")
         return (total / norm).astype(np.float32)
 
-    def _one(self, known: RegisteredEncoder, example: Example) -> NDArray[np.float32] | None:
+    def _one(
+        self, connection: psycopg.Connection, known: RegisteredEncoder, place: int, example: Example
+    ) -> NDArray[np.float32] | None:
         if example.component is not None:
-            vector = component_vector(self.connection, known, example.component)
+            vector = component_vector(connection, known, example.component)
             if vector is not None:
                 self._found.add(example.component)
             return vector
+        if (known.id, place) not in self._embedded:  # it was activated this very moment
+            self._embedded[known.id, place] = self._embed(known, example)
+        return self._embedded[known.id, place]
+
+    def _embed(self, known: RegisteredEncoder, example: Example) -> NDArray[np.float32] | None:
         encoder = self._load(known)
         if example.text is not None:
             return encoder.embed_text(example.text) if encoder.reads_text else None

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +17,8 @@ from library_pipeline.search.query import UNLIKE, Crop, Example, Query, parse_cr
 from library_pipeline.search.weights import SearchError
 from library_pipeline.settings import Settings, load_settings
 from library_pipeline.store.database import Database
+from library_pipeline.store.models import load_registered
+from library_pipeline.store.pool import pooled
 from library_pipeline.store.search import Filters, Match
 from library_pipeline_tests.bundles_on_disk import picture
 from library_pipeline_tests.web.indexing import Sample, index
@@ -35,6 +40,29 @@ def ids(matches: list[Match]) -> list[str]:
 def like(*components: str, unlike: str | None = None) -> tuple[Example, ...]:
     wanted = [Example(component=each) for each in components]
     return (*wanted, *([Example(component=unlike, weight=UNLIKE)] if unlike else []))
+
+
+def test_a_question_that_waits_for_its_model_keeps_no_connection(
+    finder: Finder, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loading takes seconds: the service's few connections are for those who need no model."""
+    asked, loaded = threading.Event(), threading.Event()
+
+    def slowly(*args: Any) -> Any:
+        asked.set()
+        assert loaded.wait(30)
+        return load_registered(*args)
+
+    monkeypatch.setattr("library_pipeline.search.vectors.load_registered", slowly)
+    with pooled(database, 1) as kept, ThreadPoolExecutor(1) as other:
+        pooled_finder = Finder(kept, load_settings().all_encoders)
+        waiting = other.submit(pooled_finder.by_text, "a card")
+        try:
+            assert asked.wait(30)
+            assert ids(pooled_finder.like_component("c-1"))
+        finally:
+            loaded.set()
+        assert len(waiting.result(60)) == 10
 
 
 def test_several_examples_find_what_is_like_all_of_them(finder: Finder) -> None:

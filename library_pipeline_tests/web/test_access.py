@@ -16,7 +16,7 @@ from library_pipeline.settings.sources import Secret
 from library_pipeline.store.database import Database
 from library_pipeline.web.hosts import hosts, is_loopback
 from library_pipeline.web.keys import COOKIE, SESSION_SECONDS, Keys, read_keys
-from library_pipeline.web.server import create_app
+from library_pipeline.web.server import create_app, serve
 from library_pipeline_tests.bundles_on_disk import picture
 from library_pipeline_tests.web.conftest import SAMPLES
 
@@ -216,6 +216,15 @@ def test_a_page_whose_name_leads_here_is_not_answered(keyed: TestClient) -> None
         answer = keyed.get(path, headers=headers)
         assert answer.status_code == 421
         assert "web.allowed_hosts" in answer.text
+
+
+@pytest.mark.parametrize(("host", "warned"), [("0.0.0.0", True), ("127.0.0.1", False)])
+def test_serving_strangers_without_keys_is_said_loudly(
+    database: Database, capfd: pytest.CaptureFixture[str], monkeypatch: Any, host: str, warned: bool
+) -> None:
+    monkeypatch.setattr("uvicorn.Server.run", lambda _: None)  # it need not answer for this
+    serve(host, 8400)
+    assert ("without API keys" in capfd.readouterr().err) is warned
 
 
 def test_what_counts_as_this_machine_alone() -> None:
