@@ -117,15 +117,19 @@ class Finder:
         active = active_encoders(connection)
         if not active:
             return None
-        configured = {encoder.name: encoder.weight for encoder in self._configured}
-        asked = weighted(active, configured, {name: 1.0} if name else None)
+        asked = self._weighted(active, {name: 1.0} if name else None)
         return max(asked, key=lambda each: asked[each])
 
     def _asked(
         self, connection: psycopg.Connection, query: Query
     ) -> dict[RegisteredEncoder, float]:
+        return self._weighted(active_encoders(connection), query.weights)
+
+    def _weighted(
+        self, active: Sequence[RegisteredEncoder], wanted: Weights | None
+    ) -> dict[RegisteredEncoder, float]:
         configured = {encoder.name: encoder.weight for encoder in self._configured}
-        return weighted(active_encoders(connection), configured, query.weights)
+        return weighted(active, configured, wanted)
 
     def _questions(
         self, connection: psycopg.Connection, query: Query, vectors: QuestionVectors

@@ -16,7 +16,7 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
-from library_pipeline.store.search import Filters
+from library_pipeline.store.search import PASSES, Filters
 
 Field = Literal["client", "category", "source", "tag", "attribute"]
 MOST_VALUES: Final = 1_000  # of one field, the commonest
@@ -72,17 +72,12 @@ where place <= %(most_values)s
 union all
 select 'attribute', path, value, members from valued join grouping_ones using (path)
 """
-_IDS = """
+_IDS = f"""
 select string_agg(int8send(id), '' order by id)
 from (select hashtextextended(component_id, 0) as id from pipeline.component
-      where removed_at is null
-        and (%(clients)s::text[] is null or client = any(%(clients)s))
-        and (%(categories)s::text[] is null or category = any(%(categories)s))
-        and (%(sources)s::text[] is null or source = any(%(sources)s))
-        and (%(tags)s::text[] is null or tags @> %(tags)s)
-        and (%(attributes)s::jsonb is null or attributes @> %(attributes)s)
+      where removed_at is null and {PASSES}
         and (%(excluding)s::text[] is null or component_id = any(%(excluding)s))) c
-"""
+"""  # noqa: S608 - of constants
 
 
 @dataclass(frozen=True, slots=True)

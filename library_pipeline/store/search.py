@@ -28,6 +28,16 @@ from library.match_components(
 """
 
 
+# What `Filters.parameters` bind, as a condition on components; who is excluded is not looked at.
+PASSES: Final = """
+      (%(clients)s::text[] is null or client = any(%(clients)s))
+  and (%(categories)s::text[] is null or category = any(%(categories)s))
+  and (%(sources)s::text[] is null or source = any(%(sources)s))
+  and (%(tags)s::text[] is null or tags @> %(tags)s)
+  and (%(attributes)s::jsonb is null or attributes @> %(attributes)s)
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What one encoder makes of a question: its vector, and what its answer counts.
@@ -54,10 +64,6 @@ class Filters:
     tags: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     excluding: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        """Whether any component may be filtered out."""
-        return self != Filters()
 
     def parameters(self) -> dict[str, Any]:
         """Return what a statement binds: null for what lets all pass."""

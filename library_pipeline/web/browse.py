@@ -10,7 +10,7 @@ from typing import Any, Final
 import psycopg
 
 from library_pipeline.catalog.component import FileKind
-from library_pipeline.store.search import Filters, Match
+from library_pipeline.store.search import PASSES, Filters, Match
 
 _TEXTS: Final[tuple[FileKind, ...]] = ("config", "format", "records")
 
@@ -25,15 +25,7 @@ _CARDS = """
 select component_id, name, client, category, screenshot_sha256, tags from library.component
 """
 _NEWEST = (
-    _CARDS
-    + """
-where (%(clients)s::text[] is null or client = any(%(clients)s))
-  and (%(categories)s::text[] is null or category = any(%(categories)s))
-  and (%(sources)s::text[] is null or source = any(%(sources)s))
-  and (%(tags)s::text[] is null or tags @> %(tags)s)
-  and (%(attributes)s::jsonb is null or attributes @> %(attributes)s)
-order by indexed_at desc, component_id limit %(k)s offset %(skip)s
-"""
+    f"{_CARDS} where {PASSES} order by indexed_at desc, component_id limit %(k)s offset %(skip)s"
 )
 _REVISIONS = """
 select revision, fetched_at, files from pipeline.bundle where component_id = %s

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-import psycopg
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
@@ -55,12 +54,9 @@ class Answer:
 @router.get("/search")  # of a picture's answer, without the picture: the script has it
 def search(request: Request, question: Annotated[Asked, Query()], library: InLibrary) -> Response:
     """Show what fits a text or resembles components; else the newest components."""
-    matches = None
-    if question.asks:
-        with library.database.connect() as connection:
-            _examples(connection, question)  # an id nobody has is told before a model is loaded
-        matches = library.finder.find(question.query())
-    return _answered(request, library, question, matches)
+    examples = _examples(library, question)  # an id nobody has is told before a model is loaded
+    matches = library.finder.find(question.query()) if question.asks else None
+    return _answered(request, library, question, matches, examples)
 
 
 @router.post("/search")
@@ -72,7 +68,9 @@ def search_by_picture(
     """Show the components most like the form's `picture`, beside it."""
     upload, question = sent
     picture, matches = library.search_picture(upload, question)
-    return _answered(request, library, question, matches, Sent(preview(picture), upload.name))
+    examples = _examples(library, question)
+    sent_picture = Sent(preview(picture), upload.name)
+    return _answered(request, library, question, matches, examples, sent_picture)
 
 
 def _answered(
@@ -80,11 +78,11 @@ def _answered(
     library: Library,
     question: Asked,
     matches: Sequence[Match] | None,
+    examples: dict[str, Card],
     sent: Sent | None = None,
 ) -> Response:
     with library.database.connect() as connection:
         around = frame(connection)
-        examples = _examples(connection, question)
         if matches is None:
             filters = question.filters
             skip = (question.page - 1) * question.k
@@ -107,10 +105,13 @@ def _answered(
     )
 
 
-def _examples(connection: psycopg.Connection, question: Asked) -> dict[str, Card]:
+def _examples(library: Library, question: Asked) -> dict[str, Card]:
     """Return the question's components by id; raises QuestionError where one is not there."""
     ids = (*question.like, *question.not_like)
-    found = cards_of(connection, ids)
+    if not ids:
+        return {}
+    with library.database.connect() as connection:
+        found = cards_of(connection, ids)
     for each in ids:
         if each not in found:
             raise QuestionError(no_component(each))

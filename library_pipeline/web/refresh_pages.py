@@ -26,7 +26,7 @@ from library_pipeline.web.asking import (
 from library_pipeline.web.library import InLibrary
 from library_pipeline.web.links import refresh_url
 from library_pipeline.web.refresh_states import RefreshState, refresh_state
-from library_pipeline.web.refreshes import refresh_query
+from library_pipeline.web.refreshes import older_than
 from library_pipeline.web.rendering import frame, page
 
 router = APIRouter(include_in_schema=False)
@@ -63,7 +63,6 @@ def refreshes(
         shown = [_shown(connection, refreshing, item, FAILURES_IN_LIST) for item in items]
         daemon = sensor_is_alive(connection)
         clients = library.facets.names(connection, "client")
-    begun = [item for item in items if item.state != "waiting"]
     return page(
         request,
         "refreshes.html",
@@ -72,7 +71,7 @@ def refreshes(
         live=[item for item in shown if item.unfinished],
         done=[item for item in shown if not item.unfinished],
         first_page=before is None,
-        older=refresh_query(begun[-1].refresh_id, limit) if len(begun) == limit else None,
+        older=older_than(items, limit),
         missing=_missing(refreshing, daemon=daemon),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from library_pipeline.store.failures import failures_of, open_failures
 from library_pipeline.store.requests import sensor_is_alive
-from library_pipeline.store.snapshots import newest_snapshots
+from library_pipeline.store.snapshots import Snapshot, newest_snapshots
 from library_pipeline.web.api import refusals
 from library_pipeline.web.asking import (
     MAX_ONLY,
@@ -92,8 +93,7 @@ def newest(
     with refreshing.database.connect() as connection:
         items = newest_snapshots(connection, limit, before=before)
         daemon = sensor_is_alive(connection)
-    begun = [item for item in items if item.state != "waiting"]
-    more = refresh_query(begun[-1].refresh_id, limit) if len(begun) == limit else None
+    more = older_than(items, limit)
     states = tuple(refresh_state(item, refreshing.dagster_url) for item in items)
     return RefreshList(refreshes=states, next=more and f"/api{more}", daemon_runs=daemon)
 
@@ -153,9 +153,12 @@ def details_of(refreshing: Refreshing, refresh_id: str) -> RefreshDetails:
     return refresh_details(item, failed, refreshing.dagster_url)
 
 
-def refresh_query(before: str, limit: int) -> str:
-    """Return the address, behind /api or as a page, of the refreshes before one."""
-    return "/refreshes?" + urlencode({"limit": limit, "before": before})
+def older_than(items: Sequence[Snapshot], limit: int) -> str | None:
+    """Return the address, behind /api or as a page, of what comes after `items`, if anything."""
+    begun = [item for item in items if item.state != "waiting"]
+    if len(begun) < limit:
+        return None
+    return "/refreshes?" + urlencode({"limit": limit, "before": begun[-1].refresh_id})
 
 
 def _accepted(refresh_id: str, response: Response) -> Accepted:
