@@ -57,7 +57,7 @@ declare
         'with scored as materialized (%s) '
         'select array_agg(component_id), array_agg(total), array_agg(scores) from ('
         'select component_id, %s as total, jsonb_build_object(%s) as scores from ('
-        'select * from scored order by %2$s desc, component_id limit $10) best) best';
+        'select * from scored order by %2$s desc, component_id limit $8) best) best';
 begin
     if k is null or skip is null or k < 0 or skip < 0 or k > 10000 then
         raise exception 'k is % and skip is %; k must be 0 to 10000, skip 0 or more', k, skip
@@ -79,13 +79,13 @@ begin
             array_to_string(weights, ', ', 'null') using errcode = 'invalid_parameter_value';
     end if;
 
-    if of_clients is not null then filter := filter || ' and c.client = any($4)'; end if;
-    if of_categories is not null then filter := filter || ' and c.category = any($5)'; end if;
-    if of_sources is not null then filter := filter || ' and c.source = any($6)'; end if;
-    if with_tags is not null then filter := filter || ' and c.tags @> $7'; end if;
-    if with_attributes is not null then filter := filter || ' and c.attributes @> $8'; end if;
+    if of_clients is not null then filter := filter || ' and c.client = any($2)'; end if;
+    if of_categories is not null then filter := filter || ' and c.category = any($3)'; end if;
+    if of_sources is not null then filter := filter || ' and c.source = any($4)'; end if;
+    if with_tags is not null then filter := filter || ' and c.tags @> $5'; end if;
+    if with_attributes is not null then filter := filter || ' and c.attributes @> $6'; end if;
     narrowed := filter <> 'c.removed_at is null';
-    if excluding is not null then filter := filter || ' and c.component_id <> all($9)'; end if;
+    if excluding is not null then filter := filter || ' and c.component_id <> all($7)'; end if;
 
     -- Too few candidates would miss some: recall@10 is .998 at 120 of 100,000. Under a filter the
     -- scan goes on until so many fit it.
@@ -126,7 +126,7 @@ begin
     if indexed and narrowed then
         -- The planner's guess; a wrong one costs time and no answers.
         execute 'explain (format json) select from pipeline.component c where ' || filter
-            into estimate using vectors, null, null, of_clients, of_categories, of_sources,
+            into estimate using vectors, of_clients, of_categories, of_sources,
             with_tags, with_attributes, excluding, wanted;
         indexed := (estimate -> 0 -> 'Plan' ->> 'Plan Rows')::float8 > exact_rows;
     end if;
@@ -139,14 +139,14 @@ begin
         execute format(ranking, case when cardinality(vectors) = 1 then nearest else
                 'select c.component_id' || scores_of || ' from (' || nearest || ') c' || joins end,
                 total, each_score)
-            into best_ids, best_total, best_each using vectors, null, null, of_clients,
+            into best_ids, best_total, best_each using vectors, of_clients,
             of_categories, of_sources, with_tags, with_attributes, excluding, wanted;
         perform set_config('enable_sort', 'on', true);
     end if;
     if not indexed or coalesce(cardinality(best_ids), 0) < wanted then
         execute format(ranking, 'select c.component_id' || scores_of ||
                 ' from pipeline.component c' || joins || ' where ' || filter, total, each_score)
-            into best_ids, best_total, best_each using vectors, null, null, of_clients,
+            into best_ids, best_total, best_each using vectors, of_clients,
             of_categories, of_sources, with_tags, with_attributes, excluding, wanted;
     end if;
 

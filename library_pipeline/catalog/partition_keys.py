@@ -6,6 +6,9 @@ import hashlib
 import unicodedata
 from urllib.parse import unquote
 
+BUNDLE, EMBEDDING, INDEX = "component_bundle", "component_embedding", "component_index"
+"""The assets that have these partitions."""
+
 # Dagster's UI, CLI and backfills split or parse keys at commas, quotes, brackets and "...";
 # these ASCII characters are the ones that pass through all of them as they are.
 _PLAIN_ASCII = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")

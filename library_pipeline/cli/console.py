@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -88,3 +89,6 @@ def quiet_logs(*, verbose: bool) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    if not verbose:
+        # Dagster warns of what it calls beta inside of itself; no reader can do anything about it.
+        warnings.filterwarnings("ignore", module=r"dagster\.")

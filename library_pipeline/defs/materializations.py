@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
+from library_pipeline.catalog import partition_keys
 from library_pipeline.catalog.partition_keys import partition_key
 from library_pipeline.defs.markdown import component_page, picture
 from library_pipeline.refresh.items import Report
 from library_pipeline.store.embeddings import RegisteredEncoder
 
-BUNDLE = dg.AssetKey("component_bundle")
-EMBEDDING = dg.AssetKey("component_embedding")
-INDEX = dg.AssetKey("component_index")
+BUNDLE = dg.AssetKey(partition_keys.BUNDLE)
+EMBEDDING = dg.AssetKey(partition_keys.EMBEDDING)
+INDEX = dg.AssetKey(partition_keys.INDEX)
 MANIFEST = dg.AssetKey("cms_manifest")
 VECTOR_INDEX = dg.AssetKey("vector_index")
 REPORT = dg.AssetKey("refresh_report")

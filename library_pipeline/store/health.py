@@ -20,7 +20,7 @@ EXAMPLES: Final = 10
 # most 2^-11 of itself: 0.0005. Of 100,000 vectors of 512 dimensions none was off by 0.0001.
 NORM_TOLERANCE: Final = 0.001
 RECALL_K: Final = 10
-RECALL_CANDIDATES: Final = 200  # as many as library.match_components takes for so few
+RECALL_CANDIDATES: Final = 120  # as many as library.match_components takes for so few
 RECALL_SAMPLE: Final = 50
 LEAST_RECALL: Final = 0.98
 _SAME_DISTANCE: Final = 1e-6

@@ -26,6 +26,7 @@ from library_pipeline.store.requests import (
     sensor_is_alive,
 )
 from library_pipeline.store.snapshots import Snapshot, snapshot
+from library_pipeline.web.dagster_pages import DagsterPages
 from library_pipeline.web.links import refresh_url
 from library_pipeline.web.problems import Problem, QuestionError
 
@@ -70,7 +71,7 @@ class Refreshing:
     """What requests for refreshes are answered with; the same for all of a process."""
 
     database: Database
-    dagster_url: str | None
+    dagster: DagsterPages
     has_source: bool
 
     @classmethod
@@ -78,7 +79,7 @@ class Refreshing:
         """Return what `settings` say of it."""
         return cls(
             database,
-            settings.dagster_url,
+            DagsterPages.of(settings),
             bool(settings.cms.base_url or settings.sources),
         )
 

@@ -11,12 +11,13 @@ import psycopg
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from library_pipeline.bundles.store import BundleError, BundleStore
+from library_pipeline.bundles.store import BundleStore
 from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.search import component_vector
 from library_pipeline.web.browse import Details
 from library_pipeline.web.library import InLibrary
 from library_pipeline.web.links import screenshot_url, thumbnail_url
+from library_pipeline.web.pictures import is_kept
 from library_pipeline.web.problems import Problem, QuestionError
 from library_pipeline.web.rendering import frame, page
 from library_pipeline.web.texts import by_name, json_of
@@ -105,11 +106,7 @@ def _facts(component: Details) -> dict[str, str]:
 def _picture(bundles: BundleStore, component: Details) -> str:
     """Return the screenshot's address, its thumbnail's where it is lost."""
     digest = component.card.screenshot_sha256
-    try:
-        kept = bundles.has(digest)
-    except BundleError:
-        kept = False
-    return screenshot_url(digest) if kept else thumbnail_url(digest)
+    return screenshot_url(digest) if is_kept(bundles, digest) else thumbnail_url(digest)
 
 
 def _pairs(

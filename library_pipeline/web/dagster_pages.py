@@ -1,15 +1,12 @@
-"""Where Dagster's own pages show a component: the partitions of its three assets."""
+"""Where Dagster's own pages are: a run's, and those of a component's partitions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 from urllib.parse import urlencode
 
-from library_pipeline.catalog.partition_keys import partition_of
-
-# As in `defs`, which the web does not know.
-ASSETS: Final = ("component_bundle", "component_embedding", "component_index")
+from library_pipeline.catalog.partition_keys import BUNDLE, EMBEDDING, INDEX, partition_of
+from library_pipeline.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +16,16 @@ class DagsterPages:
     url: str | None = None
     buckets: int | None = None
 
+    @classmethod
+    def of(cls, settings: Settings) -> DagsterPages:
+        """Return what `settings` say of them."""
+        url = settings.dagster_url and settings.dagster_url.rstrip("/")
+        return cls(url, settings.refresh.partition_buckets)
+
+    def of_run(self, run_id: str) -> str | None:
+        """Return the page of a run, None where there is none."""
+        return self.url and f"{self.url}/runs/{run_id}"
+
     def of_component(self, component_id: str) -> dict[str, str]:
         """Return the page of the component's partition by asset, as Dagster 1.13 has it."""
         if self.url is None:
@@ -26,4 +33,6 @@ class DagsterPages:
         chosen = urlencode(
             {"view": "partitions", "partition": partition_of(component_id, self.buckets)}
         )
-        return {asset: f"{self.url.rstrip('/')}/assets/{asset}?{chosen}" for asset in ASSETS}
+        return {
+            asset: f"{self.url}/assets/{asset}?{chosen}" for asset in (BUNDLE, EMBEDDING, INDEX)
+        }

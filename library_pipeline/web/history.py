@@ -8,9 +8,10 @@ from typing import Final
 
 import psycopg
 
-from library_pipeline.bundles.store import BundleError, BundleStore
+from library_pipeline.bundles.store import BundleStore
 from library_pipeline.catalog.component import FILE_KINDS
 from library_pipeline.web.browse import Revision, revisions
+from library_pipeline.web.pictures import is_kept
 
 MAX_REVISIONS: Final = 20
 
@@ -47,7 +48,4 @@ def _change(bundles: BundleStore, each: Revision, earlier: Revision | None) -> C
 
 
 def _kept(bundles: BundleStore, digest: str | None) -> str | None:
-    try:
-        return digest if digest and bundles.has(digest) else None
-    except BundleError:
-        return None
+    return digest if digest and is_kept(bundles, digest) else None

@@ -76,7 +76,7 @@ def library_over(database: Database, settings: Settings) -> Library:
         metrics,
         settings.web.max_upload_mb * 2**20,
         CurrentFacets(database),
-        DagsterPages(settings.dagster_url, settings.refresh.partition_buckets),
+        DagsterPages.of(settings),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
-from library_pipeline.bundles.store import BundleError
+from library_pipeline.bundles.store import BundleError, BundleStore
 from library_pipeline.store.index import thumbnails
 from library_pipeline.web.browse import screenshot_format
 from library_pipeline.web.library import InLibrary, Library
@@ -92,3 +92,11 @@ def _unchanged(sha256: str) -> Response:
 
 def _headers(sha256: str) -> dict[str, str]:
     return file_headers(sha256, immutable=True)
+
+
+def is_kept(bundles: BundleStore, sha256: str) -> bool:
+    """Whether the bundle store has this picture; one that cannot be asked has none to show."""
+    try:
+        return bundles.has(sha256)
+    except BundleError:
+        return False

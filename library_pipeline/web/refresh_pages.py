@@ -126,7 +126,7 @@ def _shown(
 ) -> Shown:
     failed = failures_of(connection, item.refresh_id, limit=limit + 1)
     return Shown(
-        refresh_state(item, refreshing.dagster_url),
+        refresh_state(item, refreshing.dagster),
         item.unfinished,
         refresh_url(item.refresh_id),
         failed[:limit],

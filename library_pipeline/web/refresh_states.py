@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from library_pipeline.catalog.failures import Failure
 from library_pipeline.store.snapshots import Snapshot
+from library_pipeline.web.dagster_pages import DagsterPages
 from library_pipeline.web.links import refresh_url
 
 SHOWN_IDS = 20
@@ -96,17 +97,17 @@ class RefreshDetails(RefreshState):
     failures: tuple[FailureState, ...]
 
 
-def refresh_state(item: Snapshot, dagster_url: str | None) -> RefreshState:
-    """Return what is told of a refresh; `dagster_url` is where Dagster's UI is."""
-    return RefreshState(**_fields(item, dagster_url))
+def refresh_state(item: Snapshot, dagster: DagsterPages) -> RefreshState:
+    """Return what is told of a refresh; `dagster` knows its runs' pages."""
+    return RefreshState(**_fields(item, dagster))
 
 
 def refresh_details(
-    item: Snapshot, failures: Sequence[Failure], dagster_url: str | None
+    item: Snapshot, failures: Sequence[Failure], dagster: DagsterPages
 ) -> RefreshDetails:
     """Return what is told of one refresh that was asked for by its id."""
     failed = tuple(failure_state(failure) for failure in failures)
-    return RefreshDetails(**_fields(item, dagster_url), failures=failed)
+    return RefreshDetails(**_fields(item, dagster), failures=failed)
 
 
 def failure_state(failure: Failure) -> FailureState:
@@ -115,8 +116,7 @@ def failure_state(failure: Failure) -> FailureState:
     return FailureState(reason=fields.pop("message"), **fields)
 
 
-def _fields(item: Snapshot, dagster_url: str | None) -> dict[str, Any]:
-    runs = f"{dagster_url.rstrip('/')}/runs/" if dagster_url else None
+def _fields(item: Snapshot, dagster: DagsterPages) -> dict[str, Any]:
     scope, address = item.scope, f"/api{refresh_url(item.refresh_id)}"
     names = RefreshState.model_fields.keys() & set(Snapshot.__dataclass_fields__)
     return {
@@ -131,7 +131,7 @@ def _fields(item: Snapshot, dagster_url: str | None) -> dict[str, Any]:
             only_count=len(scope.only),
             due_only=scope.due_only,
         ),
-        "runs": tuple(Run(run_id=each, url=runs and runs + each) for each in item.run_ids),
+        "runs": tuple(Run(run_id=each, url=dagster.of_run(each)) for each in item.run_ids),
         "url": address,
         "events_url": f"{address}/events",
     }

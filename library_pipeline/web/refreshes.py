@@ -94,7 +94,7 @@ def newest(
         items = newest_snapshots(connection, limit, before=before)
         daemon = sensor_is_alive(connection)
     more = older_than(items, limit)
-    states = tuple(refresh_state(item, refreshing.dagster_url) for item in items)
+    states = tuple(refresh_state(item, refreshing.dagster) for item in items)
     return RefreshList(refreshes=states, next=more and f"/api{more}", daemon_runs=daemon)
 
 
@@ -126,7 +126,7 @@ def failures(
 )
 def stop(refresh_id: str, refreshing: InRefreshing) -> RefreshState:
     """Ask a refresh to stop after what is under way; one that waits is never begun."""
-    return refresh_state(cancel(refreshing, refresh_id), refreshing.dagster_url)
+    return refresh_state(cancel(refreshing, refresh_id), refreshing.dagster)
 
 
 @router.post(
@@ -150,7 +150,7 @@ def details_of(refreshing: Refreshing, refresh_id: str) -> RefreshDetails:
     item = found(refreshing, refresh_id)
     with refreshing.database.connect() as connection:
         failed = failures_of(connection, refresh_id, limit=MAX_FAILURES)
-    return refresh_details(item, failed, refreshing.dagster_url)
+    return refresh_details(item, failed, refreshing.dagster)
 
 
 def older_than(items: Sequence[Snapshot], limit: int) -> str | None:

@@ -10,12 +10,13 @@ from library_pipeline.search.atlas import Drawn, draw, umap_is_due
 from library_pipeline.search.layout import by_components, by_umap
 from library_pipeline.store.atlas import atlas_state, positions
 from library_pipeline.store.embeddings import RegisteredEncoder
-from library_pipeline_tests.search.test_look_alikes import Vectors, clustered, digest, put
+from library_pipeline_tests.search.test_look_alikes import Vectors, clustered, digest
+from library_pipeline_tests.store.test_search import put_vectors
 
 
 def show(connection: psycopg.Connection, vectors: Vectors, start: int = 0) -> RegisteredEncoder:
     """Index a component `start`, ... for each of `vectors`."""
-    encoder = put(connection, vectors, start)
+    encoder = put_vectors(connection, vectors, start)
     connection.execute(
         """insert into pipeline.component
            select %(start)s + number - 1, %(start)s + number - 1, '1', '', '', '', '{}', null,
@@ -104,5 +105,5 @@ def test_few_screenshots_have_a_map_too(connection: psycopg.Connection, count: i
 
 
 def test_an_empty_library_has_no_map(connection: psycopg.Connection) -> None:
-    encoder = put(connection, clustered(5))
+    encoder = put_vectors(connection, clustered(5))
     assert draw(connection, encoder, umap=True) is None

@@ -10,7 +10,8 @@ from library_pipeline.search.groups import Groups, find_groups, linked
 from library_pipeline.search.look_alikes import compare_new
 from library_pipeline.store.duplicates import Narrowing
 from library_pipeline.store.embeddings import RegisteredEncoder
-from library_pipeline_tests.search.test_look_alikes import DIM, digest, put
+from library_pipeline_tests.search.test_look_alikes import DIM, digest
+from library_pipeline_tests.store.test_search import put_vectors
 
 ANGLES = (0, 10, 20, 90, 100, 200, 300)
 """Of each screenshot in a plane, in degrees: ten are a cosine of 0.985, twenty one of 0.94."""
@@ -23,7 +24,7 @@ def encoder(connection: psycopg.Connection) -> RegisteredEncoder:
     vectors = np.zeros((len(ANGLES), DIM), np.float32)
     vectors[:, 0] = np.cos(np.radians(ANGLES))
     vectors[:, 1] = np.sin(np.radians(ANGLES))
-    encoder = put(connection, vectors)
+    encoder = put_vectors(connection, vectors)
     shown = [digest(min(number, 6)) for number in range(8)]
     connection.execute(
         """insert into pipeline.component
@@ -88,7 +89,7 @@ def test_what_left_the_search_is_in_no_group_and_links_none(
 
 
 def test_nothing_compared_gives_no_groups(connection: psycopg.Connection) -> None:
-    encoder = put(connection, np.eye(3, DIM, dtype=np.float32))
+    encoder = put_vectors(connection, np.eye(3, DIM, dtype=np.float32))
     assert find_groups(connection, encoder, 0.9) == Groups((), 0, 0)
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import timedelta
 
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
-from library_pipeline.catalog.encoder import EncoderSpec
 from library_pipeline.search.look_alikes import Compared, compare_new
 from library_pipeline.search.near import NO_PAIRS, nearest_neighbours, nearest_pairs
 from library_pipeline.store.activation import free_encoder
-from library_pipeline.store.embeddings import RegisteredEncoder, store_embeddings
 from library_pipeline.store.garbage import delete_unneeded
 from library_pipeline.store.look_alikes import comparison
-from library_pipeline.store.registry import active_encoders, known_encoders, register_encoder
+from library_pipeline.store.registry import active_encoders, known_encoders
+from library_pipeline_tests.store.test_search import digests, put_vectors
 
 Vectors = NDArray[np.float32]
 Found = dict[tuple[str, str], float]
@@ -33,21 +31,7 @@ def clustered(count: int, spread: float = 0.25) -> Vectors:
 
 
 def digest(number: int) -> str:
-    return hashlib.sha256(str(number).encode()).hexdigest()
-
-
-def put(connection: psycopg.Connection, vectors: Vectors, start: int = 0) -> RegisteredEncoder:
-    """Store `vectors` as those of the screenshots `start` and on."""
-    encoder = register_encoder(connection, EncoderSpec("clip", "m"), fingerprint="f", dim=DIM)
-    shown = [digest(start + number) for number in range(len(vectors))]
-    with connection.transaction():
-        connection.execute(
-            """insert into pipeline.screenshot
-               select digest, 'png', 1, 1, 1, '' from unnest(%s::text[]) digest""",
-            (shown,),
-        )
-        store_embeddings(connection, encoder, dict(zip(shown, vectors, strict=True)))
-    return encoder
+    return digests(1, number)[0]
 
 
 def stored(connection: psycopg.Connection) -> Found:
@@ -84,7 +68,7 @@ def assert_same(found: Found, expected: Found) -> None:
 
 def test_pairs_are_those_of_a_brute_force(connection: psycopg.Connection) -> None:
     vectors = clustered(1500)
-    put(connection, vectors)
+    put_vectors(connection, vectors)
     encoder = active_encoders(connection)[0]
     done = compare_new(connection, encoder)
     expected = brute_force(vectors)
@@ -97,7 +81,7 @@ def test_pairs_are_those_of_a_brute_force(connection: psycopg.Connection) -> Non
 def test_increments_end_where_one_whole_run_does(connection: psycopg.Connection) -> None:
     vectors = clustered(1200)
     for start, stop in ((0, 700), (700, 703), (703, 703), (703, 1200)):
-        encoder = put(connection, vectors[start:stop], start)
+        encoder = put_vectors(connection, vectors[start:stop], start)
         assert comparison(connection, encoder).waiting == stop - start
         done = compare_new(connection, encoder)
         assert (done.fresh if done else 0) == stop - start
@@ -126,7 +110,7 @@ def test_dense_blocks_keep_the_best_pairs_and_little_memory() -> None:
 
 def test_pairs_go_with_their_screenshots_and_encoders(connection: psycopg.Connection) -> None:
     vectors = clustered(60)
-    encoder = put(connection, vectors)
+    encoder = put_vectors(connection, vectors)
     compare_new(connection, encoder)
     assert stored(connection)
     connection.execute(

@@ -27,16 +27,19 @@ def clustered(count: int, *, seed: int = 1) -> Vectors:
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-def digests(count: int) -> list[str]:
-    return [hashlib.sha256(str(number).encode()).hexdigest() for number in range(count)]
+def digests(count: int, start: int = 0) -> list[str]:
+    numbers = range(start, start + count)
+    return [hashlib.sha256(str(number).encode()).hexdigest() for number in numbers]
 
 
-def put_vectors(connection: psycopg.Connection, vectors: Vectors) -> RegisteredEncoder:
-    """Store screenshots with `vectors` by a new encoder of their dimension."""
+def put_vectors(
+    connection: psycopg.Connection, vectors: Vectors, start: int = 0
+) -> RegisteredEncoder:
+    """Store the screenshots `start` and on with `vectors` by an encoder of their dimension."""
     encoder = register_encoder(
         connection, EncoderSpec("clip", "m"), fingerprint="f", dim=vectors.shape[1]
     )
-    shown = digests(len(vectors))
+    shown = digests(len(vectors), start)
     with connection.transaction():
         connection.execute(
             """insert into pipeline.screenshot

@@ -1,10 +1,14 @@
-"""An application behind a real server on loopback, where the test client would not do."""
+"""The service behind a real server on loopback, where the test client would not do."""
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import uvicorn
@@ -29,3 +33,28 @@ def served(app: FastAPI, port: int = 0) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join(10)
+
+
+@contextmanager
+def serve_process(
+    variables: Mapping[str, str], *, stderr: int | None = None
+) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Run `serve` in a process of its own, which sees `variables` too; yield it and its port.
+
+    Where it is comes on its `stdout`; it is killed in the end.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    code = f"from library_pipeline.web.server import serve; serve('127.0.0.1', {port})"
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        env={**os.environ, **variables},
+    ) as process:
+        try:
+            yield process, port
+        finally:
+            process.kill()

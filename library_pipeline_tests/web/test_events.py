@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 import signal
-import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -38,7 +35,7 @@ from library_pipeline.web.events.event import Event
 from library_pipeline.web.events.subscriber import Subscriber
 from library_pipeline.web.server import create_app
 from library_pipeline_tests.store.test_embedded_kill import _kill_postgres
-from library_pipeline_tests.web.served import served
+from library_pipeline_tests.web.served import serve_process, served
 
 ALL = "/api/refreshes/events"
 PATIENCE = 15.0
@@ -240,19 +237,8 @@ def test_after_a_restart_of_postgres_the_states_come_again(
 def test_the_server_ends_at_once_although_streams_are_open(
     database: Database, settings: Settings
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    code = f"from library_pipeline.web.server import serve; serve('127.0.0.1', {port})"
-    environment = {**os.environ, "LIBRARY_ENCODER_MODEL": settings.encoder.model}
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
-    try:
+    variables = {"LIBRARY_ENCODER_MODEL": settings.encoder.model}
+    with serve_process(variables, stderr=subprocess.PIPE) as (process, _):
         assert process.stdout is not None
         address = process.stdout.readline().split()[-1].rstrip("/")
         assert "no CMS is configured" in process.stdout.readline()
@@ -272,6 +258,3 @@ def test_the_server_ends_at_once_although_streams_are_open(
         _, said = process.communicate(timeout=10)
         assert process.returncode == 0
         assert "Traceback" not in said
-    finally:
-        process.kill()
-        process.wait()

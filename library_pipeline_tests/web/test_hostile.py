@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
-import sys
 import time
 import zlib
 from collections.abc import Iterator
@@ -27,6 +24,7 @@ from library_pipeline_tests.bundles_on_disk import picture
 from library_pipeline_tests.encoders.pictures import drawn, encoded
 from library_pipeline_tests.web.asgi import request
 from library_pipeline_tests.web.conftest import SAMPLES
+from library_pipeline_tests.web.served import serve_process
 
 MEGABYTE = 2**20
 PART = b'--b\r\nContent-Disposition: form-data; name="picture"; filename="p.png"\r\n\r\n'
@@ -52,30 +50,21 @@ class Served:
 @pytest.fixture(scope="module")
 def served(library: Database, settings: Settings) -> Iterator[Served]:
     """The service over the samples, in a process of its own, its model loaded."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {
-        **os.environ,
+    variables = {
         "LIBRARY_HOME": str(settings.home),
         "LIBRARY_DATABASE_URL": library.url,
         "LIBRARY_DAGSTER_DATABASE_URL": library.dagster_url,
         "LIBRARY_ENCODER_MODEL": settings.encoder.model,
         "LIBRARY_ENCODER_DEVICE": "cpu",
     }
-    code = f"from library_pipeline.web.server import serve; serve('127.0.0.1', {port})"
-    command = [sys.executable, "-c", code]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline()
-            found = Served(port, psutil.Process(process.pid))
-            sent = {"picture": ("p.png", picture("c-1"), "image/png")}
-            answer = httpx.post(f"{found.address}/api/search", files=sent, timeout=120)
-            assert answer.json()[0]["component_id"] == "c-1"
-            yield found
-        finally:
-            process.kill()
+    with serve_process(variables) as (process, port):
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        found = Served(port, psutil.Process(process.pid))
+        sent = {"picture": ("p.png", picture("c-1"), "image/png")}
+        answer = httpx.post(f"{found.address}/api/search", files=sent, timeout=120)
+        assert answer.json()[0]["component_id"] == "c-1"
+        yield found
 
 
 def text_bomb() -> bytes:

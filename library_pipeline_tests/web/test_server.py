@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import socket
-import subprocess
-import sys
 
 import httpx
 import psycopg
@@ -18,6 +14,7 @@ from library_pipeline.settings import Settings
 from library_pipeline.store.database import Database
 from library_pipeline.web.rendering import FOLDER
 from library_pipeline.web.server import create_app
+from library_pipeline_tests.web.served import serve_process
 
 EVERYWHERE = ("/", "/healthz", "/failures", "/nowhere", "/?k=0", "/static/page.css", "/api/search")
 
@@ -74,15 +71,8 @@ def test_a_bug_shows_no_traceback_and_keeps_the_headers(
 def test_serve_answers_where_it_says_and_ends_when_told(
     database: Database, settings: Settings
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    code = f"from library_pipeline.web.server import serve; serve('127.0.0.1', {port})"
-    environment = {**os.environ, "LIBRARY_ENCODER_MODEL": settings.encoder.model}
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment
-    )
-    try:
+    variables = {"LIBRARY_ENCODER_MODEL": settings.encoder.model}
+    with serve_process(variables) as (process, port):
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line == f"search page: http://127.0.0.1:{port}/\n"
@@ -90,6 +80,3 @@ def test_serve_answers_where_it_says_and_ends_when_told(
         assert "Nothing is indexed yet" in page.text
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=10) == 0
-    finally:
-        process.kill()
-        process.wait()

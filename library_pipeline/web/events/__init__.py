@@ -11,5 +11,5 @@ def feed_of(refreshing: Refreshing) -> Feed:
     """Return the feed of what `refreshing` is about, as JSON; it begins with the first watcher."""
     return Feed(
         refreshing.database,
-        lambda item: refresh_state(item, refreshing.dagster_url).model_dump(mode="json"),
+        lambda item: refresh_state(item, refreshing.dagster).model_dump(mode="json"),
     )
