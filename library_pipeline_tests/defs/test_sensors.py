@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import dagster as dg
+import psycopg
 import pytest
 
 from library_pipeline.sample_cms import Faults, SampleCms
