@@ -125,20 +125,23 @@ def test_search_is_exact_where_the_ann_index_cannot_answer(
     assert ids(search(connection, [Question(encoder, query)])) == exact(vectors, query, left)
 
 
-def test_components_that_share_a_screenshot_are_results_of_their_own(
+def test_components_that_share_a_screenshot_are_results_of_their_own_page_by_page(
     connection: psycopg.Connection,
 ) -> None:
+    """Also where far more share it than a page of the ANN index's candidates would hold."""
     vectors = clustered(1000)
     encoder = put_library(connection, vectors)
     ensure_ann_index(connection, encoder, ann_from=0)
     connection.execute(
-        """update pipeline.component set screenshot_sha256 = %s where component_id::int < 30""",
+        """update pipeline.component set screenshot_sha256 = %s where component_id::int < 300""",
         (digests(1)[0],),
     )
-    found = search(
-        connection, [Question(encoder, vectors[0])], k=29, filters=Filters(excluding=("0",))
-    )
-    assert ids(found) == sorted(map(str, range(1, 30)))
+    question, others = [Question(encoder, vectors[0])], Filters(excluding=("0",))
+    pages = [
+        search(connection, question, k=10, skip=skip, filters=others) for skip in range(0, 60, 10)
+    ]
+    found = [match for page in pages for match in page]
+    assert ids(found) == sorted(map(str, range(1, 300)))[:60]
     assert {match.score for match in found} == {found[0].score}
 
 
