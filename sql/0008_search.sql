@@ -23,6 +23,14 @@ create index component_source on pipeline.component (source);
 create index component_tags on pipeline.component using gin (tags);
 create index component_attributes on pipeline.component using gin (attributes jsonb_path_ops);
 
+create type library.match as (
+    rank integer, component_id text, name text, client text, category text, tags text[],
+    source text, attributes jsonb, revision text, updated_at timestamptz, screenshot_sha256 text,
+    score float8, scores jsonb
+);
+comment on type library.match is
+    'A component that answers a query: score is the weighted mean of scores, which are by encoder.';
+
 -- The best components by the weighted mean of each encoder's cosine similarity; ties by id.
 --
 -- Exact where the filters leave few components, where an encoder has no vector index, or where the
@@ -41,11 +49,7 @@ create function library.match_components(
     with_tags       text[]   default null,     -- all of these
     with_attributes jsonb    default null,     -- contained in the component's
     excluding       text[]   default null      -- ids of components to leave out
-) returns table (
-    rank integer, component_id text, name text, client text, category text, tags text[],
-    source text, attributes jsonb, revision text, updated_at timestamptz, screenshot_sha256 text,
-    score float8, scores jsonb
-)
+) returns setof library.match
 language plpgsql volatile security definer
 set search_path from current
 -- What the function sets for itself it leaves as it was: these are undone where it ends.
@@ -202,11 +206,7 @@ create function library.similar_components(
     of_sources      text[]   default null,
     with_tags       text[]   default null,
     with_attributes jsonb    default null
-) returns table (
-    rank integer, component_id text, name text, client text, category text, tags text[],
-    source text, attributes jsonb, revision text, updated_at timestamptz, screenshot_sha256 text,
-    score float8, scores jsonb
-)
+) returns setof library.match
 language plpgsql volatile security definer
 set search_path from current
 as $$

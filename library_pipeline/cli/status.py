@@ -20,6 +20,7 @@ from library_pipeline.store.failures import open_failures
 from library_pipeline.store.manifest_state import ManifestState, manifest_states
 from library_pipeline.store.refreshes import recent, result
 from library_pipeline.store.removals import HeldRemovals, held_removals
+from library_pipeline.store.requests import OpenRequest, open_requests, why_it_waits
 from library_pipeline.store.vitals import Vitals, vitals
 
 SHOWN_REFRESHES = 5
@@ -34,6 +35,7 @@ def show_status(*, as_json: bool) -> None:
         refreshes = [result(connection, item.refresh_id) for item in newest]
         failures = open_failures(connection)
         held = held_removals(connection)
+        requests = open_requests(connection)
         sources = manifest_states(connection)
     if as_json:
         whole = {
@@ -45,6 +47,7 @@ def show_status(*, as_json: bool) -> None:
                 "screenshot_bytes": state.screenshot_bytes,
                 "encoders": [dataclasses.asdict(each) for each in state.encoders],
             },
+            "requests": [dataclasses.asdict(item) for item in requests],
             "refreshes": [dataclasses.asdict(item) for item in refreshes],
             "failures": [dataclasses.asdict(item) for item in failures],
             "held_removals": dataclasses.asdict(held),
@@ -55,6 +58,8 @@ def show_status(*, as_json: bool) -> None:
     _show_index(state)
     _show_held(held)
     _show_unreadable(sources)
+    for request in requests:
+        _show_request(request)
     for item in newest:
         if item.finished_at is None:
             _show_running(item)
@@ -63,8 +68,17 @@ def show_status(*, as_json: bool) -> None:
             _show_refresh(done)
     for failure in failures[:SHOWN_FAILURES]:
         show_failure(failure)
-    if not refreshes:
+    if not refreshes and not requests:
         console.print("Nothing has been refreshed yet: library-pipeline refresh")
+
+
+def _show_request(item: OpenRequest) -> None:
+    console.print(
+        f"refresh {item.refresh_id} {item.request.kind} [cyan]waiting[/] for "
+        f"{clock(item.waited_seconds)}, asked for by {item.request.asked_by}",
+        soft_wrap=True,
+    )
+    console.print(f"        {why_it_waits(item)}", markup=False, soft_wrap=True)
 
 
 def _show_running(item: Progress) -> None:

@@ -12,10 +12,12 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
+from library_pipeline.catalog.refresh import RefreshRequest
 from library_pipeline.cli.app import app
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import Settings
 from library_pipeline.store.manifest_state import record_unreadable
+from library_pipeline.store.requests import ask
 from library_pipeline_tests.bundles_on_disk import picture, write_bundle
 from library_pipeline_tests.encoders.conftest import CENTRE_CROP, write_checkpoint
 
@@ -148,6 +150,16 @@ def test_status_says_which_source_could_not_be_read(connection: psycopg.Connecti
     status = json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)
     assert status["sources"]["shop"]["error"] == "page 7 answered [red]500\x1b[2J"
     assert status["sources"]["shop"]["fetched_at"] is None
+
+
+def test_status_says_what_waits_for_dagster_and_why(connection: psycopg.Connection) -> None:
+    ask(connection, RefreshRequest("r-1", "full", "api"))
+    outcome = CliRunner().invoke(app, ["status"])
+    assert "refresh r-1 full waiting for " in outcome.stdout
+    assert "daemon" in outcome.stdout
+    assert "Nothing has been refreshed yet" not in outcome.stdout
+    (waiting,) = json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)["requests"]
+    assert (waiting["request"]["refresh_id"], waiting["attempt"]) == ("r-1", 1)
 
 
 def test_an_unreachable_database_is_named_without_its_password(
