@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test fuzz browser dev lint docs bench soak format clean
+.PHONY: help demo test e2e fuzz browser dev lint docs bench soak format clean
 help: ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -20,6 +20,9 @@ demo: $(STAMP) ## index the sample library end to end and search it (writes demo
 
 test: $(STAMP) ## run the tests
 	$(BIN)/python -m pytest
+
+e2e: $(STAMP) ## run whole programs: the demo, Dagster's daemon, backfills, kills; before a release
+	$(BIN)/python -m pytest -o addopts="-q --timeout 600 -n 2" library_pipeline_tests/e2e
 
 EXAMPLES ?= 500
 fuzz: $(STAMP) ## ask the API what nobody thought of, for some minutes; EXAMPLES=5000 for longer
