@@ -157,17 +157,21 @@ begin
             into estimate using vectors, of_clients, of_categories, of_sources,
             with_tags, with_attributes, excluding, wanted;
         fitting := (estimate -> 0 -> 'Plan' ->> 'Plan Rows')::float8;
-        indexed := fitting > exact_rows;
-        -- A third more than should do, as going on costs more than a wider look at once.
-        breadth := depth * greatest(1, 1.3 * (select reltuples from pg_class
-            where oid = 'pipeline.component'::regclass) / fitting);
+        if fitting > exact_rows then
+            -- A third more than should do, as going on costs more than a wider look at once.
+            breadth := depth * greatest(1, 1.3 * (select reltuples from pg_class
+                where oid = 'pipeline.component'::regclass) / fitting);
+        else
+            indexed := false;
+        end if;
     end if;
     if indexed then
         -- Without sorting only the index can put vectors in order, whatever the planner thinks.
         perform set_config('enable_sort', 'off', true),
                 set_config('hnsw.ef_search', greatest(100, least(breadth, 1000))::integer::text, true),
                 set_config('hnsw.iterative_scan', 'relaxed_order', true);
-        -- The scan has one encoder's scores already; of several the union's are to be had.
+        -- The scan has one encoder's scores already, which saves a tenth; of several the union's
+        -- are to be had.
         execute format(ranking, 'select c.component_id' || case when single then ', near.s1' else
                 scores_of end || ' from (' || nearest || ') near join pipeline.component c '
                 'using (screenshot_sha256)' || case when single then '' else joins end ||
