@@ -16,7 +16,15 @@ from library_pipeline.store.embedded import EmbeddedServer
 from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.registry import active_encoders
 from library_pipeline.store.search import Filters, Match, Question, search
-from library_pipeline_tests.store.test_search import Vectors, clustered, ids, put_library, scans
+from library_pipeline_tests.store.test_search import (
+    LEAST_RECALL,
+    QUESTIONS,
+    Vectors,
+    clustered,
+    ids,
+    put_library,
+    scans,
+)
 
 COUNT = 12_000  # enough that what a filter leaves may be too much to be ranked exactly
 HOSTILE = ("' or true --", "}; drop table pipeline.component; --", '"', "\\", "%s", "$1", "{a,b}")
@@ -80,7 +88,7 @@ def test_filters_leave_the_best_of_those_that_fit(
     facts: psycopg.Connection, filters: Filters, fits: Callable[[int], bool]
 ) -> None:
     """Recall is that of an exact search, by every filter; the vectors have an index."""
-    vectors, questions = clustered(COUNT), clustered(10, seed=2)
+    vectors, questions = clustered(COUNT), clustered(QUESTIONS, seed=2)
     numbers = [number for number in range(COUNT) if fits(number)]
     hits = 0
     for vector in questions:
@@ -89,7 +97,7 @@ def test_filters_leave_the_best_of_those_that_fit(
         order = sorted(numbers, key=lambda number: -(vectors[number] @ vector))[:10]
         assert len(found) == len(order)
         hits += len(set(found) & set(order))
-    assert hits >= 0.98 * 10 * min(10, len(numbers))
+    assert hits >= LEAST_RECALL * QUESTIONS * min(10, len(numbers))
 
 
 def test_a_wide_filter_goes_by_the_index_and_a_narrow_one_does_not(
