@@ -41,7 +41,7 @@ close_refresh = dg.define_asset_job(
     | dg.AssetSelection.checks(index_checks),
     description="Build the vector index where it is due, compare new screenshots with all others, "
     "put them onto the map, draw and check what the refresh has left. Started by the chunk sensor "
-    "when a refresh that changed something is done.",
+    "when a refresh that changed something, or failed at it, is done.",
 )
 layout_atlas = dg.define_asset_job(
     "layout_atlas",

@@ -38,7 +38,7 @@ returning id
 _CLOSE = """
 update pipeline.refresh r set finished_at = now(),
     checked_at = case when r.kind not in ('full', 'reembed')
-                           and o.new + o.changed + r.removed = 0 then now() end,
+                           and o.new + o.changed + o.failed + r.removed = 0 then now() end,
     state = case when %(stopped)s::text is not null then %(stopped)s
                  when o.unreached = 0 then 'finished'
                  when o.stopped_by_hand then 'cancelled' else 'failed' end,
@@ -119,7 +119,10 @@ def _stop(connection: psycopg.Connection, refresh_id: str) -> bool:
 
 
 def unchecked_refreshes(connection: psycopg.Connection) -> list[str]:
-    """Return the closed refreshes that changed something and that no closing run has seen to."""
+    """Return the closed refreshes that no closing run has seen to, of those that want one.
+
+    Those are the full ones, and those that changed something or failed at it.
+    """
     rows = connection.execute(
         """select id from pipeline.refresh
            where checked_at is null and state not in ('planning', 'running') order by started_at"""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from click.testing import Result
 from typer.testing import CliRunner
 
 from library_pipeline.catalog.refresh import RefreshRequest
@@ -29,6 +30,11 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from library_pipeline.cli import main; main()", *arguments]
     environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def told(*arguments: str) -> Result:
+    """Run the program in this process, which saves the seconds that its start takes."""
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, arguments)
 
 
 def test_from_nothing_to_an_answer(cms: SampleCms, tmp_path: Path) -> None:
@@ -64,27 +70,27 @@ def test_an_encoder_is_changed_from_the_command_line(
     assert run("refresh").returncode == 0
     model = write_checkpoint(tmp_path / "model", CENTRE_CROP)
     monkeypatch.setenv("LIBRARY_ENCODER_MODEL", str(model))
-    (old,) = json.loads(run("encoders", "list", "--json").stdout)
+    (old,) = json.loads(told("encoders", "list", "--json").stdout)
     partly = run("reembed", "--limit", "2", "--json")
     assert json.loads(partly.stdout)["counts"]["changed"] == 2, partly.stderr
-    refused = run("encoders", "activate", "clip")
-    assert refused.returncode == 2
+    refused = told("encoders", "activate", "clip")
+    assert refused.exit_code == 2
     assert "covers 2 of 6 searchable components (33.3%)" in refused.stderr
     assert "library-pipeline reembed" in refused.stderr
-    listed = run("encoders", "list").stdout
+    listed = told("encoders", "list").stdout
     assert "2 of 6 (33.3 %)" in listed
     assert "6 of 6 (100.0 %)" in listed
     assert "2 of 6 components covered, 2 screenshots embedded (candidate)" in run("status").stdout
-    refused = run("encoders", "drop", "clip", old["fingerprint"], "--yes")
+    refused = told("encoders", "drop", "clip", old["fingerprint"], "--yes")
     assert "is the active one; activate another one first" in refused.stderr
     assert run("reembed").returncode == 0
-    activated = run("encoders", "activate", "--auto")
+    activated = told("encoders", "activate", "--auto")
     assert "search asks clip" in activated.stdout, activated.stderr
-    assert run("encoders", "drop", "clip", old["fingerprint"], "--yes").returncode == 0
-    (new,) = json.loads(run("encoders", "list", "--json").stdout)
+    assert told("encoders", "drop", "clip", old["fingerprint"], "--yes").exit_code == 0
+    (new,) = json.loads(told("encoders", "list", "--json").stdout)
     assert (new["model"], new["state"], new["share"]) == (str(model), "active", 1.0)
     (tmp_path / "query.png").write_bytes(picture("c-2"))
-    found = json.loads(run("search", "query.png", "--weight", "clip=2", "--json").stdout)
+    found = json.loads(told("search", "query.png", "--weight", "clip=2", "--json").stdout)
     assert found[0]["component_id"] == "c-2"
 
 
@@ -102,7 +108,7 @@ def test_an_encoder_is_changed_from_the_command_line(
 def test_a_wrong_command_says_what_to_do(
     database: object, arguments: list[str], words: str
 ) -> None:
-    outcome = CliRunner().invoke(app, arguments)
+    outcome = told(*arguments)
     assert outcome.exit_code == 2
     assert words in outcome.stderr
 
@@ -144,21 +150,21 @@ def test_a_refresh_without_one_of_its_sources_ends_with_1_and_names_it(
 
 def test_status_says_which_source_could_not_be_read(connection: psycopg.Connection) -> None:
     record_unreadable(connection, "shop", "page 7 answered [red]500\x1b[2J")
-    outcome = CliRunner().invoke(app, ["status"])
+    outcome = told("status")
     said = r"The source shop could not be read last: page 7 answered [red]500\x1b[2J"
     assert said in outcome.stdout
-    status = json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)
+    status = json.loads(told("status", "--json").stdout)
     assert status["sources"]["shop"]["error"] == "page 7 answered [red]500\x1b[2J"
     assert status["sources"]["shop"]["fetched_at"] is None
 
 
 def test_status_says_what_waits_for_dagster_and_why(connection: psycopg.Connection) -> None:
     ask(connection, RefreshRequest("r-1", "full", "api"))
-    outcome = CliRunner().invoke(app, ["status"])
+    outcome = told("status")
     assert "refresh r-1 full waiting for " in outcome.stdout
     assert "daemon" in outcome.stdout
     assert "Nothing has been refreshed yet" not in outcome.stdout
-    (waiting,) = json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)["requests"]
+    (waiting,) = json.loads(told("status", "--json").stdout)["requests"]
     assert (waiting["request"]["refresh_id"], waiting["attempt"]) == ("r-1", 1)
 
 

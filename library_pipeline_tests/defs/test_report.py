@@ -98,6 +98,19 @@ def test_what_came_changed_and_failed_is_shown_with_its_pictures(
     assert after[2] > 200 > after[0]  # blue
 
 
+def test_a_refresh_that_only_failed_is_shown_too(
+    refresh: Refresh, instance: dg.DagsterInstance, cms: SampleCms
+) -> None:
+    refresh()
+    write_bundle(cms.folder, "c-2", screenshot=NO_PICTURE)
+    done = refresh()
+    assert (done.new, done.updated, done.failed) == (0, 0, 1)
+    shown = latest(instance)
+    assert done.refresh_id in text_of(shown["refreshes"])
+    assert [shown[f"{name}_components"].value for name in SHEETS] == [0, 0, 1]
+    assert "- Component c-2: decode, image.not_an_image: " in text_of(shown["failed"])
+
+
 def test_where_nothing_happened_there_is_no_sheet(
     refresh: Refresh, instance: dg.DagsterInstance
 ) -> None:
