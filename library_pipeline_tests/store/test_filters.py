@@ -17,11 +17,11 @@ from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.registry import active_encoders
 from library_pipeline.store.search import Filters, Match, Question, search
 from library_pipeline_tests.store.test_search import (
-    LEAST_RECALL,
     QUESTIONS,
     Vectors,
     clustered,
     ids,
+    mean_hits,
     put_library,
     scans,
 )
@@ -90,14 +90,15 @@ def test_filters_leave_the_best_of_those_that_fit(
     """Recall is that of an exact search, by every filter; the vectors have an index."""
     vectors, questions = clustered(COUNT), clustered(QUESTIONS, seed=2)
     numbers = [number for number in range(COUNT) if fits(number)]
-    hits = 0
+    hits = list[int]()
     for vector in questions:
         found = [int(each) for each in ids(ask(facts, vector, filters=filters))]
         assert all(fits(number) for number in found)
         order = sorted(numbers, key=lambda number: -(vectors[number] @ vector))[:10]
         assert len(found) == len(order)
-        hits += len(set(found) & set(order))
-    assert hits >= LEAST_RECALL * QUESTIONS * min(10, len(numbers))
+        hits.append(len(set(found) & set(order)))
+    by_graph = len(numbers) > 2500  # exact_rows in sql/0008
+    assert mean_hits(hits, by_graph=by_graph) >= 0.98 * min(10, len(numbers))
 
 
 def test_a_wide_filter_goes_by_the_index_and_a_narrow_one_does_not(

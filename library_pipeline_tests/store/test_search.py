@@ -18,9 +18,6 @@ from library_pipeline.store.search import Filters, Match, Question, search
 Vectors = NDArray[np.float32]
 DIM = 32
 QUESTIONS = 40
-# pgvector draws a graph's levels by chance, which no seed reaches: now and then one question of
-# thousands ends in the wrong place. One of QUESTIONS may; two, or all of them a little, may not.
-LEAST_RECALL = 0.96
 
 
 def clustered(count: int, *, seed: int = 1) -> Vectors:
@@ -74,6 +71,15 @@ def exact(vectors: Vectors, query: Vectors, numbers: Sequence[int], k: int = 10)
     return [str(numbers[place]) for place in order]
 
 
+def mean_hits(hits: Sequence[int], *, by_graph: bool) -> float:
+    """Return how many of the true answers a question finds; through a graph, but for the worst one.
+
+    pgvector draws a graph's levels by chance, which no seed reaches: one question of thousands ends
+    in the wrong place. That may happen to one; two, or all of them a little, count.
+    """
+    return float(np.mean(sorted(hits)[by_graph:]))
+
+
 def ids(matches: Sequence[Match]) -> list[str]:
     return [match.component_id for match in matches]
 
@@ -98,7 +104,7 @@ def test_the_ann_index_finds_what_an_exact_scan_finds(connection: psycopg.Connec
         len(set(ids(matches)) & set(exact(vectors, query, range(3000))))
         for matches, query in zip(found, queries, strict=True)
     ]
-    assert sum(hits) / (10 * QUESTIONS) >= LEAST_RECALL
+    assert mean_hits(hits, by_graph=True) >= 9.8
     for matches, query in zip(found, queries, strict=True):
         scores = [match.score for match in matches]
         assert scores == sorted(scores, reverse=True)
