@@ -14,6 +14,7 @@ import httpx
 from tenacity import AsyncRetrying
 
 from library_pipeline.bundles.connections import Slot
+from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.sources.body import LimitedBody, TooLarge, Undecodable
 from library_pipeline.sources.connection import CmsConnection
 from library_pipeline.sources.guarded import GuardedAsyncBackend
@@ -33,14 +34,8 @@ MAX_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-class FileError(Exception):
+class FileError(LibraryError):
     """A file cannot be had: `code` is stable, `message` says why and the way out."""
-
-    def __init__(self, code: str, message: str, *, transient: bool = False) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.transient = transient
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from upath import UPath
 
 from library_pipeline.bundles.places import DAY_SECONDS, Place, place_at
 from library_pipeline.catalog.bundle import StoredFile
+from library_pipeline.catalog.errors import LibraryError
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DIGEST_LENGTH = 64
@@ -19,14 +20,12 @@ _DIGEST_LENGTH = 64
 Code = Literal["bundle.missing", "bundle.corrupt", "bundle.bad_digest", "bundle.inaccessible"]
 
 
-class BundleError(Exception):
+class BundleError(LibraryError):
     """A file cannot be had from the store, or not be kept there; `message` says the way out."""
 
     def __init__(self, code: Code, sha256: str, message: str) -> None:
-        super().__init__(message)
-        self.code: Code = code
+        super().__init__(code, message)
         self.sha256 = sha256
-        self.message = message
 
 
 class BundleStore:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from library_pipeline.catalog.errors import LibraryError
+
 Phase = Literal["manifest", "download", "decode", "embed", "store"]
 
 
@@ -27,15 +29,12 @@ class Failure:
     next_due_at: datetime | None = None
 
 
-class ComponentError(Exception):
+class ComponentError(LibraryError):
     """Work on one component failed; carries everything a `Failure` needs but the component."""
 
     def __init__(self, phase: Phase, code: str, message: str, *, transient: bool = False) -> None:
-        super().__init__(message)
+        super().__init__(code, message, transient=transient)
         self.phase: Phase = phase
-        self.code = code
-        self.message = message
-        self.transient = transient
 
     def failure(self, component_id: str) -> Failure:
         """Return this error as the failure of `component_id`."""

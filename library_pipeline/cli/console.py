@@ -14,6 +14,8 @@ import structlog
 import typer
 from rich.console import Console
 
+from library_pipeline.catalog.errors import LibraryError
+
 console = Console(highlight=False, emoji=False)
 errors = Console(stderr=True, highlight=False, emoji=False)
 
@@ -50,31 +52,11 @@ def clock(seconds: float) -> str:
 @contextmanager
 def expected_errors() -> Iterator[None]:
     """End with a message instead of a traceback for errors that a person can do something about."""
-    from library_pipeline.bundles.store import BundleError  # noqa: PLC0415 - --help stays fast
-    from library_pipeline.encoders import EncoderError, ImageError  # noqa: PLC0415
-    from library_pipeline.refresh.garbage import GarbageError  # noqa: PLC0415
-    from library_pipeline.search.finder import SearchError  # noqa: PLC0415
-    from library_pipeline.settings import SettingsError  # noqa: PLC0415
-    from library_pipeline.store.activation import ActivationError  # noqa: PLC0415
-    from library_pipeline.store.embedded import EmbeddedServerError  # noqa: PLC0415
-    from library_pipeline.store.migrate import MigrationError  # noqa: PLC0415
-    from library_pipeline.store.refreshes import RefreshExistsError  # noqa: PLC0415
+    from library_pipeline.store.embedded import EmbeddedServerError  # noqa: PLC0415 - --help stays fast
 
-    known = (
-        ActivationError,
-        BundleError,
-        EmbeddedServerError,
-        EncoderError,
-        GarbageError,
-        ImageError,
-        MigrationError,
-        RefreshExistsError,
-        SearchError,
-        SettingsError,
-    )
     try:
         yield
-    except known as error:
+    except (LibraryError, EmbeddedServerError) as error:
         fail(str(error))
     except psycopg.OperationalError as error:
         fail(f"the database does not answer: {str(error).strip()}")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
+from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.catalog.refresh import RefreshRequest, RefreshResult
 from library_pipeline.defs.assets import ASKED_BY_TAG
 from library_pipeline.defs.dagster_storage import sensors_run
@@ -25,15 +26,21 @@ _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
 _INTERRUPTIONS = {"KeyboardInterrupt", "CancelledError", "DagsterExecutionInterruptedError"}
 
 
-class RefreshError(Exception):
+class RefreshError(LibraryError):
     """The refresh could not be planned, or was stopped by something larger than a component."""
+
+    def __init__(self, message: str, *, code: str = "refresh.failed") -> None:
+        super().__init__(code, message)
 
 
 class RefreshInterrupted(RefreshError):
     """A person or the system told the refresh to stop; what it has stored stays."""
 
     def __init__(self) -> None:
-        super().__init__("it was interrupted; the next refresh does what it had not reached")
+        super().__init__(
+            "it was interrupted; the next refresh does what it had not reached",
+            code="refresh.interrupted",
+        )
 
 
 def run_refresh(

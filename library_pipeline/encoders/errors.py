@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.catalog.failures import ComponentError
 
 
@@ -12,14 +13,8 @@ class ImageError(ComponentError):
         super().__init__("decode", code, message)
 
 
-class EncoderError(Exception):
+class EncoderError(LibraryError):
     """A model cannot be found, fetched, read or run; nothing about a single picture.
 
     `code` is stable and dotted (`encoder.not_found`); `transient` errors may heal by themselves.
     """
-
-    def __init__(self, code: str, message: str, *, transient: bool = False) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.transient = transient

@@ -8,6 +8,7 @@ from datetime import timedelta
 import psycopg
 
 from library_pipeline.bundles.store import BundleStore
+from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.store.database import Database
 from library_pipeline.store.garbage import Rows, delete_unneeded, needed_files
 from library_pipeline.store.leases import BUNDLES_IN_USE, sole_lease
@@ -15,8 +16,11 @@ from library_pipeline.store.leases import BUNDLES_IN_USE, sole_lease
 _LEFTOVERS_AFTER_SECONDS = 3600
 
 
-class GarbageError(Exception):
+class GarbageError(LibraryError):
     """Garbage cannot be collected now."""
+
+    def __init__(self, message: str, *, code: str = "garbage.in_use") -> None:
+        super().__init__(code, message)
 
 
 @dataclass(frozen=True, slots=True)

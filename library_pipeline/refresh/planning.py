@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import psycopg
 
+from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.catalog.refresh import RefreshRequest
 from library_pipeline.refresh.manifest import load_current_manifests
 from library_pipeline.sources.source import Source
@@ -20,8 +21,11 @@ from library_pipeline.store.plans import Plan, make_plan
 from library_pipeline.store.refreshes import create_refresh, record_unread
 
 
-class UnknownComponentError(Exception):
+class UnknownComponentError(LibraryError):
     """The refresh names components that the manifest does not list."""
+
+    def __init__(self, message: str, *, code: str = "refresh.unknown_component") -> None:
+        super().__init__(code, message)
 
 
 def plan_refresh(

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.store.embeddings import RegisteredEncoder
 
 Weights = Mapping[str, float]
@@ -13,12 +14,18 @@ Weights = Mapping[str, float]
 _ONE = re.compile(r"\s*([a-z][a-z0-9_-]*)\s*[=:]\s*([0-9.eE+-]+)\s*")
 
 
-class SearchError(ValueError):
+class SearchError(LibraryError, ValueError):
     """The question cannot be answered as it is; the message says what is wrong and what to do."""
+
+    def __init__(self, message: str, *, code: str = "search.invalid") -> None:
+        super().__init__(code, message)
 
 
 class UnanswerableError(SearchError):
     """The question is a good one, but the library lacks what it takes to answer it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="search.unanswerable")
 
 
 def weighted(

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NoReturn, cast
 
 from library_pipeline.catalog.component import Component
+from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.sources.entry import UNSTORABLE, ManifestProblem, parse_entry, utc_time
 from library_pipeline.sources.origins import AllowedOrigins
 from library_pipeline.sources.wording import redacted, shorten
@@ -18,14 +19,8 @@ MAX_CURSOR_LENGTH = 4096
 _MAX_DIGITS = 100
 
 
-class ManifestError(Exception):
+class ManifestError(LibraryError):
     """The whole manifest cannot be used; nothing may be concluded from it, no removal above all."""
-
-    def __init__(self, code: str, message: str, *, transient: bool = False) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.transient = transient
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Literal
 
 import httpx
 
+from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.sources.wording import redacted, shorten
 
 MAX_URL_LENGTH = 8192
@@ -21,12 +22,11 @@ Refusal = Literal[
 ]
 
 
-class UrlRefused(ValueError):
+class UrlRefused(LibraryError, ValueError):
     """A URL must not be asked; `code` says which rule it breaks."""
 
     def __init__(self, code: Refusal, message: str) -> None:
-        super().__init__(message)
-        self.code: Refusal = code
+        super().__init__(code, message)
 
 
 @dataclass(frozen=True, slots=True)

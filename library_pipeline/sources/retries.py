@@ -10,6 +10,7 @@ from typing import TypedDict
 import httpx
 from tenacity import RetryCallState, retry_if_exception_type
 
+from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.sources.connection import CmsConnection
 from library_pipeline.sources.http_client import http_date
 
@@ -17,14 +18,13 @@ RATE_LIMITED = 429
 _TRANSIENT_STATUS = frozenset({408, 425, RATE_LIMITED})
 
 
-class TransientError(Exception):
+class TransientError(LibraryError):
     """A request failed in a way that may heal. `code`: timeout, unreachable, connection_lost,
     truncated, rate_limited or server_error; `retry_after` is in seconds.
     """
 
     def __init__(self, code: str, message: str, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.code = code
+        super().__init__(code, message, transient=True)
         self.retry_after = retry_after
 
 

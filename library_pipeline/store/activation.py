@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
+from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.store.ann import ensure_ann_index
 from library_pipeline.store.coverage import EncoderCoverage, covers_all, encoder_coverage
 from library_pipeline.store.embeddings import RegisteredEncoder
@@ -11,8 +12,11 @@ from library_pipeline.store.leases import BUNDLES_IN_USE, sole_lease
 from library_pipeline.store.registry import activate, drop, encoders_in_use, known_encoders
 
 
-class ActivationError(Exception):
+class ActivationError(LibraryError):
     """An encoder cannot be activated or dropped; the message says why and what to do."""
+
+    def __init__(self, message: str, *, code: str = "encoder.not_activated") -> None:
+        super().__init__(code, message)
 
 
 def find_encoder(

@@ -19,6 +19,8 @@ from psycopg import Connection
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
+from library_pipeline.catalog.errors import LibraryError
+
 _LOCK_KEY = 0x6C69_6272_6172_79  # "library", the same for every program and version
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 # A plpgsql body has `begin` without a semicolon; `end;` is its, too, and so is not looked for.
@@ -37,8 +39,11 @@ _LEDGER = """
 """
 
 
-class MigrationError(Exception):
+class MigrationError(LibraryError):
     """The database and the migrations do not fit together; the message names the way out."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("database.migration", message)
 
 
 class BadMigrationError(MigrationError):

@@ -10,6 +10,7 @@ from datetime import datetime
 import psycopg
 from psycopg.types.json import Jsonb
 
+from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.catalog.refresh import Counts, Progress, RefreshRequest, RefreshResult
 from library_pipeline.store.failures import failures_of
 from library_pipeline.store.leases import lease_is_free
@@ -39,13 +40,14 @@ class FailedPlans:
     error: str | None
 
 
-class RefreshExistsError(Exception):
+class RefreshExistsError(LibraryError):
     """A refresh of that id is on record already."""
 
     def __init__(self, refresh_id: str) -> None:
         super().__init__(
+            "refresh.exists",
             f"refresh {refresh_id} is on record already; give each refresh an id of its own, "
-            "or none"
+            "or none",
         )
 
 

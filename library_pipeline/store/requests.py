@@ -15,6 +15,7 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.catalog.refresh import RefreshRequest, RefreshScope
 
 MAX_ATTEMPTS = 3
@@ -64,23 +65,26 @@ delete from pipeline.refresh r using again where r.id = again.refresh_id returni
 """
 
 
-class SameRequestError(Exception):
+class SameRequestError(LibraryError):
     """The same refresh has been asked for already and waits."""
 
     def __init__(self, refresh_id: str) -> None:
         super().__init__(
+            "refresh.requested_already",
             f"refresh {refresh_id} is the same and waits for Dagster already: follow that one, or "
-            "cancel it first"
+            "cancel it first",
         )
         self.refresh_id = refresh_id
 
 
-class TooManyRequestsError(Exception):
+class TooManyRequestsError(LibraryError):
     """So many requests wait that no more are taken."""
 
     def __init__(self) -> None:
         super().__init__(
-            f"{MAX_OPEN} requests wait for Dagster already; cancel some, or let it get on with them"
+            "refresh.too_many_requests",
+            f"{MAX_OPEN} requests wait for Dagster already; cancel some, or let Dagster take them "
+            "first",
         )
 
 

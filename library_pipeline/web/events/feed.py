@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 import psycopg
 import structlog
 
+from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.store.database import Database
 from library_pipeline.store.snapshots import (
     Snapshot,
@@ -29,13 +30,14 @@ HEARTBEAT_SECONDS: Final = 15.0
 _log = structlog.get_logger(__name__)
 
 
-class TooManySubscribersError(Exception):
+class TooManySubscribersError(LibraryError):
     """So many watch already that the server takes no more."""
 
     def __init__(self) -> None:
         super().__init__(
+            "events.too_many_watchers",
             f"{MAX_SUBSCRIBERS} clients watch already; close some, or ask /api/refreshes now and "
-            "then"
+            "then",
         )
 
 
