@@ -130,7 +130,7 @@ def test_the_keyboard_moves_zooms_and_walks(page: Page, site: str) -> None:
 
 def test_what_fits_a_text_is_marked(page: Page, site: str) -> None:
     canvas = opened(page, site)
-    page.get_by_label("Mark what fits a text").fill("a pricing table")
+    page.get_by_label("Mark the components that fit a text").fill("a pricing table")
     page.keyboard.press("Enter")
     expect(page.locator(".charts .status")).to_contain_text("are marked")
     assert canvas.get_attribute("data-marked") == "24"
