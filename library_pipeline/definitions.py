@@ -3,19 +3,16 @@
 import dagster as dg
 
 from library_pipeline.defs.assets import cms_manifest, refresh_components
-from library_pipeline.defs.atlas import atlas
-from library_pipeline.defs.atlas_layouts import atlas_layouts
 from library_pipeline.defs.checks import index_checks, vector_index
 from library_pipeline.defs.jobs import (
     close_refresh,
     collect_garbage,
     full_refresh,
     incremental_refresh,
-    layout_atlas,
     reembed,
     refresh_chunk,
 )
-from library_pipeline.defs.look_alikes import look_alikes
+from library_pipeline.defs.pictures import atlas, atlas_layouts, layout_atlas, look_alikes
 from library_pipeline.defs.report import refresh_report
 from library_pipeline.defs.requested import refresh_requests
 from library_pipeline.defs.resources import resources

@@ -1,14 +1,13 @@
-"""The jobs: to plan a refresh, do a chunk of it and close it, to draw the map, to clear away."""
+"""The jobs: to plan a refresh, do a chunk of it and close it, to reembed, to clear away."""
 
 from typing import Any
 
 import dagster as dg
 
 from library_pipeline.defs.assets import cms_manifest, refresh_components
-from library_pipeline.defs.atlas import atlas
 from library_pipeline.defs.checks import index_checks, vector_index
 from library_pipeline.defs.garbage import collect
-from library_pipeline.defs.look_alikes import look_alikes
+from library_pipeline.defs.pictures import atlas, look_alikes
 from library_pipeline.defs.reembedding import plan_reembed_op
 from library_pipeline.defs.report import refresh_report
 
@@ -42,13 +41,6 @@ close_refresh = dg.define_asset_job(
     description="Build the vector index where it is due, compare new screenshots with all others, "
     "put them onto the map, draw and check what the refresh has left. Started by the chunk sensor "
     "when a refresh that changed something, or failed at it, is done.",
-)
-layout_atlas = dg.define_asset_job(
-    "layout_atlas",
-    selection=dg.AssetSelection.assets(atlas),
-    config={"ops": {"atlas": {"config": {"lay_out": True}}}},
-    description="Lay the map of the library out anew by UMAP. Takes a minute for 20,000 "
-    "screenshots. Started by the sensor atlas_layouts when it is due.",
 )
 
 

@@ -1,4 +1,4 @@
-"""Sheets of what refreshes did, from thumbnails: what came, what changed, what failed."""
+"""Sheets of the thumbnails of components that refreshes added, changed or failed at."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from library_pipeline.search.sheet import (
 )
 from library_pipeline.store.outcome_samples import Sample, Shown
 
-# Thumbnails: at most 160 x 120, kept in the database. They need no bundle store, which may be far
-# away, and two dozen are read and decoded in milliseconds.
+# The database keeps thumbnails of at most 160 x 120. They are read and decoded in milliseconds,
+# while the bundle store of the full screenshots may be slow.
 Thumbnails = Mapping[str, bytes]
 
 WIDTH, HEIGHT = 160, 120
-ONE = TileSize(WIDTH + 16, HEIGHT + 12)
-PAIR = TileSize(2 * WIDTH + ARROW_WIDTH + 16, HEIGHT + 12)
+_SINGLE = TileSize(WIDTH + 16, HEIGHT + 12)
+_PAIR = TileSize(2 * WIDTH + ARROW_WIDTH + 16, HEIGHT + 12)
 
 
 def added_sheet(sample: Sample, pictures: Thumbnails) -> Image.Image:
-    """Return a sheet of what has come in."""
+    """Return a sheet of the components that were added."""
     tiles = [
         Tile(_picture(one.screenshot_sha256, pictures, "no picture"), one.title, _about(one))
         for one in sample.shown
     ]
-    return contact_sheet(_heading("added", sample), tiles, columns=5, size=ONE)
+    return contact_sheet(_heading("added", sample), tiles, columns=5, size=_SINGLE)
 
 
 def changed_sheet(sample: Sample, pictures: Thumbnails) -> Image.Image:
-    """Return a sheet of what has changed, its former picture beside the one of now."""
-    tiles = [Tile(_change(one, pictures), one.title, _about(one)) for one in sample.shown]
-    return contact_sheet(_heading("changed", sample), tiles, columns=2, size=PAIR)
+    """Return a sheet of the changed components: the former picture beside the current one."""
+    tiles = [Tile(_before_and_after(one, pictures), one.title, _about(one)) for one in sample.shown]
+    return contact_sheet(_heading("changed", sample), tiles, columns=2, size=_PAIR)
 
 
 def failed_sheet(sample: Sample, pictures: Thumbnails) -> Image.Image:
-    """Return a sheet of what has failed and why, as it was when it was last good."""
+    """Return a sheet of the failed components: the last good picture and the reason."""
     tiles = [
         Tile(
             _picture(one.screenshot_sha256, pictures, "never seen yet"),
@@ -64,7 +64,7 @@ def _about(one: Shown) -> str:
     return " · ".join(filter(None, (one.category, one.client)))
 
 
-def _change(one: Shown, pictures: Thumbnails) -> Image.Image:
+def _before_and_after(one: Shown, pictures: Thumbnails) -> Image.Image:
     after = _picture(one.screenshot_sha256, pictures, "no picture")
     if one.former_sha256 == one.screenshot_sha256:
         return side_by_side(after, placeholder("same picture", WIDTH, HEIGHT))
@@ -72,7 +72,7 @@ def _change(one: Shown, pictures: Thumbnails) -> Image.Image:
 
 
 def _picture(digest: str | None, pictures: Thumbnails, otherwise: str) -> Image.Image:
-    """Return a thumbnail, or what stands for one that is missing or cannot be read."""
+    """Return a thumbnail, or a placeholder if it is missing or cannot be read."""
     data = pictures.get(digest) if digest else None
     if data is None:
         return placeholder(otherwise, WIDTH, HEIGHT)

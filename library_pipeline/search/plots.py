@@ -1,4 +1,4 @@
-"""Plots of the library's history; matplotlib is loaded by the first that is drawn."""
+"""Plots of the library's history. Matplotlib is imported when the first one is drawn."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH, DPI = 9.0, 110  # inches
-# Okabe & Ito (2008): told apart without seeing red and green as different.
+# Okabe & Ito (2008): people who cannot tell red from green can tell these colours apart.
 KINDS: Final[dict[RefreshKind, str]] = {
     "full": "#0072B2",
     "incremental": "#56B4E9",
@@ -26,14 +26,17 @@ KINDS: Final[dict[RefreshKind, str]] = {
     "reembed": "#009E73",
 }
 BAD = "#D55E00"
-# What a logarithmic axis of durations names; its own ticks are powers, and slow to draw.
+# Ticks of the logarithmic axis of durations; matplotlib's own are powers of ten, and slow.
 DURATIONS: Final = {
     1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min", 3600: "1 h", 36_000: "10 h", 259_200: "3 d",
 }  # fmt: skip
 
 
 def growth_plot(sizes: Sequence[Size]) -> Image.Image:
-    """Return the plot of how many components were searchable when, by UTC."""
+    """Return a plot of the number of searchable components over time, in UTC."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter  # noqa: PLC0415
+    from matplotlib.ticker import MaxNLocator, StrMethodFormatter  # noqa: PLC0415
+
     figure, (axes,) = _figure(3.0)
     times: list[Any] = [size.at for size in sizes]
     counts = [size.components for size in sizes]
@@ -41,28 +44,33 @@ def growth_plot(sizes: Sequence[Size]) -> Image.Image:
     axes.step(times, counts, where="post", color=KINDS["full"], lw=2)
     axes.set_ylim(0, max(counts) * 1.15 or 1)
     axes.set_title(f"Searchable components: {counts[-1]:,}", loc="left", color=INK)
-    _thousands(axes)
-    _dates(axes)
-    return _drawn(figure)
+    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    locator = AutoDateLocator(maxticks=8)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    return _rendered(figure)
 
 
 def duration_plot(paces: Sequence[Pace]) -> Image.Image:
-    """Return the plot of how long refreshes took, by kind, over how many components a second."""
+    """Return two plots of refreshes by kind: their durations, and their components per second."""
     figure, (above, below) = _figure(4.2, rows=2)
     seconds = [max(pace.seconds, 0.1) for pace in paces]
     for kind, colour in KINDS.items():
-        places = [place for place, pace in enumerate(paces) if pace.kind == kind]
-        if places:
-            above.bar(places, [seconds[place] for place in places], color=colour, label=kind)
-            rates = [paces[place].per_second or nan for place in places]
-            below.plot(places, rates, "o", color=colour, ms=5)
-    for mark, label, places in (
-        ("v", "some components failed", _places(paces, stopped=False)),
-        ("X", "failed or cancelled", _places(paces, stopped=True)),
+        indexes = [index for index, pace in enumerate(paces) if pace.kind == kind]
+        if indexes:
+            above.bar(indexes, [seconds[index] for index in indexes], color=colour, label=kind)
+            rates = [paces[index].per_second or nan for index in indexes]
+            below.plot(indexes, rates, "o", color=colour, ms=5)
+    bad = [index for index, pace in enumerate(paces) if not pace.ok]
+    finished = [index for index in bad if paces[index].state == "finished"]
+    for mark, label, indexes in (
+        ("v", "some components failed", finished),
+        ("X", "failed or cancelled", sorted(set(bad) - set(finished))),
     ):
-        if places:
-            heights = [seconds[place] * 1.35 for place in places]
-            above.plot(places, heights, mark, color=BAD, ms=8, ls="", label=label)
+        if indexes:
+            heights = [seconds[index] * 1.35 for index in indexes]
+            above.plot(indexes, heights, mark, color=BAD, ms=8, ls="", label=label)
     above.set_yscale("log")
     above.minorticks_off()
     above.set_yticks(list(DURATIONS), DURATIONS.values())
@@ -71,25 +79,17 @@ def duration_plot(paces: Sequence[Pace]) -> Image.Image:
     above.legend(loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=5, frameon=False, fontsize=8)
     below.set_title("Components per second", loc="left", color=INK, fontsize=10)
     below.set_ylim(0, max((pace.per_second or 0 for pace in paces), default=0) * 1.15 or 1)
-    _ends(below, paces)
-    return _drawn(figure)
-
-
-def _places(paces: Sequence[Pace], *, stopped: bool) -> list[int]:
-    return [
-        place
-        for place, pace in enumerate(paces)
-        if not pace.ok and (pace.state != "finished") == stopped
-    ]
+    _label_times(below, paces)
+    return _rendered(figure)
 
 
 def _figure(height: float, rows: int = 1) -> tuple[Figure, Sequence[Axes]]:
-    """Return a figure of its own: nothing of pyplot's global state. Light on any background."""
-    from matplotlib.figure import Figure  # noqa: PLC0415 - half a second, for those who draw
+    """Return a light figure and its axes, one per row, without pyplot's global state."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 - takes half a second
 
     figure = Figure((WIDTH, height), DPI, facecolor=PAPER)
     axes: list[Axes] = list(figure.subplots(rows, sharex=True, squeeze=False)[:, 0])
-    # Matplotlib's own layout would draw everything twice.
+    # Matplotlib's automatic layout would draw everything twice.
     figure.subplots_adjust(0.07, 0.45 / height, 0.985, 1 - 0.35 / height, hspace=0.25)
     for each in axes:
         each.set_facecolor("white")
@@ -102,7 +102,7 @@ def _figure(height: float, rows: int = 1) -> tuple[Figure, Sequence[Axes]]:
     return figure, axes
 
 
-def _drawn(figure: Figure) -> Image.Image:
+def _rendered(figure: Figure) -> Image.Image:
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
 
     canvas = FigureCanvasAgg(figure)
@@ -111,25 +111,10 @@ def _drawn(figure: Figure) -> Image.Image:
     return Image.frombytes("RGBA", size, bytes(canvas.buffer_rgba())).convert("RGB")
 
 
-def _thousands(axes: Axes) -> None:
-    from matplotlib.ticker import MaxNLocator, StrMethodFormatter  # noqa: PLC0415
-
-    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-
-
-def _dates(axes: Axes) -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter  # noqa: PLC0415
-
-    locator = AutoDateLocator(maxticks=8)
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-
-
-def _ends(axes: Axes, paces: Sequence[Pace]) -> None:
-    """Name the moments of some refreshes below their places, which are evenly apart."""
+def _label_times(axes: Axes, paces: Sequence[Pace]) -> None:
+    """Label some of the evenly spaced refreshes with the time at which they finished."""
     step = max(1, -(-len(paces) // 8))
-    places = list(range(len(paces) - 1, -1, -step))[::-1]
-    labels = [f"{paces[place].finished_at:%b %d\n%H:%M}" for place in places]
-    axes.set_xticks(places, labels)
+    indexes = list(range(len(paces) - 1, -1, -step))[::-1]
+    labels = [f"{paces[index].finished_at:%b %d\n%H:%M}" for index in indexes]
+    axes.set_xticks(indexes, labels)
     axes.set_xlim(-0.6, max(len(paces), 8) - 0.4)

@@ -1,4 +1,4 @@
-"""Contact sheets: a question and its answers as one picture that can be mailed or committed."""
+"""Contact sheets: captioned pictures on one sheet, such as a query beside its results."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ DETAIL_HEIGHT = 18
 MARGIN = 16
 ARROW_WIDTH = 40
 HEADER_HEIGHT = 46
-# Pillow's own font has few accents; these are found where the system keeps its fonts.
+# Pillow's own font has few accented letters, so a font of the system is preferred.
 SYSTEM_FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "Arial.ttf", "LiberationSans-Regular.ttf")
 PAPER, INK, FAINT, LINE = "#f6f7f9", "#16181d", "#667085", "#d5d9e0"
-# As WebP a screenshot's small letters stay legible down to the middle one.
+# Of WebP. Small letters of a screenshot stay legible down to about 50.
 QUALITIES = (85, 70, 50, 30)
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One picture on a sheet, with a line in ink and one or two fainter ones below it."""
+    """One picture on a sheet, with a dark title and one or two fainter lines below it."""
 
     picture: Image.Image
     title: str
@@ -34,7 +34,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class TileSize:
-    """The box that a tile's picture is fitted into, in pixels."""
+    """The size in pixels of the box into which a tile's picture is fitted."""
 
     width: int = 300
     height: int = 190
@@ -48,7 +48,7 @@ def contact_sheet(
     columns: int = 4,
     size: TileSize = TileSize(),
 ) -> Image.Image:
-    """Return an RGB sheet: the heading, the query picture at the left, the tiles beside it."""
+    """Return an RGB sheet with a heading, the query picture on the left and the tiles beside it."""
     columns = max(1, min(columns, len(tiles) or 1))
     rows = max(1, -(-len(tiles) // columns))
     left = MARGIN + (size.width + 2 * MARGIN if query else 0)
@@ -62,8 +62,8 @@ def contact_sheet(
         _paste(sheet, query, MARGIN, HEADER_HEIGHT + MARGIN, size)
         x = left - MARGIN
         draw.line([(x, HEADER_HEIGHT + MARGIN), (x, height - MARGIN)], LINE, 2)
-    for position, tile in enumerate(tiles):
-        row, column = divmod(position, columns)
+    for index, tile in enumerate(tiles):
+        row, column = divmod(index, columns)
         x = left + column * (size.width + MARGIN)
         y = HEADER_HEIGHT + MARGIN + row * (size.height + below + MARGIN)
         _paste(sheet, tile, x, y, size)
@@ -71,7 +71,7 @@ def contact_sheet(
 
 
 def stacked(sheets: Sequence[Image.Image]) -> Image.Image:
-    """Return one sheet below the other."""
+    """Return one picture with the sheets below each other."""
     width = max(sheet.width for sheet in sheets)
     whole = Image.new("RGB", (width, sum(sheet.height for sheet in sheets)), PAPER)
     y = 0
@@ -82,18 +82,21 @@ def stacked(sheets: Sequence[Image.Image]) -> Image.Image:
 
 
 def side_by_side(before: Image.Image, after: Image.Image) -> Image.Image:
-    """Return two pictures of about one size on white, an arrow leading from one to the other."""
+    """Return two pictures of similar size on white, with an arrow from `before` to `after`."""
     height = max(before.height, after.height)
     width = max(before.width, after.width)
     pair = Image.new("RGB", (2 * width + ARROW_WIDTH, height), "white")
     for picture, left in ((before, 0), (after, width + ARROW_WIDTH)):
         pair.paste(picture, (left + (width - picture.width) // 2, (height - picture.height) // 2))
-    _arrow(ImageDraw.Draw(pair), width + ARROW_WIDTH // 2, height // 2)
+    draw = ImageDraw.Draw(pair)
+    x, y = width + ARROW_WIDTH // 2, height // 2
+    draw.line([(x - 12, y), (x + 8, y)], FAINT, 2)
+    draw.polygon([(x + 12, y), (x + 4, y - 5), (x + 4, y + 5)], FAINT)
     return pair
 
 
 def placeholder(words: str, width: int, height: int) -> Image.Image:
-    """Return what stands for a picture that there is none of."""
+    """Return a hatched picture that says `words`, in place of one that is missing."""
     picture = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(picture)
     for x in range(-height, width, 12):
@@ -106,9 +109,10 @@ def placeholder(words: str, width: int, height: int) -> Image.Image:
 
 
 def webp_within(picture: Image.Image, max_bytes: int, *, lossless: bool = False) -> bytes:
-    """Return `picture` as WebP of at most `max_bytes`: of less quality, then smaller, if it must.
+    """Return `picture` as WebP of at most `max_bytes`.
 
-    With `lossless`, which suits plots, that is tried first.
+    Lowers the quality first, then the size. With `lossless`, which suits plots, tries lossless
+    compression before. Raises ValueError if even a tiny picture is too large.
     """
     if lossless and len(data := _webp(picture, lossless=True)) <= max_bytes:
         return data
@@ -125,11 +129,6 @@ def _webp(picture: Image.Image, **options: bool | int) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "WEBP", **options)
     return buffer.getvalue()
-
-
-def _arrow(draw: ImageDraw.ImageDraw, x: int, y: int) -> None:
-    draw.line([(x - 12, y), (x + 8, y)], FAINT, 2)
-    draw.polygon([(x + 12, y), (x + 4, y - 5), (x + 4, y + 5)], FAINT)
 
 
 def _paste(sheet: Image.Image, tile: Tile, x: int, y: int, size: TileSize) -> None:

@@ -1,4 +1,4 @@
-"""Rows of numbers between Postgres and numpy, by COPY BINARY in one piece: millions in seconds.
+"""Rows as numpy arrays, read from PostgreSQL and written to it by COPY BINARY: millions in seconds.
 
 The format: https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS-BINARY
 """
@@ -17,7 +17,7 @@ Records = NDArray[np.void]
 
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END: Final = b"\xff\xff"
-_AT_ONCE: Final = 100_000  # rows
+_BLOCK_ROWS: Final = 100_000
 
 
 def read_records(
@@ -26,10 +26,10 @@ def read_records(
     dtype: np.dtype[np.void],
     terms: Mapping[str, Any] | None = None,
 ) -> Records:
-    """Return what `select` gives as an array of `dtype`, a structured one without nulls.
+    """Return the rows of `select`, which has no nulls, as an array of the structured `dtype`.
 
-    Its fields are what the columns are, in their order: `integer` as i4, `real` as f4, texts of a
-    fixed length as S64 and the like.
+    Its fields are the columns in their order: `integer` as i4, `real` as f4, a text of 64 bytes
+    as S64.
     """
     statement = sql.SQL("copy ({}) to stdout (format binary)").format(select)
     with connection.cursor() as cursor, cursor.copy(statement, terms) as copy:
@@ -43,13 +43,13 @@ def read_records(
 
 
 def write_records(connection: psycopg.Connection, into: sql.Composable, rows: Records) -> None:
-    """Append `rows` to the table and columns that `into` names; as in `read_records`."""
+    """Append `rows` to the table and columns `into`; `read_records` names the types of fields."""
     wire = _wire(rows.dtype)
     statement = sql.SQL("copy {} from stdin (format binary)").format(into)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.write(_HEADER)
-        for start in range(0, len(rows), _AT_ONCE):
-            some = rows[start : start + _AT_ONCE]
+        for start in range(0, len(rows), _BLOCK_ROWS):
+            some = rows[start : start + _BLOCK_ROWS]
             block = np.empty(len(some), wire)
             block["columns"] = len(rows.dtype.names or ())
             for name in rows.dtype.names or ():
@@ -60,7 +60,7 @@ def write_records(connection: psycopg.Connection, into: sql.Composable, rows: Re
 
 
 def _wire(dtype: np.dtype[np.void]) -> np.dtype[np.void]:
-    """Return how a row of `dtype` is sent: how many columns, then each one's size and bytes."""
+    """Return the wire format of a row: the number of columns, then the size and bytes of each."""
     fields: list[tuple[str, Any]] = [("columns", ">i2")]
     for name in dtype.names or ():
         fields += [(f"{name} size", ">i4"), (name, dtype[name].newbyteorder(">"))]

@@ -1,9 +1,9 @@
-"""The page of near-duplicates: groups as rows of thumbnails."""
+"""Groups of duplicates, as a page with rows of thumbnails and as JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Annotated, Final
 from urllib.parse import urlencode
 
@@ -12,36 +12,53 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from library_pipeline.search.groups import Group, Groups, find_groups
-from library_pipeline.store.duplicates import Narrowing
+from library_pipeline.search.duplicates import (
+    DuplicateGroup,
+    GroupFilter,
+    GroupPage,
+    find_groups,
+)
+from library_pipeline.search.look_alikes import (
+    MIN_SIMILARITY,
+    ComparisonState,
+    read_comparison_state,
+)
 from library_pipeline.store.embeddings import RegisteredEncoder
-from library_pipeline.store.look_alikes import FLOOR, Comparison, comparison
+from library_pipeline.web.api import refusals
 from library_pipeline.web.library import InLibrary, Library
+from library_pipeline.web.links import component_url, thumbnail_url
 from library_pipeline.web.questions import MAX_PAGE, Names
 from library_pipeline.web.rendering import frame, page
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter()
 
 THRESHOLD: Final = 0.95
-MOST_GROUPS: Final = 50
-MOST_COMPARED: Final = 8  # screenshots whose similarities are shown in a table
+MAX_GROUPS: Final = 50
+MAX_COMPARED: Final = 8  # screenshots in a table of similarities
+MAX_BESIDE: Final = 4  # components on the page that compares them
 
 
-class AskedGroups(BaseModel):
-    """Which groups are asked for; blank ones count as not given."""
+class GroupsQuery(BaseModel):
+    """Which groups to return; blank values count as not given."""
 
     model_config = ConfigDict(frozen=True)
 
     threshold: Annotated[
-        float, Field(ge=FLOOR, le=1, description="How alike two screenshots are linked from.")
+        float,
+        Field(
+            ge=MIN_SIMILARITY,
+            le=1,
+            description="The similarity from which two screenshots are linked.",
+        ),
     ] = THRESHOLD
     encoder: Annotated[
-        str | None, Field(max_length=40, description="An active one; else the one that counts most")
+        str | None,
+        Field(max_length=40, description="An active encoder. Without, the one of the most weight."),
     ] = None
     client: Annotated[Names, Field(description="Groups with a component of any of these.")] = ()
     category: Annotated[Names, Field(description="Groups with a component of any of these.")] = ()
     across: Annotated[bool, Field(description="Only groups of several clients.")] = False
-    k: Annotated[int, Field(ge=1, le=MOST_GROUPS)] = 20
+    k: Annotated[int, Field(ge=1, le=MAX_GROUPS)] = 20
     page: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 1
 
     @field_validator("client", "category", mode="before")
@@ -66,88 +83,172 @@ class AskedGroups(BaseModel):
             raise ValueError("must not contain the character U+0000")
         return value
 
-    @property
-    def narrowing(self) -> Narrowing:
-        """Which groups may be shown."""
-        return Narrowing(self.client, self.category, self.across)
-
-    def url(self, **other: object) -> str:
-        """Return the address of the page with these parameters, some of them changed."""
-        given = {**self.model_dump(exclude_defaults=True), **other}
-        if given.get("page") == 1:
-            del given["page"]
-        return "/duplicates" + ("?" + urlencode(given, doseq=True) if given else "")
+    def url(self, **changes: object) -> str:
+        """Return the address of the page with these parameters and `changes`."""
+        terms = {**self.model_dump(exclude_defaults=True), **changes}
+        if terms.get("page") == 1:
+            del terms["page"]
+        return "/duplicates" + ("?" + urlencode(terms, doseq=True) if terms else "")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The groups by an encoder, and how far it has compared; None before the first refresh."""
+class DuplicatesView:
+    """What both the page and the JSON show; `encoder` is None before the first refresh."""
 
     encoder: RegisteredEncoder | None
-    state: Comparison
-    found: Groups
+    state: ComparisonState
+    found: GroupPage
 
 
-@router.get("/duplicates")
-def duplicates(
-    request: Request, asked: Annotated[AskedGroups, Query()], library: InLibrary
+def _read_view(
+    connection: psycopg.Connection, library: Library, query: GroupsQuery
+) -> DuplicatesView:
+    """Read the groups that `query` names. Raises SearchError for an encoder that is not active."""
+    encoder = library.finder.encoder(connection, query.encoder)
+    if encoder is None:
+        return DuplicatesView(None, ComparisonState(), GroupPage())
+    found = find_groups(
+        connection,
+        encoder,
+        query.threshold,
+        only=GroupFilter(query.client, query.category, query.across),
+        k=query.k,
+        skip=(query.page - 1) * query.k,
+    )
+    return DuplicatesView(encoder, read_comparison_state(connection, encoder), found)
+
+
+@router.get("/duplicates", include_in_schema=False)
+def duplicates_page(
+    request: Request, query: Annotated[GroupsQuery, Query()], library: InLibrary
 ) -> Response:
-    """Show groups of components that look all but the same, as rows of thumbnails."""
+    """Show groups of components that look nearly the same, as rows of thumbnails."""
     with library.database.connect() as connection:
         around = frame(connection)
-        answer = answer_of(connection, library, asked)
+        view = _read_view(connection, library, query)
         clients = library.facets.names(connection, "client")
-        every = library.facets.names(connection, "category")
+        categories = library.facets.names(connection, "category")
     return page(
         request,
         "duplicates.html",
         frame=around,
-        asked=asked,
-        answer=answer,
+        query=query,
+        view=view,
         clients=clients,
-        categories=every,
-        floor=FLOOR,
-        last_page=min(MAX_PAGE, -(-answer.found.total // asked.k)),
+        categories=categories,
+        floor=MIN_SIMILARITY,
+        last_page=min(MAX_PAGE, -(-view.found.total // query.k)),
         compare_url=compare_url,
         table=similarity_table,
     )
 
 
-def compare_url(group: Group, most: int = 4) -> str:
-    """Return the address where the first members of a group lie beside each other."""
-    ids = [member.component.component_id for member in group.members[:most]]
+def compare_url(group: DuplicateGroup) -> str:
+    """Return the address of the page that shows the first members beside each other."""
+    ids = [member.component_id for member in group.members[:MAX_BESIDE]]
     return "/compare?" + urlencode({"id": ids}, doseq=True)
 
 
-def similarity_table(group: Group) -> list[tuple[str, list[float | None]]]:
-    """Return the first screenshots' digests with their similarities to each other.
+def similarity_table(group: DuplicateGroup) -> list[tuple[str, list[float | None]]]:
+    """Return a row for each of the first screenshots: its digest and its similarities to them.
 
-    1 for the same one, None for less than the floor. None at all where there is but one.
+    A screenshot's similarity to itself is 1; None stands for one that is not kept. The table is
+    empty if the group has only one screenshot.
     """
-    shown = list(dict.fromkeys(each.component.screenshot_sha256 for each in group.members))
-    shown = shown[:MOST_COMPARED]
-    if len(shown) < 2:
+    digests = list(dict.fromkeys(member.screenshot_sha256 for member in group.members))
+    digests = digests[:MAX_COMPARED]
+    if len(digests) < 2:
         return []
-    return [(one, list(_similarities(group, one, shown))) for one in shown]
+    kept = group.similarities
+    return [
+        (
+            one,
+            [
+                1.0 if one == other else kept.get((min(one, other), max(one, other)))
+                for other in digests
+            ],
+        )
+        for one in digests
+    ]
 
 
-def _similarities(group: Group, one: str, others: list[str]) -> Iterator[float | None]:
-    for other in others:
-        pair = (min(one, other), max(one, other))
-        yield 1.0 if one == other else group.similarities.get(pair)
+class FoundMember(BaseModel):
+    """A component of a group; `nearest` is its similarity to the most similar other one."""
+
+    component_id: str
+    name: str
+    client: str
+    category: str
+    nearest: float
+    screenshot_sha256: str
+    thumbnail_url: str
+    url: str
 
 
-def answer_of(connection: psycopg.Connection, library: Library, asked: AskedGroups) -> Answer:
-    """Return the groups that are asked for. Raises SearchError for an encoder that is not asked."""
-    encoder = library.finder.encoder(connection, asked.encoder)
-    if encoder is None:
-        return Answer(None, Comparison(0, 0, 0, None), Groups((), 0, 0))
-    found = find_groups(
-        connection,
-        encoder,
-        asked.threshold,
-        narrowing=asked.narrowing,
-        k=asked.k,
-        skip=(asked.page - 1) * asked.k,
+class FoundPair(BaseModel):
+    """How alike two screenshots of a group are, at most 1."""
+
+    screenshots: tuple[str, str]
+    similarity: float
+
+
+class FoundGroup(BaseModel):
+    """A group; `members` are the first of `size`."""
+
+    size: int
+    screenshots: int
+    clients: int
+    members: list[FoundMember]
+    pairs: list[FoundPair]
+    compare_url: str
+
+
+class FoundGroups(BaseModel):
+    """A page of groups, the largest first; `waiting` screenshots have not been compared yet."""
+
+    encoder: str | None
+    threshold: float
+    groups: list[FoundGroup]
+    total_groups: int
+    total_components: int
+    compared: int
+    waiting: int
+    compared_at: datetime | None
+
+
+@router.get("/api/duplicates", name="groups", responses=refusals(400, 404, 409, 503))
+def duplicates_json(query: Annotated[GroupsQuery, Query()], library: InLibrary) -> FoundGroups:
+    """Return groups of components that look nearly the same, the largest first."""
+    with library.database.connect() as connection:
+        view = _read_view(connection, library, query)
+    return FoundGroups(
+        encoder=view.encoder.name if view.encoder else None,
+        threshold=query.threshold,
+        groups=[_group_json(group) for group in view.found.groups],
+        total_groups=view.found.total,
+        total_components=view.found.components,
+        compared=view.state.compared,
+        waiting=view.state.waiting,
+        compared_at=view.state.at,
     )
-    return Answer(encoder, comparison(connection, encoder), found)
+
+
+def _group_json(group: DuplicateGroup) -> FoundGroup:
+    return FoundGroup(
+        size=group.size,
+        screenshots=group.screenshots,
+        clients=group.clients,
+        members=[
+            FoundMember(
+                **asdict(member),
+                thumbnail_url=thumbnail_url(member.screenshot_sha256),
+                url=component_url(member.component_id),
+            )
+            for member in group.members
+        ],
+        pairs=[
+            FoundPair(screenshots=pair, similarity=similarity)
+            for pair, similarity in sorted(group.similarities.items())
+        ],
+        compare_url=compare_url(group),
+    )

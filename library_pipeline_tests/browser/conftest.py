@@ -13,7 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from library_pipeline.search.atlas import draw
+from library_pipeline.search.atlas import update_atlas
 from library_pipeline.search.look_alikes import compare_new
 from library_pipeline.settings import EncoderSettings, Settings
 from library_pipeline.shipped import shipped
@@ -70,7 +70,7 @@ def library(server: EmbeddedServer, settings: Settings) -> Database:
         (encoder,) = active_encoders(connection)
         compare_new(connection, encoder)
         # For a picture UMAP is worth the wait.
-        draw(connection, encoder, umap="LIBRARY_TEST_SHOTS" in os.environ)
+        update_atlas(connection, encoder, umap="LIBRARY_TEST_SHOTS" in os.environ)
     return database
 
 

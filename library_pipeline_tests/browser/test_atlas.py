@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import html
 import json
 import re
+import sys
 
 import httpx
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from library_pipeline_tests.browser.conftest import Look
@@ -130,7 +133,7 @@ def test_the_keyboard_moves_zooms_and_walks(page: Page, site: str) -> None:
 
 def test_what_fits_a_text_is_marked(page: Page, site: str) -> None:
     canvas = opened(page, site)
-    page.get_by_label("Mark what fits a text").fill("a pricing table")
+    page.get_by_label("Mark the components that fit a text").fill("a pricing table")
     page.keyboard.press("Enter")
     expect(page.locator(".charts .status")).to_contain_text("are marked")
     assert canvas.get_attribute("data-marked") == "24"
@@ -182,3 +185,11 @@ def test_the_points_come_as_columns_compressed_and_only_once(site: str) -> None:
     again = {"If-None-Match": answer.headers["etag"]}
     assert httpx.get(site + "/api/atlas", headers=again).status_code == 304
     assert httpx.get(site + "/api/atlas?encoder=nobody").status_code == 400
+
+
+def test_the_page_says_how_a_better_map_is_had(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "umap", None)  # the import fails
+    text = html.unescape(httpx.get(site + "/atlas").text)
+    assert "a better map needs UMAP: <code>pip install 'library-pipeline[atlas]'</code>" in text
+    monkeypatch.undo()
+    assert "the job <code>layout_atlas</code> draws a better map" in httpx.get(site + "/atlas").text

@@ -12,13 +12,13 @@ import dagster as dg
 import pytest
 from PIL import Image
 
-from library_pipeline.defs.atlas_layouts import atlas_layouts
+from library_pipeline.defs.pictures import atlas_layouts
 from library_pipeline.defs.resources import DatabaseResource
 from library_pipeline.sample_cms import SampleCms
-from library_pipeline.search.atlas_picture import MOST_BYTES
-from library_pipeline.store.atlas import atlas_state
+from library_pipeline.search.atlas import MAX_PICTURE_BYTES, read_atlas_state
+from library_pipeline.search.layout import UmapMissing
+from library_pipeline.search.look_alikes import read_comparison_state
 from library_pipeline.store.database import Database
-from library_pipeline.store.look_alikes import comparison
 from library_pipeline.store.registry import active_encoders
 from library_pipeline_tests.bundles_on_disk import write_bundle
 from library_pipeline_tests.defs.conftest import Refresh
@@ -43,13 +43,13 @@ def test_a_refresh_compares_and_maps_what_is_new_and_an_idle_one_does_not(
         assert [_of_clip(each)["new_screenshots"] for each in told] == [1, 6], asset
     with database.connect() as connection:
         encoder = active_encoders(connection)[0]
-        assert comparison(connection, encoder).waiting == 0
-        state = atlas_state(connection, encoder)
+        assert read_comparison_state(connection, encoder).waiting == 0
+        state = read_atlas_state(connection, encoder)
     assert (state.method, state.on_it, state.waiting) == ("pca", 7, 0)
     webp = re.search(r"data:image/webp;base64,([^)]+)", _map(metadata(instance, "atlas")[0]))
     assert webp is not None
     data = base64.b64decode(webp[1])
-    assert len(data) <= MOST_BYTES
+    assert len(data) <= MAX_PICTURE_BYTES
     picture = Image.open(io.BytesIO(data)).convert("RGB")
     assert len(picture.getcolors(picture.width * picture.height) or ()) > 50  # it shows something
 
@@ -90,7 +90,37 @@ def test_the_job_lays_the_map_out_by_umap(
     assert done.success
     assert _of_clip(metadata(instance, "atlas")[0])["laid_out_by"] == "umap"
     with database.connect() as connection:
-        assert atlas_state(connection, active_encoders(connection)[0]).method == "umap"
+        assert read_atlas_state(connection, active_encoders(connection)[0]).method == "umap"
+
+
+def test_without_umap_the_job_says_what_to_install_and_the_sensor_does_not_ask(
+    refresh: Refresh,
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    database: Database,
+    cms: SampleCms,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A sensor that asked would start a run that fails, again each hour."""
+    monkeypatch.setitem(sys.modules, "umap", None)  # the import fails
+    for number in range(6, 14):
+        write_bundle(cms.folder, f"c-{number}")
+    refresh()
+    with database.connect() as connection:
+        state = read_atlas_state(connection, active_encoders(connection)[0])
+    assert (state.method, state.on_it, state.umap_is_due) == ("pca", 14, True)
+    context = dg.build_sensor_context(
+        instance=instance, resources={"database": DatabaseResource()}, definitions=definitions
+    )
+    skipped = atlas_layouts(context)
+    assert isinstance(skipped, dg.SkipReason)
+    assert skipped.skip_message == UmapMissing().message
+    job = definitions.resolve_job_def("layout_atlas")
+    done = job.execute_in_process(instance=instance, raise_on_error=False)
+    (failure,) = [each for each in done.all_events if each.is_step_failure]
+    data = failure.step_failure_data
+    assert data.user_failure_data is not None
+    assert data.user_failure_data.description == UmapMissing().message
 
 
 def test_the_command_line_and_the_definitions_do_not_load_umap() -> None:

@@ -6,9 +6,8 @@ import numpy as np
 import psycopg
 import pytest
 
-from library_pipeline.search.groups import Groups, find_groups, linked
+from library_pipeline.search.duplicates import GroupFilter, GroupPage, find_groups, linked
 from library_pipeline.search.look_alikes import compare_new
-from library_pipeline.store.duplicates import Narrowing
 from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline_tests.search.test_look_alikes import DIM, digest
 from library_pipeline_tests.store.test_search import put_vectors
@@ -37,8 +36,8 @@ def encoder(connection: psycopg.Connection) -> RegisteredEncoder:
     return encoder
 
 
-def ids(found: Groups) -> list[set[str]]:
-    return [{member.component.component_id for member in each.members} for each in found.groups]
+def ids(found: GroupPage) -> list[set[str]]:
+    return [{member.component_id for member in each.members} for each in found.groups]
 
 
 def test_the_threshold_links_groups_through_others(
@@ -63,7 +62,7 @@ def test_a_group_is_shown_whole_if_one_of_it_fits(
     connection: psycopg.Connection, encoder: RegisteredEncoder
 ) -> None:
     def narrowed(**wanted: object) -> list[set[str]]:
-        return ids(find_groups(connection, encoder, 0.98, narrowing=Narrowing(**wanted)))  # type: ignore[arg-type]
+        return ids(find_groups(connection, encoder, 0.98, only=GroupFilter(**wanted)))  # type: ignore[arg-type]
 
     assert narrowed(clients=("south",)) == [{"0", "1", "2"}]
     assert narrowed(categories=("hero",)) == [{"6", "7"}]
@@ -90,7 +89,7 @@ def test_what_left_the_search_is_in_no_group_and_links_none(
 
 def test_nothing_compared_gives_no_groups(connection: psycopg.Connection) -> None:
     encoder = put_vectors(connection, np.eye(3, DIM, dtype=np.float32))
-    assert find_groups(connection, encoder, 0.9) == Groups((), 0, 0)
+    assert find_groups(connection, encoder, 0.9) == GroupPage((), 0, 0)
 
 
 def test_groups_are_those_of_a_walk_from_pair_to_pair() -> None:

@@ -8,11 +8,14 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
-from library_pipeline.search.look_alikes import Compared, compare_new
-from library_pipeline.search.near import NO_PAIRS, nearest_neighbours, nearest_pairs
+from library_pipeline.search.look_alikes import (
+    ComparisonResult,
+    compare_new,
+    read_comparison_state,
+)
+from library_pipeline.search.nearest import NO_PAIRS, nearest_neighbours, nearest_pairs
 from library_pipeline.store.activation import free_encoder
 from library_pipeline.store.garbage import delete_unneeded
-from library_pipeline.store.look_alikes import comparison
 from library_pipeline.store.registry import active_encoders, known_encoders
 from library_pipeline_tests.store.test_search import digests, put_vectors
 
@@ -75,18 +78,18 @@ def test_pairs_are_those_of_a_brute_force(connection: psycopg.Connection) -> Non
     # The 50 best cut this short, or it would say nothing about them.
     assert len(expected) < len(brute_force(vectors, kept=2000))
     assert_same(stored(connection), expected)
-    assert done == Compared(1500, len(stored(connection)))
+    assert done == ComparisonResult(1500, len(stored(connection)))
 
 
 def test_increments_end_where_one_whole_run_does(connection: psycopg.Connection) -> None:
     vectors = clustered(1200)
     for start, stop in ((0, 700), (700, 703), (703, 703), (703, 1200)):
         encoder = put_vectors(connection, vectors[start:stop], start)
-        assert comparison(connection, encoder).waiting == stop - start
+        assert read_comparison_state(connection, encoder).waiting == stop - start
         done = compare_new(connection, encoder)
         assert (done.fresh if done else 0) == stop - start
     assert_same(stored(connection), brute_force(vectors))
-    assert comparison(connection, encoder).waiting == 0
+    assert read_comparison_state(connection, encoder).waiting == 0
 
 
 def test_dense_blocks_keep_the_best_pairs_and_little_memory() -> None:
@@ -123,7 +126,7 @@ def test_pairs_go_with_their_screenshots_and_encoders(connection: psycopg.Connec
     with connection.transaction():
         assert delete_unneeded(connection, keep_removed=day, keep_log=day).screenshots == 30
     assert_same(stored(connection), brute_force(vectors[:30]))
-    assert comparison(connection, encoder).compared == 30
+    assert read_comparison_state(connection, encoder).compared == 30
     connection.execute("update pipeline.encoder set active = false")
     free_encoder(connection, known_encoders(connection)[0])
     for table in ("look_alike", "compared", "atlas"):
