@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from library_pipeline.sources.local.bundle import Item, Stamp, bundle_folders, read_item, stamp_of
+from library_pipeline.sources.local.bundles import Item, Stamp, bundle_folders, read_item, stamp_of
 
 log = logging.getLogger(__name__)
 

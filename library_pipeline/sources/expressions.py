@@ -11,26 +11,31 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 
 from library_pipeline.settings.checks import BRACES
-from library_pipeline.sources.compiled import compiled
 
 Getter = Callable[[object], object]
 
 # jmespath checks the first argument only of functions like `merge`; Python says the rest.
 _FAILURES: Final = (JMESPathError, RecursionError, ArithmeticError, TypeError, ValueError)
+_EMPTY: Final = ("", [], {})
 
 
 class ExpressionFailed(Exception):
-    """An expression does not fit the item that it was asked of."""
+    """An expression does not fit the item."""
+
+
+def is_false(value: object) -> bool:
+    """Return whether JMESPath counts a value as false: an empty one is, 0 is not."""
+    return value is None or value is False or value in _EMPTY
 
 
 @lru_cache(maxsize=1024)
 def getter(expression: str) -> Getter:
-    """Return what finds an expression's value in an item, None where there is none.
+    """Return a function that finds an expression's value in an item, or None.
 
-    Raises ValueError for what is no JMESPath expression. The getter raises ExpressionFailed.
+    Raises ValueError if it is no JMESPath expression. The function raises ExpressionFailed.
     """
     try:
-        find = compiled(jmespath.compile(expression).parsed)
+        find = jmespath.compile(expression).search
     except JMESPathError as error:
         raise ValueError(f"{expression!r} is no JMESPath expression: {error}") from None
 
@@ -45,9 +50,10 @@ def getter(expression: str) -> Getter:
 
 
 def template(text: str) -> Getter:
-    """Return what fills a template such as `/assets/{image.id}.png`; None where a value lacks.
+    """Return a function that fills in a template such as `/assets/{image.id}.png`.
 
-    Values are percent-encoded whole, so that none can add a segment, query or host.
+    It gives None if a value is missing. Values are percent-encoded whole, so that none can add a
+    path segment, query or host.
     """
     pieces = BRACES.split(text)
     literals, getters = pieces[::2], [getter(piece) for piece in pieces[1::2]]

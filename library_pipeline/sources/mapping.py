@@ -10,20 +10,21 @@ from functools import lru_cache
 from typing import Any, Final, cast
 from urllib.parse import urljoin
 
-from library_pipeline.catalog.component import FILE_KINDS, Component, FileKind, FileRef
-from library_pipeline.settings.sources import FileSettings, MappingSettings
-from library_pipeline.sources.compiled import is_false
-from library_pipeline.sources.entry import FileRule, ManifestProblem, parse_entry, problem_of
+from library_pipeline.catalog.component import FILE_KINDS, FileKind, FileRef
+from library_pipeline.settings.sources import FileSettings, MappingSettings, SourceSettings
+from library_pipeline.sources.entry import Entry, parse_entry, problem_of
 from library_pipeline.sources.expressions import (
     ExpressionFailed,
     Getter,
     getter,
+    is_false,
     template,
 )
+from library_pipeline.sources.http.rules import FileRule
 from library_pipeline.sources.inline import empty_file, inline_file
 from library_pipeline.sources.local.files import url_of
-from library_pipeline.sources.manifest import ManifestError
-from library_pipeline.sources.wording import shorten
+from library_pipeline.sources.manifest_page import ManifestError
+from library_pipeline.sources.text import shorten
 
 _TEXTS: Final = ("name", "client", "category")
 _CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
@@ -86,7 +87,7 @@ class ItemMapping:
         except ExpressionFailed:
             return None
 
-    def entry(self, item: object, position: int, base: str) -> Component | ManifestProblem | None:
+    def entry(self, item: object, position: int, base: str) -> Entry | None:
         """Return what an item says, None for one that `where` leaves out.
 
         References to files that are relative are so to `base`.
@@ -129,6 +130,24 @@ class ItemMapping:
     def _named(self, item: object) -> str | None:
         found = _words(self.id_of(item))
         return f"{self._prefix}{found}" if isinstance(found, str) and found else None
+
+
+MakeMapping = Callable[..., ItemMapping]
+"""What makes a mapping: takes what ItemMapping takes."""
+
+
+def mapping_of(settings: SourceSettings, make: MakeMapping, files: FileRule) -> ItemMapping:
+    """Return the mapping that `make` makes for a source, whose files must pass `files`."""
+    return make(settings.mapping, source=settings.name, prefix=settings.id_prefix, files=files)
+
+
+def digest_of_mapping(settings: SourceSettings) -> str:
+    """Return a hash of what entries depend on besides the listing itself.
+
+    An ETag knows nothing of that: with another mapping everything has to be read again.
+    """
+    text = f"{settings.id_prefix}\n{settings.mapping.model_dump_json()}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _keys_of(mapping: MappingSettings) -> Iterator[tuple[str, str, Getter]]:

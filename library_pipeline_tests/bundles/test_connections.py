@@ -9,12 +9,15 @@ from contextlib import asynccontextmanager
 import httpcore
 import httpx
 import pytest
-
 from library_pipeline.bundles.connections import Slot
-from library_pipeline.sources.addresses import AllowedAddresses
-from library_pipeline.sources.guarded import GuardedAsyncBackend
-from library_pipeline.sources.http_client import TRANSPORT_ERRORS, as_httpx
-from library_pipeline.sources.proxies import environment_proxies
+
+from library_pipeline.sources.http.rules import AllowedAddresses
+from library_pipeline.sources.http.transport import (
+    TRANSPORT_ERRORS,
+    GuardedBackend,
+    as_httpx,
+    environment_proxies,
+)
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -50,7 +53,7 @@ async def serving(*, hang_up: bool = False) -> AsyncIterator[Server]:
 
 
 def new_slot() -> Slot:
-    backend = GuardedAsyncBackend(AllowedAddresses(["127.0.0.1"]))
+    backend = GuardedBackend(AllowedAddresses(["127.0.0.1"]))
     return Slot(5.0, environment_proxies(), backend)
 
 

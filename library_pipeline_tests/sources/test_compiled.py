@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jmespath.exceptions import JMESPathError
 
 from library_pipeline.settings.sources import FileSettings
-from library_pipeline.sources.compiled import compiled
+from library_pipeline.sources.expressions import compiled
 from library_pipeline_tests.sources.presets import PRESETS, configured, items_of
 
 KEYS = ("a", "b", "c")

@@ -8,10 +8,8 @@ from email.utils import format_datetime
 import pytest
 from pydantic import ValidationError
 
-from library_pipeline.sources.auth import Auth
-from library_pipeline.sources.connection import CmsConnection
-from library_pipeline.sources.pace import Pace
-from library_pipeline.sources.retries import retry_after_seconds, status_failure
+from library_pipeline.sources.http.connection import Auth, CmsConnection
+from library_pipeline.sources.http.retry import Pace, retry_after_seconds, status_failure
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -15,11 +15,13 @@ from urllib.parse import urlsplit
 import httpcore
 import pytest
 
-from library_pipeline.bundles.file_client import FileClient, FileError
-from library_pipeline.sources import CmsConnection, HttpCms, ManifestError
-from library_pipeline.sources.addresses import AllowedAddresses
-from library_pipeline.sources.auth import Auth
-from library_pipeline.sources.guarded import GuardedAsyncBackend, GuardedBackend
+from library_pipeline.bundles.download import FileError
+from library_pipeline.sources.contract import HttpCms
+from library_pipeline.sources.http.client import Client
+from library_pipeline.sources.http.connection import Auth, CmsConnection
+from library_pipeline.sources.http.rules import AllowedAddresses
+from library_pipeline.sources.http.transport import GuardedBackend
+from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline_tests.sources.test_http_cms import EMPTY_PAGE, answer, web_server
 
 SECRET = "hu5h+hush/&="
@@ -119,7 +121,7 @@ def read_manifest(connection: CmsConnection) -> None:
 
 def download(connection: CmsConnection, url: str = "") -> None:
     async def get() -> None:
-        async with FileClient(connection) as client:
+        async with Client(connection) as client:
             await client.get(url or f"{connection.base_url}/file", 1000)
 
     asyncio.run(get())
@@ -226,7 +228,7 @@ def test_only_checked_addresses_are_tried_both_families_in_turn(
 def test_files_are_fetched_from_checked_addresses_only(resolve: Callable[..., FakeNames]) -> None:
     names = resolve(cms_example_com=[["10.0.0.1", "8.8.8.8"], ["10.0.0.1"]])
     network = FakeAsyncNetwork()
-    backend = GuardedAsyncBackend(AllowedAddresses(), network)
+    backend = GuardedBackend(AllowedAddresses(), network)
     with pytest.raises(httpcore.ConnectError):
         asyncio.run(backend.connect_tcp("cms.example.com", 443, 30.0))
     assert [host for host, _ in network.connected] == ["8.8.8.8"]

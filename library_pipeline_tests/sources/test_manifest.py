@@ -12,8 +12,13 @@ from hypothesis import strategies as st
 
 from library_pipeline.catalog.component import Component
 from library_pipeline.sources.entry import ManifestProblem
-from library_pipeline.sources.manifest import ManifestError, ManifestPage, PageSource, parse_page
-from library_pipeline.sources.origins import AllowedOrigins
+from library_pipeline.sources.http.rules import AllowedOrigins
+from library_pipeline.sources.manifest_page import (
+    ManifestError,
+    ManifestPage,
+    PageSource,
+    parse_page,
+)
 
 ORIGINS = AllowedOrigins("https://cms.example.com/api", ["cdn.example.com"])
 SOURCE = PageSource("https://cms.example.com/api/components?limit=5&key=secret", 200, "text/html")
