@@ -120,12 +120,12 @@ def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | No
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 def test_these_statuses_may_heal(status: int) -> None:
-    assert status_failure(status, {})
+    assert status_failure(status, {}).transient
 
 
 @pytest.mark.parametrize("status", [200, 304, 400, 401, 404, 410, 418])
 def test_these_do_not(status: int) -> None:
-    assert status_failure(status, {}) is None
+    assert not status_failure(status, {}).transient
 
 
 def test_a_pace_spaces_requests_evenly() -> None:

@@ -173,58 +173,45 @@ class Client(AbstractAsyncContextManager["Client"]):
         if unchanged or not read_body:
             return Answer(url, status, headers, b"")
         try:
-            body = await _read(response, limit)
+            body, received = await _read(response, limit)
         except TooLarge:
             message = f"it is larger than {limit:,} bytes"
             raise RequestFailure("too_large", message, url=url) from None
         except Undecodable as error:
             message = f"it cannot be unpacked: {error}"
             raise RequestFailure("undecodable", message, url=url) from None
-        return Answer(url, status, headers, body.bytes(), body.received)
+        return Answer(url, status, headers, body, received)
 
 
-class LimitedBody:
-    """Gathers a body of at most `limit` bytes (unpacked); `received` counts those on the wire."""
-
-    def __init__(self, limit: int, content_encoding: str = "") -> None:
-        encoding = content_encoding.strip().lower()
-        if encoding not in {"", "identity", "gzip", "x-gzip"}:
-            raise Undecodable(f"Content-Encoding {encoding[:40]!r} was not asked for")
-        self._limit = limit
-        self._gunzip = zlib.decompressobj(wbits=31) if encoding.endswith("gzip") else None
-        self._pieces: list[bytes] = []
-        self._size = 0
-        self.received = 0
-
-    def add(self, piece: bytes) -> None:
-        """Take the next piece; raises TooLarge or Undecodable."""
-        self.received += len(piece)
-        if self._gunzip:
-            try:
-                # One byte beyond the limit is enough to know; a bomb unfolds no further.
-                piece = self._gunzip.decompress(piece, self._limit - self._size + 1)
-            except zlib.error as error:
-                raise Undecodable(f"the gzip stream is broken ({error})") from None
-        self._size += len(piece)
-        if self._size > self._limit:
-            raise TooLarge
-        self._pieces.append(piece)
-
-    def bytes(self) -> bytes:
-        """Return the whole body; raises Undecodable if the gzip stream has no end."""
-        if self._gunzip and self.received and not self._gunzip.eof:
-            raise Undecodable("the gzip stream ends before its end")
-        return b"".join(self._pieces)
-
-
-async def _read(response: httpx.Response, limit: int) -> LimitedBody:
+async def _read(response: httpx.Response, limit: int) -> tuple[bytes, int]:
+    """Return the body, unpacked, and its bytes on the wire; raises TooLarge or Undecodable."""
     stated = response.headers.get("content-length", "")
     if stated.isdigit() and int(stated[:18]) > limit:
         raise TooLarge
-    body = LimitedBody(limit, response.headers.get("content-encoding", ""))
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if encoding not in {"", "identity", "gzip", "x-gzip"}:
+        raise Undecodable(f"Content-Encoding {encoding[:40]!r} was not asked for")
+    gunzip = zlib.decompressobj(wbits=31) if encoding.endswith("gzip") else None
+    pieces: list[bytes] = []
+    size = received = 0
     async for piece in response.aiter_raw():
-        body.add(piece)
-    return body
+        received += len(piece)
+        # One byte beyond the limit is enough to know; a bomb unfolds no further.
+        unpacked = _unpacked(gunzip, piece, limit - size + 1) if gunzip else piece
+        size += len(unpacked)
+        if size > limit:
+            raise TooLarge
+        pieces.append(unpacked)
+    if gunzip and received and not gunzip.eof:
+        raise Undecodable("the gzip stream ends before its end")
+    return b"".join(pieces), received
+
+
+def _unpacked(gunzip: zlib._Decompress, piece: bytes, most: int) -> bytes:
+    try:
+        return gunzip.decompress(piece, most)
+    except zlib.error as error:
+        raise Undecodable(f"the gzip stream is broken ({error})") from None
 
 
 def _same(etag: str | None, other: str | None) -> bool:
