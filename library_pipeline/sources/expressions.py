@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import Any, Final, cast
 from urllib.parse import quote
 
 import jmespath
 from jmespath.exceptions import JMESPathError
+from jmespath.visitor import TreeInterpreter
 
 from library_pipeline.settings.checks import BRACES
 
@@ -16,6 +17,8 @@ Getter = Callable[[object], object]
 
 # jmespath checks the first argument only of functions like `merge`; Python says the rest.
 _FAILURES: Final = (JMESPathError, RecursionError, ArithmeticError, TypeError, ValueError)
+# `search` makes a new one for each item, which takes longer than most expressions.
+_INTERPRETER: Final[Any] = TreeInterpreter()
 _EMPTY: Final = ("", [], {})
 
 
@@ -35,9 +38,12 @@ def getter(expression: str) -> Getter:
     Raises ValueError if it is no JMESPath expression. The function raises ExpressionFailed.
     """
     try:
-        find = jmespath.compile(expression).search
+        tree = jmespath.compile(expression).parsed
     except JMESPathError as error:
         raise ValueError(f"{expression!r} is no JMESPath expression: {error}") from None
+    if keys := _plain_path(tree):
+        return partial(_follow, keys)
+    find = partial(_INTERPRETER.visit, tree)
 
     def search(item: object) -> object:
         try:
@@ -47,6 +53,26 @@ def getter(expression: str) -> Getter:
             raise ExpressionFailed(f"the expression {expression!r} fails: {reason}") from None
 
     return search
+
+
+def _plain_path(tree: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return the keys of an expression like `a.b.c`, None for any other.
+
+    Most expressions are of this kind, and jmespath's interpreter takes ten times as long for them.
+    """
+    if tree["type"] == "field":
+        return (tree["value"],)
+    if tree["type"] == "subexpression" and all(e["type"] == "field" for e in tree["children"]):
+        return tuple(each["value"] for each in tree["children"])
+    return None
+
+
+def _follow(keys: Sequence[str], item: object) -> object:
+    for key in keys:
+        if not isinstance(item, dict):
+            return None
+        item = cast("dict[str, object]", item).get(key)
+    return item
 
 
 def template(text: str) -> Getter:

@@ -122,7 +122,7 @@ class Client(AbstractAsyncContextManager["Client"]):
                 async with asyncio.timeout(self._connection.answer_timeout_seconds):
                     yield
             except TimeoutError:
-                message = "the answer took too long"
+                message = "no answer in time"
                 raise RequestFailure("timeout", message, url=url, transient=True) from None
             except RequestFailure as failure:
                 if failure.code == "rate_limited":
