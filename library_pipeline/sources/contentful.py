@@ -42,9 +42,10 @@ _SETTLES: Final = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a sync listed: how many entries, assets and deletions, and the token for what follows.
+    """The changes in a space: `items` counts entries, assets and deletions; `token` asks for later
+    ones.
 
-    With `recent`, one of them is so new that other answers of Contentful may not have it yet.
+    With `recent`, one of them is so new that Contentful's other answers may lack it.
     """
 
     token: str
@@ -54,7 +55,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """One page; `token` asks for the next one, or on the `last` for what changes later."""
+    """One page; `token` asks for the next one, on the `last` page for later changes."""
 
     token: str
     last: bool
@@ -63,9 +64,9 @@ class _Page:
 
 
 class SpaceSync:
-    """Asks for the sync of the space and environment whose entries a source lists.
+    """Asks the sync API about the space and environment whose entries a source lists.
 
-    Of the URLs that Contentful hands out only the token is taken; what it lists is only counted.
+    It takes only the token from Contentful's URLs, and only counts what Contentful lists.
     """
 
     def __init__(
@@ -78,14 +79,14 @@ class SpaceSync:
         self._initial = {"initial": "true", "limit": str(size)}
 
     def whole(self) -> Changes:
-        """Return the token of now, for which all of the space is listed; raises ManifestError."""
+        """List the whole space and return the token of now; raises ManifestError."""
         try:
             return self._walk(self._initial)
         except ManifestError as error:
             raise self._explained(error) from error
 
     def since(self, token: str) -> Changes | None:
-        """Return what has changed since `token`, None if it has expired; raises ManifestError."""
+        """Return the changes since `token`, None if it has expired; raises ManifestError."""
         try:
             return self._walk({"sync_token": token})
         except ManifestError as error:
@@ -94,7 +95,7 @@ class SpaceSync:
             raise
 
     def try_once(self) -> None:
-        """Ask for the first page of the whole; raises ManifestError if there is no sync to use."""
+        """Ask for the first page of the whole; raises ManifestError if the sync is unusable."""
         try:
             next(self._pages(self._initial))
         except ManifestError as error:
@@ -140,7 +141,7 @@ class SpaceSync:
         return _Page(token, last, len(items), recent)
 
     def _token_in(self, url: object) -> str:
-        """Return the token in a URL that Contentful handed out, of the source's own origin."""
+        """Return the token in one of Contentful's URLs, which must have the source's own origin."""
         if not isinstance(url, str) or not url:
             self._unusable("has neither a nextPageUrl nor a nextSyncUrl")
         try:
@@ -161,7 +162,7 @@ class SpaceSync:
         if error.code not in _REFUSED:
             return error
         key = self._connection.key
-        message = f"{error.message}; without a sync API to be had, take {key}.changes away"
+        message = f"{error.message}; if the CMS has no sync API, take {key}.changes away"
         return ManifestError(error.code, message)
 
     def _unusable(self, what: str) -> NoReturn:
@@ -172,13 +173,13 @@ class SpaceSync:
 
 
 class SyncedListing(AbstractContextManager["SyncedListing"]):
-    """Reads a listing whose `etag` is the sync token of just before; see `OpenSource`.
+    """Reads a listing when the sync tells of a change; fulfils OpenSource. Not thread-safe.
 
-    What was published within the last minute may be missing from a listing that caches answer.
-    The token then is a mark to read the listing once more, changed or not. Not thread-safe.
+    Its `etag` is the sync token from just before the reading. A cache may lack what was published
+    in the last minute; the `etag` then tells to read the listing once more, changed or not.
     """
 
-    read_at: datetime | None = None  # there are no updates to ask for
+    read_at: datetime | None = None  # it cannot ask for updates by time
 
     def __init__(
         self,
@@ -197,7 +198,7 @@ class SyncedListing(AbstractContextManager["SyncedListing"]):
         self.listing.__exit__()
 
     def changed(self, etag: str | None) -> Poll:
-        """Follow the token; without one that is good, only see whether there is one to be had."""
+        """Ask for changes since the token; without a valid one, check that a new one is offered."""
         found = self._since(etag)
         if found is None:
             return Poll(False, _etag(self.sync.whole()))
@@ -210,7 +211,7 @@ class SyncedListing(AbstractContextManager["SyncedListing"]):
         found = self._since(etag)
         if found and _says_nothing(found, etag):
             raise NotModified
-        # Taken before the listing is, so that the next poll sees what changes meanwhile.
+        # Taken before the reading, so that the next poll sees a change meanwhile.
         found = found or self.sync.whole()
         self.etag = None
         yield from self.listing.pages()
@@ -231,7 +232,7 @@ def _etag(found: Changes) -> str:
 
 
 def _now(answer: Answer) -> datetime | None:
-    """Return the time by Contentful's clock; a cache says how long it has kept an answer."""
+    """Return the time by Contentful's clock, and the age that a cache adds to it."""
     date = http_date(answer.headers.get("date"))
     age = answer.headers.get("age", "0")
     kept = int(age[:9]) if age.isascii() and age.isdigit() else 0
@@ -242,5 +243,5 @@ def _is_recent(item: object, now: datetime | None) -> bool:
     system = cast("dict[str, Any]", item).get("sys") if isinstance(item, dict) else None
     times = cast("dict[str, Any]", system) if isinstance(system, dict) else {}
     time = utc_time(times.get("deletedAt") or times.get("updatedAt"))
-    # What cannot be told counts as recent: that is looked at once more, and no oftener.
+    # An unknown time counts as recent, which costs one more reading.
     return time is None or now is None or time > now - _SETTLES

@@ -1,4 +1,4 @@
-"""Rows of an SQL query as a source: PostgreSQL, read only, in pages."""
+"""The rows of an SQL query as a source: PostgreSQL, read only, in pages."""
 
 from __future__ import annotations
 

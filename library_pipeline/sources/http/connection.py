@@ -31,7 +31,7 @@ _MB = 1024 * 1024
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, a token
-# What a request says about itself; replacing these would break it, or its limits.
+# Headers that describe the request itself; credentials there would break it, or its limits.
 _NOT_CREDENTIALS = frozenset({
     "host", "connection", "content-length", "transfer-encoding", "te", "expect", "upgrade",
     "accept-encoding", "range", "if-none-match",
@@ -39,7 +39,7 @@ _NOT_CREDENTIALS = frozenset({
 
 
 class Auth(BaseModel):
-    """Credentials of one kind. Neither `secret` nor `user`, often a key too, is shown."""
+    """Credentials of one kind. Neither `secret` nor `user`, which is often a key, is ever shown."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -66,7 +66,7 @@ class Auth(BaseModel):
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers to send; none where the query holds the credentials."""
+        """The headers to send; none if the credentials go into the query."""
         match self.kind:
             case "bearer":
                 return {"Authorization": f"Bearer {self._secret}"}
@@ -79,9 +79,9 @@ class Auth(BaseModel):
                 return {}
 
     def added_to(self, url: str) -> str:
-        """Return `url` with the key in its query, if that is where it goes.
+        """Return `url` with the key in its query, for auth of this kind.
 
-        A URL that has a key of that name keeps its own.
+        A URL that already has a key of that name keeps its own.
         """
         if self.kind != "query":
             return url
@@ -93,7 +93,7 @@ class Auth(BaseModel):
         return f"{path}?{query}&{pair}" if mark and query else f"{path}?{pair}"
 
     def removed_from(self, url: str) -> str:
-        """Return `url` without the key, which a server may have put back into where it leads."""
+        """Return `url` without the key, which a server may repeat in a redirect."""
         bare, mark, query = url.partition("#")[0].partition("?")
         if self.kind != "query" or not mark:
             return url
@@ -105,7 +105,7 @@ class Auth(BaseModel):
 
     @property
     def _secret(self) -> str:
-        # A final line break is a file's, not the secret's.
+        # A final line break belongs to the file, not to the secret.
         return self.secret.get_secret_value().strip()
 
     def _check_bearer(self) -> None:
@@ -122,7 +122,9 @@ class Auth(BaseModel):
         if not _HEADER_NAME.fullmatch(name):
             raise ValueError("header auth needs the header's name, like X-Api-Key")
         if name.lower() in _NOT_CREDENTIALS:
-            raise ValueError(f"auth cannot go into the header {name}, like X-Api-Key it can")
+            raise ValueError(
+                f"credentials cannot go into the header {name}; name another, like X-Api-Key"
+            )
         if not self._secret.isascii():
             raise ValueError("a secret in a header must be printable ASCII")
 
@@ -132,7 +134,7 @@ class Auth(BaseModel):
 
 
 class ByteLimits(BaseModel):
-    """The most bytes that one file of a kind, or one page of the manifest, may have."""
+    """The maximum size in bytes of one file of each kind, and of one page of the manifest."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -153,34 +155,34 @@ class ByteLimits(BaseModel):
 
 
 class CmsConnection(BaseModel):
-    """Everything that says how the CMS is asked; holds credentials but never shows them."""
+    """How one CMS is asked. It holds credentials but never shows them."""
 
     # Errors must not repeat their input: a base URL may hold a password by mistake.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     base_url: str
     key: str = "cms"
-    """What the settings call it, for messages."""
+    """The CMS's key in the settings, for messages."""
     token: SecretStr | None = None
-    """A bearer token: short for the commonest `auth`."""
+    """A bearer token: short for the most common `auth`."""
     auth: Auth | None = None
     allowed_hosts: tuple[str, ...] = ()
     allowed_networks: tuple[str, ...] = ()
-    """Networks (CIDR) that names may resolve into though they are not public."""
+    """Networks (CIDR) that are not public, and yet allowed for the addresses of names."""
     page_size: Count = 500
     max_pages: Count = 20_000
     concurrency: Count = 16
     requests_per_second: Annotated[float, Field(gt=0)] | None = None
     timeout_seconds: Seconds = 30.0
-    """The longest wait for a connection or for the next bytes."""
+    """The maximum wait for a connection or for the next bytes."""
     answer_timeout_seconds: Seconds = 120.0
-    """The longest that one whole answer may take, however steadily it drips."""
+    """The maximum time of one whole answer, even if its bytes keep coming."""
     max_attempts: Count = 5
     backoff_seconds: Seconds = 0.5
     backoff_max_seconds: Seconds = 20.0
     retry_after_max_seconds: Annotated[float, Field(ge=0)] = 60.0
     rate_limit_patience_seconds: Annotated[float, Field(ge=0)] = 300.0
-    """How long a CMS that answers 429 is waited for, whatever the number of attempts."""
+    """How long to wait for a CMS that answers 429, regardless of the number of attempts."""
     limits: ByteLimits = ByteLimits()
 
     @field_validator("base_url")
@@ -190,7 +192,7 @@ class CmsConnection(BaseModel):
         try:
             origin_of(value)
         except UrlRefused as refused:
-            raise ValueError(f"{refused}; it is like https://cms.example.com") from None
+            raise ValueError(f"{refused}; a valid one is https://cms.example.com") from None
         if "?" in value or "#" in value:
             raise ValueError("it must not have a query or fragment")
         return value
@@ -232,12 +234,12 @@ class CmsConnection(BaseModel):
 
     @property
     def way_in(self) -> str:
-        """Where the settings have its credentials, for messages."""
+        """The setting with its credentials, for messages."""
         return "LIBRARY_CMS_TOKEN" if self.key == "cms" else f"{self.key}.auth"
 
     @property
     def question(self) -> str:
-        """What the CMS may not understand of what it is asked, for messages."""
+        """A question about the settings behind a query that the CMS refuses, for messages."""
         size = f"is {self.key}.page_size too large for it?"
         if self.key == "cms":
             return size
@@ -245,47 +247,47 @@ class CmsConnection(BaseModel):
 
     @property
     def found_at(self) -> str:
-        """Where the settings say that the listing is, for messages."""
+        """A question about the setting with the listing's URL, for messages."""
         if self.key == "cms":
             return "is cms.base_url right? The manifest is looked for below it, at /components"
         return f"is {self.key}.url right?"
 
     @cached_property
     def origins(self) -> AllowedOrigins:
-        """The rule on which URLs may be asked."""
+        """The rule for URLs."""
         return AllowedOrigins(self.base_url, self.allowed_hosts, key=self.key)
 
     @cached_property
     def addresses(self) -> AllowedAddresses:
-        """The rule on which addresses may be connected to."""
+        """The rule for IP addresses."""
         hosts = {origin.host for origin in self.origins.origins}
         return AllowedAddresses(hosts, self.allowed_networks, key=self.key)
 
     @cached_property
     def credentials(self) -> Auth | None:
-        """What lets us in, given as `token` or as `auth`."""
+        """The credentials, from `token` or `auth`."""
         return Auth(secret=self.token) if self.token else self.auth
 
     def headers_for(self, url: str) -> dict[str, str]:
         """Return the request headers for `url`: with credentials for the CMS's own origin only."""
-        # What else a server may compress with could not be bounded while it is unpacked.
+        # Only gzip can be bounded while it is unpacked.
         headers = {"Accept-Encoding": "gzip"}
         if self.credentials and self.origins.may_have_token(url):
             headers |= self.credentials.headers
         return headers
 
     def url_for(self, url: str) -> str:
-        """Return what to ask for in place of `url`: with the query's key on the own origin.
+        """Return `url` with the key in its query if it is on the CMS's own origin.
 
-        Only for the moment of asking; such a URL is not to be logged, stored or shown.
+        Use the result in a request only; never log, store or show it.
         """
         auth = self.credentials
         return auth.added_to(url) if auth and self.origins.may_have_token(url) else url
 
     def redirect_target(self, url: str, location: str) -> str:
-        """Return where a redirect from `url` leads; raises UrlRefused where that is not allowed.
+        """Return the target of a redirect from `url`, without our key; raises UrlRefused.
 
-        Servers that repeat the query there would send the key along to another host.
+        A server that repeats the query in the target would send the key to another host.
         """
         target = self.origins.redirect_target(url, location)
         return self.credentials.removed_from(target) if self.credentials else target
