@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from library_pipeline.settings.sources import SourceSettings
 from library_pipeline.sources.entry import UNSTORABLE, utc_time
-from library_pipeline.sources.http.client import Answer
+from library_pipeline.sources.http.client import HttpAnswer
 from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.sources.http.page_reader import PageReader, Sleep
 from library_pipeline.sources.http.retry import http_date
@@ -127,7 +127,7 @@ class SpaceSync:
             tokens.add(page.token)
             query = {"sync_token": page.token}
 
-    def _page(self, answer: Answer) -> _Page:
+    def _page(self, answer: HttpAnswer) -> _Page:
         keys = read_object(answer)
         listed = keys.get("items")
         if not isinstance(listed, list):
@@ -231,7 +231,7 @@ def _etag(found: Changes) -> str:
     return (_UNSETTLED if found.recent else _SETTLED) + found.token
 
 
-def _now(answer: Answer) -> datetime | None:
+def _now(answer: HttpAnswer) -> datetime | None:
     """Return the time by Contentful's clock, and the age that a cache adds to it."""
     date = http_date(answer.headers.get("date"))
     age = answer.headers.get("age", "0")

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from urllib.parse import urlencode
 
-from library_pipeline.sources.http.client import Answer
+from library_pipeline.sources.http.client import HttpAnswer
 from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.sources.http.page_reader import PageReader, Sleep, iso_time
 from library_pipeline.sources.http.retry import http_date
@@ -81,7 +81,7 @@ class HttpCms(AbstractContextManager["HttpCms"]):
             query["cursor"] = cursor
         return f"{self._connection.base_url}/components?{urlencode(query)}"
 
-    def _note(self, answer: Answer, etag: str | None) -> None:
+    def _note(self, answer: HttpAnswer, etag: str | None) -> None:
         if answer.is_as_of(etag):
             raise NotModified
         self.etag = answer.headers.get("etag")

@@ -13,7 +13,7 @@ from typing import Final
 from library_pipeline.catalog.component import Component
 from library_pipeline.settings.sources import PagingSettings, SourceSettings
 from library_pipeline.sources.entry import Entry
-from library_pipeline.sources.http.client import Answer
+from library_pipeline.sources.http.client import HttpAnswer
 from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.sources.http.page_reader import PageReader, Sleep, iso_time
 from library_pipeline.sources.http.retry import http_date
@@ -139,7 +139,7 @@ class MappedListing(AbstractContextManager["MappedListing"]):
         credentials = self._connection.credentials
         return credentials.removed_from(url) if credentials else url  # the client adds it
 
-    def _note(self, answer: Answer, etag: str | None) -> None:
+    def _note(self, answer: HttpAnswer, etag: str | None) -> None:
         if self.conditional and answer.is_as_of(etag):
             raise NotModified
         self.etag = answer.headers.get("etag")
@@ -174,7 +174,7 @@ class Reading:
         """A digest of all entries in any order. Not every listing keeps the order."""
         return f"{_DIGEST}{self._entries_read}:{self._sum:064x}"
 
-    def read(self, answer: Answer) -> tuple[tuple[Entry, ...], int | None]:
+    def read(self, answer: HttpAnswer) -> tuple[tuple[Entry, ...], int | None]:
         """Return a page's entries, and the total of components if `where` leaves none out.
 
         Sets `next` to the next page's URL, and `total` to the page's own. Raises ManifestError,

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, cast
 from library_pipeline.catalog.component import Component
 from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.sources.entry import UNSTORABLE, Entry, ManifestProblem, parse_entry, utc_time
-from library_pipeline.sources.http.client import Answer
+from library_pipeline.sources.http.client import HttpAnswer
 from library_pipeline.sources.http.rules import AllowedOrigins
 from library_pipeline.sources.text import redacted, shorten
 
@@ -48,7 +48,9 @@ class ManifestPage:
         return tuple(entry for entry in self.entries if isinstance(entry, ManifestProblem))
 
 
-def parse_page(answer: Answer, origins: AllowedOrigins, *, first_position: int = 0) -> ManifestPage:
+def parse_page(
+    answer: HttpAnswer, origins: AllowedOrigins, *, first_position: int = 0
+) -> ManifestPage:
     """Return the page of our own contract (docs/cms.md) in `answer`; raises ManifestError.
 
     `first_position` is the number of entries on earlier pages.
@@ -71,7 +73,7 @@ def parse_page(answer: Answer, origins: AllowedOrigins, *, first_position: int =
     )
 
 
-def read_json(answer: Answer, *, links: bool = False) -> object:
+def read_json(answer: HttpAnswer, *, links: bool = False) -> object:
     """Return the JSON of a page, with Contentful's `links` followed; raises ManifestError."""
     try:
         page = parse_json(answer.body)
@@ -84,7 +86,7 @@ def read_json(answer: Answer, *, links: bool = False) -> object:
         raise ManifestError("manifest.unusable", message) from None
 
 
-def read_object(answer: Answer) -> dict[str, Any]:
+def read_object(answer: HttpAnswer) -> dict[str, Any]:
     """Return the JSON object that a page is; raises ManifestError."""
     page = read_json(answer)
     if not isinstance(page, dict):
@@ -148,7 +150,7 @@ def _number(digits: str) -> int | str:
     return int(digits) if len(digits) <= _MAX_DIGITS else digits
 
 
-def _unusable(answer: Answer, what: str) -> NoReturn:
+def _unusable(answer: HttpAnswer, what: str) -> NoReturn:
     content_type = answer.headers.get("content-type") or "no content type"
     raise ManifestError(
         "manifest.unusable",
@@ -158,7 +160,7 @@ def _unusable(answer: Answer, what: str) -> NoReturn:
     )
 
 
-def _cursor(value: object, answer: Answer) -> str | None:
+def _cursor(value: object, answer: HttpAnswer) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not value or len(value) > MAX_CURSOR_LENGTH:
@@ -168,7 +170,7 @@ def _cursor(value: object, answer: Answer) -> str | None:
     return value
 
 
-def _total(value: object, answer: Answer) -> int | None:
+def _total(value: object, answer: HttpAnswer) -> int | None:
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
@@ -176,7 +178,7 @@ def _total(value: object, answer: Answer) -> int | None:
     return value
 
 
-def _since(value: object, answer: Answer) -> datetime | None:
+def _since(value: object, answer: HttpAnswer) -> datetime | None:
     time = utc_time(value)
     if time is None and value is not None:
         _unusable(answer, f"has the 'since' {shorten(value)}, not a time like 2026-01-31T12:00:00Z")

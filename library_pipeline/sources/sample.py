@@ -47,7 +47,7 @@ class SampleItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class SourceSample:
     """A source's first page.
 
     `url` is its address for a source over HTTP; `total` is the number of items that the source
@@ -78,7 +78,7 @@ def sampled_source(
     return source, recorder
 
 
-def take_sample(source: Source, recorder: Recorder) -> Sample:
+def take_sample(source: Source, recorder: Recorder) -> SourceSample:
     """Read the first page; raises ManifestError, which is NoItems if a mapping finds none."""
     with source.open() as asked:
         listing = asked.listing if isinstance(asked, SyncedListing) else asked
@@ -89,13 +89,13 @@ def take_sample(source: Source, recorder: Recorder) -> Sample:
                 polls = _synced_polls(asked)
             else:
                 polls = _listing_polls(listing, len(items), first.total)
-            return Sample(items, polls, first.url, first.total, first.goes_on)
+            return SourceSample(items, polls, first.url, first.total, first.goes_on)
         page = next(iter(asked.pages()), ManifestPage((), None))
         items = recorder.beside(page.entries)
         if isinstance(asked, HttpCms):
             url = f"{source.identity}/components"
-            return Sample(items, _cms_polls(asked), url, page.total, page.next is not None)
-        return Sample(items, _local_polls(asked))
+            return SourceSample(items, _cms_polls(asked), url, page.total, page.next is not None)
+        return SourceSample(items, _local_polls(asked))
 
 
 class Recorder:

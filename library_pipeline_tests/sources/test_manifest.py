@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from library_pipeline.catalog.component import Component
 from library_pipeline.sources.entry import ManifestProblem
-from library_pipeline.sources.http.client import Answer
+from library_pipeline.sources.http.client import HttpAnswer
 from library_pipeline.sources.http.rules import AllowedOrigins
 from library_pipeline.sources.manifest_page import (
     ManifestError,
@@ -36,7 +36,7 @@ def with_file(kind: str, value: Any) -> dict[str, Any]:
 
 
 def page_of(data: bytes, *, first_position: int = 0) -> ManifestPage:
-    answer = Answer(URL, 200, httpx.Headers({"content-type": "text/html"}), data)
+    answer = HttpAnswer(URL, 200, httpx.Headers({"content-type": "text/html"}), data)
     return parse_page(answer, ORIGINS, first_position=first_position)
 
 

@@ -12,7 +12,7 @@ from library_pipeline.catalog.component import Component, FileRef
 from library_pipeline.settings.sources import MappingSettings, SourceSettings
 from library_pipeline.sources.entry import ManifestProblem
 from library_pipeline.sources.inline import data_in, is_data_url
-from library_pipeline.sources.sample import Sample, SampleItem, outline
+from library_pipeline.sources.sample import SampleItem, SourceSample, outline
 from library_pipeline.sources.text import redacted
 
 _MAPPED = ("revision", "name", "client", "category", "tags", "updated_at", "attributes")
@@ -56,7 +56,7 @@ class SourceReport:
     """What the page has, if `mapping.items` finds none."""
 
 
-def of_sample(blank: SourceReport, sample: Sample, *, most: int) -> SourceReport:
+def of_sample(blank: SourceReport, sample: SourceSample, *, most: int) -> SourceReport:
     """Return the report on a page, with at most `most` of its items."""
     entries = [each.entry for each in sample.items]
     usable = sum(isinstance(entry, Component) for entry in entries)

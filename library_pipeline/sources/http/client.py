@@ -13,8 +13,8 @@ import httpx
 
 from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.sources.http.retry import (
-    Pace,
     RequestFailure,
+    RequestPace,
     Retries,
     status_failure,
     transport_failure,
@@ -35,7 +35,7 @@ class Undecodable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """A final answer: 200, or 304 without a body; `url` is where redirects led.
 
     `received` counts the bytes on the wire, `body` is unpacked.
@@ -69,7 +69,7 @@ class Client(AbstractAsyncContextManager["Client"]):
         self._sleep = sleep
         self._transport = Transport(connection.addresses)
         self._extensions = {"timeout": httpx.Timeout(connection.timeout_seconds).as_dict()}
-        self._hosts: dict[str, tuple[asyncio.Semaphore, Pace]] = {}
+        self._hosts: dict[str, tuple[asyncio.Semaphore, RequestPace]] = {}
 
     async def __aexit__(self, *_: object) -> None:
         """Close the connections."""
@@ -77,7 +77,7 @@ class Client(AbstractAsyncContextManager["Client"]):
 
     async def get(
         self, url: str, limit: int, *, etag: str | None = None, read_body: bool = True
-    ) -> Answer:
+    ) -> HttpAnswer:
         """Return the final answer for `url`, of at most `limit` bytes, after retries.
 
         With `etag` the request is conditional; without `read_body` the body stays unread. Raises
@@ -91,7 +91,7 @@ class Client(AbstractAsyncContextManager["Client"]):
             except RequestFailure as failure:
                 await self._sleep(retries.wait_seconds(failure))
 
-    async def _follow(self, url: str, limit: int, etag: str | None, read_body: bool) -> Answer:
+    async def _follow(self, url: str, limit: int, etag: str | None, read_body: bool) -> HttpAnswer:
         """Ask for `url` and for where it redirects to; each of these URLs is checked."""
         asked = url
         for _ in range(MAX_REDIRECTS + 1):
@@ -131,11 +131,11 @@ class Client(AbstractAsyncContextManager["Client"]):
                 raise
         pace.went_well()
 
-    def _host_of(self, url: str) -> tuple[asyncio.Semaphore, Pace]:
+    def _host_of(self, url: str) -> tuple[asyncio.Semaphore, RequestPace]:
         name = url.split("/", 3)[2]
         if name not in self._hosts:
             room = asyncio.Semaphore(self._connection.concurrency)
-            self._hosts[name] = room, Pace(self._connection.requests_per_second)
+            self._hosts[name] = room, RequestPace(self._connection.requests_per_second)
         return self._hosts[name]
 
     @asynccontextmanager
@@ -165,13 +165,13 @@ class Client(AbstractAsyncContextManager["Client"]):
 
     async def _answer(
         self, url: str, response: httpx.Response, limit: int, etag: str | None, read_body: bool
-    ) -> Answer:
+    ) -> HttpAnswer:
         status, headers = response.status_code, response.headers
         unchanged = status == httpx.codes.NOT_MODIFIED and etag is not None
         if status != httpx.codes.OK and not unchanged:
             raise status_failure(status, headers, url)
         if unchanged or not read_body:
-            return Answer(url, status, headers, b"")
+            return HttpAnswer(url, status, headers, b"")
         try:
             body, received = await _read(response, limit)
         except TooLarge:
@@ -180,7 +180,7 @@ class Client(AbstractAsyncContextManager["Client"]):
         except Undecodable as error:
             message = f"it cannot be unpacked: {error}"
             raise RequestFailure("undecodable", message, url=url) from None
-        return Answer(url, status, headers, body, received)
+        return HttpAnswer(url, status, headers, body, received)
 
 
 async def _read(response: httpx.Response, limit: int) -> tuple[bytes, int]:

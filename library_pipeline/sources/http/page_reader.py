@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from library_pipeline.sources.http.client import Answer, Client
+from library_pipeline.sources.http.client import Client, HttpAnswer
 from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.sources.http.retry import RequestFailure
 from library_pipeline.sources.http.rules import AddressRefused, UrlRefused, describe_refusal
@@ -31,7 +31,7 @@ class PageReader:
         self._client = Client(connection, sleep=sleep)
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def get(self, url: str, *, etag: str | None = None, read_body: bool = True) -> Answer:
+    def get(self, url: str, *, etag: str | None = None, read_body: bool = True) -> HttpAnswer:
         """Return the final answer for `url`, after retries; raises ManifestError."""
         limit = self._connection.limits.manifest_page
         try:

@@ -129,7 +129,7 @@ class Retries:
         return self._attempts >= self._connection.max_attempts
 
 
-class Pace:
+class RequestPace:
     """Says how long the next request to a host waits. Not thread-safe; no I/O, no sleeping.
 
     After a 429 all requests wait, and the gap between them doubles; each success shortens it

@@ -20,8 +20,8 @@ from library_pipeline.sources.entry import Entry, parse_entry, problem_of
 from library_pipeline.sources.http.rules import UrlRefused
 from library_pipeline.sources.local.files import LocalFiles, open_below, resolved
 from library_pipeline.sources.local.snapshot import (
+    LocalSnapshot,
     LocalSource,
-    Snapshot,
     too_many,
     unreadable_folder,
 )
@@ -44,7 +44,7 @@ Stamp = tuple[tuple[str, int, int, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class LocalFile:
     """One file of a bundle and the digest of its bytes."""
 
     path: Path
@@ -52,7 +52,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class BundleItem:
     """One component of the library, as the manifest lists it."""
 
     id: str
@@ -62,7 +62,7 @@ class Item:
     category: str
     tags: tuple[str, ...]
     updated_at: datetime
-    files: Mapping[str, File]
+    files: Mapping[str, LocalFile]
 
 
 def bundle_folders(root: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
@@ -84,7 +84,7 @@ def read_item(
     folder: Path,
     stamp: Stamp,
     open_file: Callable[[Path], BufferedReader] = lambda path: path.open("rb"),
-) -> Item | None:
+) -> BundleItem | None:
     """Return the component in `folder`, None if it has no attributes.
 
     Raises ValueError for malformed attributes, and OSError.
@@ -95,12 +95,12 @@ def read_item(
     with open_file(folder / ATTRIBUTES) as file:
         attributes = _attributes(file.read())
     files = {
-        kind: File(folder / name, _digest(folder / name, open_file))
+        kind: LocalFile(folder / name, _digest(folder / name, open_file))
         for kind, names in FILE_NAMES.items()
         for name in [next((name for name in names if name in times), None)]
         if name
     }
-    return Item(
+    return BundleItem(
         id=str(attributes.get("id") or folder.name),
         revision=_revision(attributes, files),
         name=str(attributes.get("name") or ""),
@@ -120,7 +120,7 @@ def _attributes(data: bytes) -> Mapping[str, object]:
     return cast("dict[str, object]", attributes)
 
 
-def _revision(attributes: Mapping[str, object], files: Mapping[str, File]) -> str:
+def _revision(attributes: Mapping[str, object], files: Mapping[str, LocalFile]) -> str:
     content = [attributes, {kind: file.sha256 for kind, file in files.items()}]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -163,7 +163,7 @@ def open_bundles(settings: SourceSettings) -> LocalSource:
     return LocalSource(settings, lambda: _look(settings))
 
 
-def _look(settings: SourceSettings) -> Snapshot:
+def _look(settings: SourceSettings) -> LocalSnapshot:
     root = os.path.realpath(settings.path or "")
     try:
         folders = bundle_folders(root)
@@ -177,7 +177,7 @@ def _look(settings: SourceSettings) -> Snapshot:
         raise too_many(settings)
     text = json.dumps([bundles.stamps, bundles.unreadable])
     etag = hashlib.sha256(text.encode()).hexdigest()[:32]
-    return Snapshot(etag, lambda: _entries(settings, root, bundles))
+    return LocalSnapshot(etag, lambda: _entries(settings, root, bundles))
 
 
 def _problem(position: int, name: str, code: str, why: str) -> Entry:
@@ -221,7 +221,7 @@ def _entries(settings: SourceSettings, root: str, bundles: _Bundles) -> Iterator
                 yield _problem(position, name, "unusable", _UNFINISHED)
 
 
-def _entry(settings: SourceSettings, item: Item, position: int, rule: LocalFiles) -> Entry:
+def _entry(settings: SourceSettings, item: BundleItem, position: int, rule: LocalFiles) -> Entry:
     """Return a bundle as an entry of the contract in docs/cms.md, checked as one."""
     raw = {
         "id": item.id,

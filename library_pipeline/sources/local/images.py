@@ -20,8 +20,8 @@ from library_pipeline.sources.http.rules import UrlRefused
 from library_pipeline.sources.local.files import open_below
 from library_pipeline.sources.local.snapshot import (
     FileStamp,
+    LocalSnapshot,
     LocalSource,
-    Snapshot,
     Tree,
     as_text,
     as_time,
@@ -56,10 +56,10 @@ def open_images(settings: SourceSettings) -> LocalSource:
     return LocalSource(settings, lambda: _look(settings))
 
 
-def _look(settings: SourceSettings) -> Snapshot:
+def _look(settings: SourceSettings) -> LocalSnapshot:
     folder = os.path.realpath(settings.path or "")
     tree = walk(folder, SUFFIXES, settings)
-    return Snapshot(tree.etag, lambda: _entries(settings, folder, tree))
+    return LocalSnapshot(tree.etag, lambda: _entries(settings, folder, tree))
 
 
 def _entries(settings: SourceSettings, folder: str, tree: Tree) -> Iterator[Entry]:

@@ -22,8 +22,8 @@ from library_pipeline.sources.entry import Entry, ManifestProblem, problem_of
 from library_pipeline.sources.http.rules import UrlRefused
 from library_pipeline.sources.local.files import open_below, path_in
 from library_pipeline.sources.local.snapshot import (
+    LocalSnapshot,
     LocalSource,
-    Snapshot,
     Tree,
     as_text,
     file_stamp,
@@ -83,7 +83,7 @@ def _is_one_file(path: Path) -> bool:
     return path.is_file() or (suffix_of(path.name) in SUFFIXES and not path.is_dir())
 
 
-def _look(settings: SourceSettings, mapping: ItemMapping) -> Snapshot:
+def _look(settings: SourceSettings, mapping: ItemMapping) -> LocalSnapshot:
     path = Path(settings.path or "")
     if _is_one_file(path):
         return _look_at_file(settings, mapping, path)
@@ -95,10 +95,10 @@ def _look(settings: SourceSettings, mapping: ItemMapping) -> Snapshot:
         _Batch(f"{folder}/{name}", folder, as_text(name), Path(folder, name).as_uri())
         for name in sorted(tree.files, key=_natural, reverse=True)
     ]
-    return Snapshot(tree.etag, lambda: _entries(settings, mapping, batches))
+    return LocalSnapshot(tree.etag, lambda: _entries(settings, mapping, batches))
 
 
-def _look_at_file(settings: SourceSettings, mapping: ItemMapping, path: Path) -> Snapshot:
+def _look_at_file(settings: SourceSettings, mapping: ItemMapping, path: Path) -> LocalSnapshot:
     # The operator's own link, like latest.json, may lead anywhere; an item's may not.
     real = os.path.realpath(path)
     if suffix_of(path.name) not in SUFFIXES:
@@ -111,7 +111,7 @@ def _look_at_file(settings: SourceSettings, mapping: ItemMapping, path: Path) ->
         raise _unreadable(settings, str(path), reason(error)) from None
     base = Path(os.path.realpath(path.parent), path.name).as_uri()
     batch = _Batch(real, os.path.dirname(real), path.name, base)  # noqa: PTH120
-    return Snapshot(tree.etag, lambda: _entries(settings, mapping, [batch]))
+    return LocalSnapshot(tree.etag, lambda: _entries(settings, mapping, [batch]))
 
 
 def _entries(

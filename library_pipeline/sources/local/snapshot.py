@@ -25,7 +25,7 @@ PAGE_SIZE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class LocalSnapshot:
     """A source at one moment: an ETag that any change alters, and a function that reads it."""
 
     etag: str
@@ -38,7 +38,7 @@ class LocalSource(AbstractContextManager["LocalSource"]):
     It has no clock but the machine's, so there is no `read_at`.
     """
 
-    def __init__(self, settings: SourceSettings, look: Callable[[], Snapshot]) -> None:
+    def __init__(self, settings: SourceSettings, look: Callable[[], LocalSnapshot]) -> None:
         self._settings = settings
         self._look = look
         self.etag: str | None = None
