@@ -17,9 +17,8 @@ from library_pipeline.sources.http.client import HttpAnswer
 from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.sources.http.page_reader import PageReader, Sleep, iso_time
 from library_pipeline.sources.http.retry import http_date
-from library_pipeline.sources.http.rules import UrlRefused, describe_refusal
 from library_pipeline.sources.manifest_page import ManifestError, ManifestPage, read_json
-from library_pipeline.sources.mapping import ItemMapping, MakeMapping
+from library_pipeline.sources.mapping import ItemMapping, MakeMapping, mapping_of
 from library_pipeline.sources.paging import PageFacts, Paging
 from library_pipeline.sources.source import ListingShifted, NotModified, Poll
 
@@ -59,12 +58,7 @@ class MappedListing(AbstractContextManager["MappedListing"]):
         self._settings = settings
         self._connection = connection
         self.reader = PageReader(connection, sleep=sleep)
-        self._mapping = mapping(
-            settings.mapping,
-            source=settings.name,
-            prefix=settings.id_prefix,
-            files=connection.origins,
-        )
+        self._mapping = mapping_of(settings, mapping, connection.origins)
         self.etag: str | None = None
         self.read_at: datetime | None = None
 
@@ -96,7 +90,8 @@ class MappedListing(AbstractContextManager["MappedListing"]):
                 self._note(answer, etag)
             page, total = reading.read(answer)
             yield ManifestPage(page, None, total, since)
-            url = self._allowed(reading.next)
+            # A CMS may repeat the key there; the client adds it to each request.
+            url = reading.next and self._connection.without_key(reading.next)
             first = False
         if since is None:
             reading.check_whole()
@@ -126,18 +121,6 @@ class MappedListing(AbstractContextManager["MappedListing"]):
         if since and settings.changed_since:
             query[settings.changed_since] = iso_time(since)
         return Paging(settings.paging or _NO_PAGING, settings.url or "", query, settings.page_size)
-
-    def _allowed(self, url: str | None) -> str | None:
-        """Return the next page's URL; raises ManifestError if the CMS names a forbidden one."""
-        if url is None:
-            return None
-        try:
-            self._connection.origins.check(url)
-        except UrlRefused as refused:
-            message = f"the listing's next page is at {describe_refusal(url, refused)}"
-            raise ManifestError(f"manifest.{refused.code}", message) from refused
-        credentials = self._connection.credentials
-        return credentials.removed_from(url) if credentials else url  # the client adds it
 
     def _note(self, answer: HttpAnswer, etag: str | None) -> None:
         if self.conditional and answer.is_as_of(etag):

@@ -289,8 +289,11 @@ class CmsConnection(BaseModel):
 
         A server that repeats the query in the target would send the key to another host.
         """
-        target = self.origins.redirect_target(url, location)
-        return self.credentials.removed_from(target) if self.credentials else target
+        return self.without_key(self.origins.redirect_target(url, location))
+
+    def without_key(self, url: str) -> str:
+        """Return a URL of the CMS's own making without our key, which it may repeat there."""
+        return self.credentials.removed_from(url) if self.credentials else url
 
 
 def _decoded(pair: str) -> tuple[str, str]:
