@@ -78,7 +78,7 @@ class BundleStore:
                 "bundle.corrupt",
                 sha256,
                 f"{self.url(sha256)} ({len(data):,} bytes) does not have the digest in its name; "
-                "refresh its component with force, which downloads it anew",
+                "refresh its component with force, which downloads it again",
             )
         return data
 

@@ -42,25 +42,16 @@ _SETTLES: Final = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The changes in a space: `items` counts entries, assets and deletions; `token` asks for later
-    ones.
+    """Changes in a space: `items` counts entries, assets and deletions.
 
-    With `recent`, one of them is so new that Contentful's other answers may lack it.
+    `token` asks for the next page, after the `last` page for later changes. With `recent`, an item
+    is so new that Contentful's other answers may lack it.
     """
 
     token: str
     items: int
     recent: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """One page; `token` asks for the next one, on the `last` page for later changes."""
-
-    token: str
-    last: bool
-    items: int
-    recent: bool
+    last: bool = True
 
 
 class SpaceSync:
@@ -117,7 +108,7 @@ class SpaceSync:
                 return Changes(page.token, items, recent)
         raise self._endless(f"has more than {self._connection.max_pages} pages")
 
-    def _pages(self, query: Mapping[str, str]) -> Iterator[_Page]:
+    def _pages(self, query: Mapping[str, str]) -> Iterator[Changes]:
         tokens: set[str] = set()
         for _ in range(self._connection.max_pages):
             page = self._page(self._reader.get(f"{self._url}?{urlencode(query)}"))
@@ -127,7 +118,7 @@ class SpaceSync:
             tokens.add(page.token)
             query = {"sync_token": page.token}
 
-    def _page(self, answer: HttpAnswer) -> _Page:
+    def _page(self, answer: HttpAnswer) -> Changes:
         keys = read_object(answer)
         listed = keys.get("items")
         if not isinstance(listed, list):
@@ -138,7 +129,7 @@ class SpaceSync:
         token = self._token_in(keys.get("nextSyncUrl") if last else following)
         since = _now(answer)
         recent = any(_is_recent(item, since) for item in items)
-        return _Page(token, last, len(items), recent)
+        return Changes(token, len(items), recent, last)
 
     def _token_in(self, url: object) -> str:
         """Return the token in one of Contentful's URLs, which must have the source's own origin."""

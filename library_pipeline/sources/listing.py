@@ -29,7 +29,7 @@ _MODULUS: Final = 2**256
 
 @dataclass(frozen=True, slots=True)
 class FirstPage:
-    """A listing's first page: where it is, and what it says about the whole.
+    """A listing's first page: where it is, and its facts about the whole.
 
     `total` counts items, also those that `where` leaves out; None if the page does not say.
     """
@@ -107,7 +107,7 @@ class MappedListing(AbstractContextManager["MappedListing"]):
         return (self._settings.paging or _NO_PAGING).style == "none"
 
     def first_page(self) -> FirstPage:
-        """Return the first page alone, and what it says of others; raises ManifestError."""
+        """Return the first page alone; raises ManifestError."""
         paging = self._paging(None)
         reading = Reading(self._settings, self._mapping, paging)
         answer = self.reader.get(paging.first())

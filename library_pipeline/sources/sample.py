@@ -1,4 +1,4 @@
-"""A sample of one source for people: its first items, what the mapping finds in them, their shape.
+"""A sample of one source: its first items, their entries and their shape, for people to read.
 
 The shape of foreign JSON is shown as JMESPath expressions, for a mapping to copy.
 """
@@ -74,7 +74,7 @@ def sampled_source(
     Raises SettingsError; `terms` are as those of `configured_sources`.
     """
     recorder = Recorder()
-    (source,) = configured_sources(settings, terms, partial(_Recording, recorder=recorder))
+    (source,) = configured_sources(settings, terms, partial(_RecordedMapping, recorder=recorder))
     return source, recorder
 
 
@@ -119,7 +119,7 @@ class Recorder:
         )
 
 
-class _Recording(ItemMapping):
+class _RecordedMapping(ItemMapping):
     """A mapping that hands each item to a recorder."""
 
     def __init__(
@@ -135,7 +135,7 @@ class _Recording(ItemMapping):
         self._recorder = recorder
 
     def entry(self, item: object, position: int, base: str) -> Entry | None:
-        """Return what an item says, and record it."""
+        """Return an item's entry, and record it."""
         found = super().entry(item, position, base)
         self._recorder.add(position, SampleItem(found, item, self.finds_nothing(item)))
         return found

@@ -23,7 +23,7 @@ class ListingShifted(ManifestError):
     """Items moved from page to page during the reading: the listing has to be read again."""
 
     def __init__(self, what: str) -> None:
-        message = f"{what}: it changed while it was read; the next refresh reads it anew"
+        message = f"{what}: it changed while it was read; the next refresh reads it again"
         super().__init__("manifest.shifted", message, transient=True)
 
 

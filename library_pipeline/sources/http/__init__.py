@@ -1,1 +1,1 @@
-"""One HTTP client for listings and files: what it may ask, how often, how much, and how again."""
+"""The one HTTP client, for listings and files: rules, pace, limits and retries."""

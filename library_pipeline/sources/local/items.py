@@ -132,7 +132,7 @@ def _entries(
 def _entry(
     line: Line, position: int, mapping: ItemMapping, batch: _Batch, later: set[str], own: set[str]
 ) -> Entry | None:
-    """Return what a line says unless a later batch has its id, which is put into `own`."""
+    """Return a line's entry unless a later batch has its id; adds the id to `own`."""
     where = f"{batch.name}, {line.kind} {line.number}"
     if line.wrong:
         return problem_of(position, None, "bad_line", line.wrong, where=where)
@@ -205,7 +205,7 @@ def _natural(path: str) -> list[tuple[int, str]]:
 
 
 def _read_json_file(file: BufferedReader, name: str) -> object:
-    """Return what a JSON file holds; raises ManifestError."""
+    """Return the value in a JSON file; raises ManifestError."""
     data = file.read(MAX_BYTES + 1).removeprefix(_BOM)
     if len(data) > MAX_BYTES:
         raise _too_large(name)
@@ -229,7 +229,7 @@ def _read_jsonl(file: BufferedReader, name: str) -> Iterator[Line]:
 def _read_csv(file: BufferedReader, name: str) -> Iterator[Line]:
     """Yield the rows below a CSV file's header as items; raises ManifestError without header.
 
-    Columns are separated by what the header holds most of: commas, semicolons or tabs.
+    Commas, semicolons or tabs separate the columns, whichever the header holds most of.
     """
     # The csv module's limit is the process's; lines are bounded here already.
     csv.field_size_limit(max(csv.field_size_limit(), _MAX_LINE))
@@ -254,7 +254,7 @@ def _read_csv(file: BufferedReader, name: str) -> Iterator[Line]:
 
 
 def _too_large(name: str) -> ManifestError:
-    """Return what to say of a file that is larger than a file of items may be."""
+    """Return the error of a file of items that is too large."""
     message = f"{name} is larger than {MAX_BYTES:,} bytes; split it into several files"
     return ManifestError("manifest.too_large", message)
 
