@@ -20,7 +20,7 @@ from library_pipeline.settings.sources import (
     Preset,
     SourceSettings,
 )
-from library_pipeline.sources.configured import configured_sources
+from library_pipeline.sources.factory import configured_sources
 
 PAGE = Path(__file__).parents[1] / "docs" / "sources.md"
 _FENCED = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -1,4 +1,4 @@
-"""Where a bundle store keeps its files: a local folder, or any file system fsspec knows."""
+"""The places of a bundle store: a local folder, or any file system that fsspec knows."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ DAY_SECONDS = 24 * 3600.0
 
 
 class Place(Protocol):
-    """Named files. A name is relative, with `/`; a file appears whole or not at all."""
+    """Named files. Names are relative, with `/`; a file appears whole or not at all."""
 
     local: bool
 
     def size(self, name: str) -> int | None:
-        """Return the file's size in bytes, None where there is no such file."""
+        """Return the file's size in bytes, None if there is no such file."""
         ...
 
     def read(self, name: str) -> bytes:
@@ -38,11 +38,11 @@ class Place(Protocol):
         ...
 
     def names(self) -> Iterator[tuple[str, int]]:
-        """Yield name and size of each file, also of foreign ones."""
+        """Yield the name and size of each file, foreign ones included."""
         ...
 
     def sweep(self, older_than_seconds: float) -> int:
-        """Remove half-written files that have not been touched for so long; return how many."""
+        """Remove unfinished files that are older than that; return their number."""
         ...
 
     def location(self, name: str) -> str:
@@ -51,9 +51,9 @@ class Place(Protocol):
 
 
 class LocalFolder:
-    """Files under a local folder, written to `incoming/` and then renamed into place.
+    """Files under a local folder; each is written to `incoming/` and then renamed into place.
 
-    A file in `incoming/` is called `<process id>-<random to each store>-<number of the file>`.
+    A file in `incoming/` is named `<process id>-<random text of the store>-<number>`.
     """
 
     local = True
@@ -61,14 +61,14 @@ class LocalFolder:
     def __init__(self, root: Path) -> None:
         self._root = str(root.absolute())
         self._aside = f"{self._root}/incoming"
-        # Random, as processes in containers that share the folder have the same ids.
+        # Containers that share the folder may have processes with the same ids.
         self._mark = secrets.token_hex(6)
         self._numbers = itertools.count()
         Path(self._aside).mkdir(parents=True, exist_ok=True)
         self.sweep(DAY_SECONDS)
 
     def size(self, name: str) -> int | None:
-        """Return the file's size in bytes, None where there is no such file."""
+        """Return the file's size in bytes, None if there is no such file."""
         try:
             return os.stat(f"{self._root}/{name}").st_size  # noqa: PTH116 - a hot path
         except FileNotFoundError:
@@ -79,7 +79,7 @@ class LocalFolder:
         return Path(self._root, name).read_bytes()
 
     def write(self, name: str, data: bytes) -> None:
-        """Create or replace the file; nobody ever sees half of it."""
+        """Create or replace the file in one step."""
         aside = f"{self._aside}/{os.getpid()}-{self._mark}-{next(self._numbers)}"
         target = f"{self._root}/{name}"
         try:
@@ -94,18 +94,18 @@ class LocalFolder:
             raise
 
     def delete(self, name: str) -> None:
-        """Remove the file, if there is one; its folder stays, somebody may be about to use it."""
+        """Remove the file, if there is one; its folder stays, as a writer may need it just now."""
         Path(self._root, name).unlink(missing_ok=True)
 
     def names(self) -> Iterator[tuple[str, int]]:
-        """Yield name and size of each file two folders deep."""
+        """Yield the name and size of each file two folders deep."""
         for outer in _folders(self._root):
             for inner in _folders(outer.path):
                 for name, size in _files(inner.path):
                     yield f"{outer.name}/{inner.name}/{name}", size
 
     def sweep(self, older_than_seconds: float) -> int:
-        """Remove what killed processes left in `incoming/`; return how many files."""
+        """Remove the files of killed processes in `incoming/`; return their number."""
         oldest = time.time() - older_than_seconds
         removed = 0
         for left in Path(self._aside).iterdir():
@@ -113,7 +113,7 @@ class LocalFolder:
                 if left.stat().st_mtime < oldest:
                     left.unlink()
                     removed += 1
-            except OSError:  # another process sweeps, too, or has just finished the file
+            except OSError:  # another process sweeps as well, or has just finished the file
                 continue
         return removed
 
@@ -123,7 +123,7 @@ class LocalFolder:
 
 
 def _write_new(path: str, data: bytes) -> None:
-    # Python's own file object asks the system three things about a file before it writes.
+    # Python's own file object makes three more system calls before it writes.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
     try:
         rest = memoryview(data)
@@ -137,7 +137,7 @@ _BINARY: int = getattr(os, "O_BINARY", 0)  # Windows only
 
 
 def _make_folder(path: Path) -> None:
-    # A new folder is most of the cost of a new file, so no call is made in vain.
+    # A new folder is most of the cost of a new file, so try with one call first.
     try:
         path.mkdir()
     except FileExistsError:
@@ -162,7 +162,7 @@ def _files(path: str) -> Iterator[tuple[str, int]]:
 
 
 class RemoteFolder:
-    """Files under an fsspec URL; object stores make a whole object visible at once."""
+    """Files under an fsspec URL; an object store shows an object only when it is whole."""
 
     local = False
 
@@ -170,7 +170,7 @@ class RemoteFolder:
         self._root = root
 
     def size(self, name: str) -> int | None:
-        """Return the file's size in bytes, None where there is no such file."""
+        """Return the file's size in bytes, None if there is no such file."""
         try:
             return int(self._root.joinpath(name).stat().st_size)
         except FileNotFoundError:
@@ -193,7 +193,7 @@ class RemoteFolder:
             path.fs.rm_file(path.path)
 
     def names(self) -> Iterator[tuple[str, int]]:
-        """Yield name and size of each file, listed by first folder: two requests or so for each."""
+        """Yield the name and size of each file; takes about two requests per first folder."""
         fs: Any = self._root.fs
         root = self._root.path.rstrip("/")
         for folder in _listed(fs, root):
@@ -203,10 +203,10 @@ class RemoteFolder:
             found: dict[str, dict[str, Any]] = fs.find(path, detail=True)
             for file, details in found.items():
                 yield "/".join(file.split("/")[-3:]), int(details["size"] or 0)
-            fs.invalidate_cache(path)  # a listing that is kept would grow with the store
+            fs.invalidate_cache(path)  # the cached listing would grow with the store
 
     def sweep(self, older_than_seconds: float) -> int:
-        """Do nothing: a write that is broken off leaves no file."""
+        """Do nothing: an interrupted write leaves no file."""
         return 0
 
     def location(self, name: str) -> str:
@@ -223,7 +223,7 @@ def _listed(fs: Any, path: str) -> list[dict[str, Any]]:
 
 
 def place_at(root: str | os.PathLike[str] | UPath) -> Place:
-    """Return the place that a path, `file://` URL or other fsspec URL names."""
+    """Return the place at a path, a `file://` URL or another fsspec URL."""
     path = UPath(root)
     if path.protocol in {"", "file", "local"}:
         return LocalFolder(Path(path.path))

@@ -21,7 +21,7 @@ Code = Literal["bundle.missing", "bundle.corrupt", "bundle.bad_digest", "bundle.
 
 
 class BundleError(LibraryError):
-    """A file cannot be had from the store, or not be kept there; `message` says the way out."""
+    """A file cannot be read from the store or written to it."""
 
     def __init__(self, code: Code, sha256: str, message: str) -> None:
         super().__init__(code, message)
@@ -31,8 +31,8 @@ class BundleError(LibraryError):
 class BundleStore:
     """Content-addressed files in a local folder or under any fsspec URL. Thread-safe.
 
-    Nothing is fsynced: after a power cut the last files may be empty or torn. `get` notices by the
-    digest, and whoever misses one downloads it again, so a flush per file would buy nothing.
+    It does not fsync: after a power cut the last files may be empty or torn. `get` notices that by
+    the digest, and a missing file is downloaded again, so a flush per file would gain nothing.
     """
 
     def __init__(self, root: str | os.PathLike[str] | UPath) -> None:
@@ -43,13 +43,13 @@ class BundleStore:
 
     @property
     def local(self) -> bool:
-        """Whether files are on a local path, so that reading one takes no network."""
+        """Whether the files lie on a local path, without a network between."""
         return self._place.local
 
     def put(self, data: bytes, *, sha256: str | None = None, replace: bool = False) -> StoredFile:
-        """Keep `data`; does nothing where it is kept already, unless told to `replace` it.
+        """Keep `data`, unless the store has it already; `replace` writes it in any case.
 
-        `sha256` spares computing it where the caller has just done so.
+        Pass `sha256` if it is known. Raises BundleError.
         """
         file = StoredFile(sha256 or hashlib.sha256(data).hexdigest(), len(data))
         name = name_of(file.sha256)
@@ -62,7 +62,7 @@ class BundleStore:
         return file
 
     def get(self, sha256: str) -> bytes:
-        """Return a file's bytes, whose digest was checked; raises BundleError."""
+        """Return a file's bytes, checked against the digest; raises BundleError."""
         try:
             data = self._place.read(name_of(sha256))
         except FileNotFoundError:
@@ -78,12 +78,12 @@ class BundleStore:
                 "bundle.corrupt",
                 sha256,
                 f"{self.url(sha256)} ({len(data):,} bytes) does not have the digest in its name; "
-                "refresh its component with force, which downloads it anew",
+                "refresh its component with force, which downloads it again",
             )
         return data
 
     def find(self, sha256: str) -> StoredFile | None:
-        """Return a file that is kept, None where it is not (or is empty, as torn files are)."""
+        """Return a stored file, None if it is missing or empty, as torn files are."""
         try:
             size = self._place.size(name_of(sha256))
         except OSError as error:
@@ -91,21 +91,21 @@ class BundleStore:
         return StoredFile(sha256, size) if size or (size == 0 and sha256 == _EMPTY) else None
 
     def has(self, sha256: str) -> bool:
-        """Return whether a file is kept."""
+        """Return whether the store has a file."""
         return self.find(sha256) is not None
 
     def delete(self, sha256: str) -> None:
-        """Remove a file, if it is kept; raises BundleError."""
+        """Remove a file if the store has it; raises BundleError."""
         try:
             self._place.delete(name_of(sha256))
         except OSError as error:
             raise self._inaccessible(sha256, error) from error
 
     def digests(self) -> Iterator[StoredFile]:
-        """Yield every file that is kept, a folder at a time, in no order; raises BundleError.
+        """Yield every stored file, folder by folder, in no order; raises BundleError.
 
-        Files that are put or deleted meanwhile may be among them or not. What is not the store's
-        own, and what is being written, is passed over.
+        Files that come or go meanwhile may be missing. Foreign files and unfinished ones are left
+        out.
         """
         try:
             for name, size in self._place.names():
@@ -116,11 +116,11 @@ class BundleStore:
             raise self._inaccessible("", error) from error
 
     def sweep(self, older_than_seconds: float = DAY_SECONDS) -> int:
-        """Remove what killed writers left half-written, and return how many files that were."""
+        """Remove the unfinished files of killed writers, and return their number."""
         return self._place.sweep(older_than_seconds)
 
     def url(self, sha256: str) -> str:
-        """Return the path or URL under which a file is kept, or would be."""
+        """Return the path or URL of a file, whether the store has it or not."""
         return self._place.location(name_of(sha256))
 
     def _inaccessible(self, sha256: str, error: OSError) -> BundleError:
@@ -137,9 +137,9 @@ _EMPTY = hashlib.sha256(b"").hexdigest()
 
 
 def name_of(sha256: str) -> str:
-    """Return a file's name in the store; raises BundleError for what is no digest.
+    """Return a file's name in the store; raises BundleError if `sha256` is no digest.
 
-    Only digests become names, so nothing that comes from outside can point at another file.
+    Only digests become names, so no input can point at another file.
     """
     if not _SHA256.fullmatch(sha256):
         raise BundleError(

@@ -13,7 +13,7 @@ from library_pipeline.catalog.refresh import Progress, RefreshResult
 from library_pipeline.cli.console import clock, console
 from library_pipeline.cli.results import show_failure
 from library_pipeline.settings import load_settings
-from library_pipeline.sources.wording import printable
+from library_pipeline.sources.text import printable
 from library_pipeline.store.coverage import EncoderCoverage
 from library_pipeline.store.database import open_database
 from library_pipeline.store.failures import open_failures

@@ -11,7 +11,7 @@ import dagster as dg
 from library_pipeline.bundles.store import BundleStore
 from library_pipeline.refresh.items import EncoderInUse
 from library_pipeline.settings import Settings, SettingsError, load_settings
-from library_pipeline.sources.configured import configured_sources, listed_sources
+from library_pipeline.sources.factory import configured_sources, listed_sources
 from library_pipeline.sources.source import Source
 from library_pipeline.store.database import Database, open_database
 from library_pipeline.store.embeddings import RegisteredEncoder

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 import psycopg
 import structlog
 
-from library_pipeline.sources.manifest import ManifestError, ManifestProblem
+from library_pipeline.sources.entry import ManifestProblem
+from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.source import ListingShifted, NotModified, OpenSource, Source
 from library_pipeline.store.database import Database
 from library_pipeline.store.manifest import load_manifest

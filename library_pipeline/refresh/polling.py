@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import structlog
 
-from library_pipeline.sources.manifest import ManifestError
+from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.source import Source
 from library_pipeline.store.manifest_state import (
     confirm_readable,

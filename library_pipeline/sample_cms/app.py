@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from library_pipeline.sample_cms.faults import FAULTS, Faults, Switchboard, file_path, spoil
-from library_pipeline.sample_cms.folder import Item, LibraryFolder
+from library_pipeline.sample_cms.folder import BundleItem, LibraryFolder
 from library_pipeline.sample_cms.middleware import (
     BearerAuth,
     CountRequests,
@@ -137,7 +137,7 @@ def _times_listed(component_id: str, faults: Faults) -> list[dict[str, Any]]:
     return [{}, {}] if component_id in faults.repeated_ids else [{}]
 
 
-def manifest_entry(item: Item, base: str) -> dict[str, Any]:
+def manifest_entry(item: BundleItem, base: str) -> dict[str, Any]:
     """Return what the manifest says of one component."""
     return {
         "id": item.id,
@@ -182,7 +182,7 @@ def file(request: Request) -> Response:
     return Response(data, media_type=media_type, headers={"ETag": etag})
 
 
-def find(library: LibraryFolder, component_id: str, kind: str) -> Item | None:
+def find(library: LibraryFolder, component_id: str, kind: str) -> BundleItem | None:
     """Return a component; only for one that is not known is the folder looked through again."""
     item = library.listing(math.inf).by_id.get(component_id)
     if item and kind in item.files and item.files[kind].path.exists():

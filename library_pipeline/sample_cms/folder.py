@@ -13,7 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from library_pipeline.sources.local.bundle import Item, Stamp, bundle_folders, read_item, stamp_of
+from library_pipeline.sources.local.bundles import (
+    BundleItem,
+    Stamp,
+    bundle_folders,
+    read_item,
+    stamp_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +31,8 @@ class Listing:
     From `began` on, the time of the first look, `updated_at` is when an item changed or came back.
     """
 
-    items: tuple[Item, ...]
-    by_id: Mapping[str, Item]
+    items: tuple[BundleItem, ...]
+    by_id: Mapping[str, BundleItem]
     etag: str
     began: datetime
 
@@ -36,7 +42,7 @@ class LibraryFolder:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.path = Path(folder)
-        self._known: dict[str, tuple[Stamp, Item | None]] = {}
+        self._known: dict[str, tuple[Stamp, BundleItem | None]] = {}
         self._listing: Listing | None = None
         self._looked_at = float("-inf")
         self._lock = threading.Lock()
@@ -66,7 +72,7 @@ class LibraryFolder:
         known = self._known.get(name)
         return known[0] if known else None
 
-    def _read(self, name: str, stamp: Stamp) -> Item | None:
+    def _read(self, name: str, stamp: Stamp) -> BundleItem | None:
         try:
             return read_item(self.path / name, stamp)
         except (OSError, ValueError) as error:
@@ -76,8 +82,8 @@ class LibraryFolder:
             return known[1] if known else None
 
 
-def _listing(items: Sequence[Item], before: Listing | None, now: datetime) -> Listing:
-    by_id: dict[str, Item] = {}
+def _listing(items: Sequence[BundleItem], before: Listing | None, now: datetime) -> Listing:
+    by_id: dict[str, BundleItem] = {}
     for item in items:
         if by_id.setdefault(item.id, item) is not item:
             log.warning("component %r is in two folders; one is left out", item.id)
@@ -93,7 +99,7 @@ def _listing(items: Sequence[Item], before: Listing | None, now: datetime) -> Li
     )
 
 
-def _dated(item: Item, before: Listing | None, now: datetime) -> Item:
+def _dated(item: BundleItem, before: Listing | None, now: datetime) -> BundleItem:
     """Return `item` as updated now if it is not as it was before, whatever its files' times are.
 
     Files that are moved here or unpacked keep the times that they had elsewhere.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from library_pipeline.sample_cms.folder import Item, Listing
+from library_pipeline.sample_cms.folder import BundleItem, Listing
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
@@ -32,7 +32,7 @@ class Query:
 class Page:
     """Items, the cursor of the next page, None after the last, and the `updated_since` honoured."""
 
-    items: tuple[Item, ...]
+    items: tuple[BundleItem, ...]
     next: str | None
     since: datetime | None
 
@@ -72,7 +72,7 @@ def cursor_after(component_id: str) -> str:
     return base64.urlsafe_b64encode(component_id.encode()).decode()
 
 
-def _id(item: Item) -> str:
+def _id(item: BundleItem) -> str:
     return item.id
 
 

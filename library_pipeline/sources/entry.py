@@ -1,4 +1,4 @@
-"""One entry of a manifest, from parsed JSON to a component or a problem that names its field."""
+"""One entry of a manifest, from parsed JSON to a component or a problem that names a field."""
 
 from __future__ import annotations
 
@@ -8,34 +8,24 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol, cast
+from typing import Any, cast
 
 from library_pipeline.catalog.component import FILE_KINDS, Component, FileKind, FileRef, Json
-from library_pipeline.sources.nesting import MAX_DEPTH, too_deep
-from library_pipeline.sources.origins import UrlRefused
-from library_pipeline.sources.wording import redacted, shorten
+from library_pipeline.sources.http.rules import FileRule, UrlRefused
+from library_pipeline.sources.text import redacted, shorten
 
 MAX_TEXT_LENGTH = 500
 MAX_TAGS = 200
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 # NUL cannot be stored in PostgreSQL, half a surrogate pair cannot be encoded at all.
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
-
-
 MAX_ATTRIBUTES_LENGTH = 64 * 1024
-
-
-class FileRule(Protocol):
-    """Which URLs a source's files may have."""
-
-    def check(self, url: str) -> None:
-        """Raise UrlRefused unless a file may be at `url`."""
-        ...
+MAX_DEPTH = 64
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestProblem:
-    """An entry that cannot be used: where it is, and what is wrong with which field."""
+    """An unusable entry: its position, the wrong field, and the reason."""
 
     position: int
     component_id: str | None
@@ -44,7 +34,10 @@ class ManifestProblem:
     code: str
     message: str
     updated_at: datetime | None = None
-    """When the entry last changed, where that much of it can be read."""
+    """When the entry last changed, if that much of it is readable."""
+
+
+Entry = Component | ManifestProblem
 
 
 class _Unusable(Exception):
@@ -57,10 +50,11 @@ class _Unusable(Exception):
 
 def parse_entry(
     raw: object, position: int, files: FileRule, *, source: str = "cms", prefix: str = ""
-) -> Component | ManifestProblem:
-    """Return what one entry says. That an id is listed twice shows only over the whole manifest.
+) -> Entry:
+    """Return the component that one entry describes, or the problem with it.
 
-    The component has the `source`, and an id that begins with `prefix`.
+    The component has the `source`, and an id that begins with `prefix`. `position` counts the
+    manifest's entries. Ids that are listed twice show only in the whole manifest.
     """
     component_id: str | None = None
     try:
@@ -86,10 +80,17 @@ def parse_entry(
         )
 
 
-def problem_of(position: int, component_id: str | None, code: str, why: str) -> ManifestProblem:
-    """Return what to say of an entry that could not even be taken apart."""
-    message = f"{_named(component_id, position)}: {why}"
-    return ManifestProblem(position, component_id, "", "", f"manifest.{code}", message)
+def problem_of(
+    position: int, component_id: str | None, code: str, why: str, *, where: str = ""
+) -> ManifestProblem:
+    """Return the problem of an entry, file or line that could not even be taken apart.
+
+    `where` names the file or line. Without a `component_id`, nothing that the source lacks may be
+    removed.
+    """
+    shown = shorten(where) if where else ""
+    message = ": ".join(filter(None, (_named(component_id, position), shown, why)))
+    return ManifestProblem(position, component_id, "", shown, f"manifest.{code}", message)
 
 
 def _named(component_id: str | None, position: int) -> str:
@@ -148,7 +149,7 @@ def _revision(entry: Mapping[str, object]) -> str:
 
 
 def revision_of(entry: Mapping[str, object]) -> str:
-    """Return the hash of a manifest entry, the revision where a CMS has no word for it."""
+    """Return the hash of a manifest entry: the revision if the CMS gives none."""
     try:
         canonical = json.dumps(entry, sort_keys=True, separators=(",", ":"))
     except RecursionError:
@@ -213,9 +214,27 @@ def _updated_at(value: object) -> datetime | None:
 
 
 def _updated_at_of(raw: object) -> datetime | None:
-    """Return the time in an entry that cannot be used otherwise."""
+    """Return the time in an entry that is unusable in another field."""
     entry = cast("dict[str, object]", raw) if isinstance(raw, dict) else {}
     return utc_time(entry.get("updated_at"))
+
+
+def too_deep(value: Any, limit: int = MAX_DEPTH) -> bool:
+    """Return whether lists and objects lie in each other more than `limit` deep.
+
+    It goes level by level, without recursion, and takes a few microseconds for an entry.
+    """
+    level = [value] if type(value) is dict or type(value) is list else []
+    for _ in range(limit):
+        if not level:
+            return False
+        level = [
+            child
+            for each in level
+            for child in (each.values() if type(each) is dict else each)
+            if type(child) is dict or type(child) is list
+        ]
+    return bool(level)
 
 
 def utc_time(value: object) -> datetime | None:
@@ -236,7 +255,7 @@ def _files(value: object, rule: FileRule) -> Mapping[FileKind, FileRef]:
 
 
 def _file(kind: FileKind, value: object, rule: FileRule) -> FileRef:
-    if isinstance(value, FileRef):  # never out of JSON: it has been made here, from the item
+    if isinstance(value, FileRef):  # a mapping has made it from the item; JSON cannot hold one
         return value
     url = cast("dict[str, object]", value).get("url") if isinstance(value, dict) else None
     if not isinstance(url, str) or not url:

@@ -1,4 +1,4 @@
-"""Files that a listing holds itself, as `data:` URLs (RFC 2397); only this program makes them."""
+"""Files that a listing holds itself, as `data:` URLs (RFC 2397) that only this program makes."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _NOTHING: Final[dict[FileKind, str]] = {"config": "{}", "format": "", "records":
 
 
 def inline_file(kind: FileKind, value: object) -> FileRef:
-    """Return a file that holds `value`: text as it is, anything else as JSON.
+    """Return a file with `value`: text as it is, anything else as JSON.
 
-    Text that is not JSON becomes a JSON string where a file of this kind must be JSON.
+    In a file that must be JSON, other text becomes a JSON string.
     """
     text = value if isinstance(value, str) else _as_json(value)
     if isinstance(value, str) and kind in _JSON_KINDS and not _is_json(text):
@@ -33,7 +33,7 @@ def inline_file(kind: FileKind, value: object) -> FileRef:
 
 
 def empty_file(kind: FileKind) -> FileRef:
-    """Return a file of a kind that a source does not have: `{}`, no text, or no records."""
+    """Return an empty file of a kind that a source lacks: `{}`, no text, or no records."""
     return FileRef(data_url(_NOTHING[kind].encode(), _MEDIA_TYPES[kind]))
 
 
@@ -43,7 +43,7 @@ def data_url(data: bytes, media_type: str) -> str:
 
 
 def is_data_url(url: str) -> bool:
-    """Return whether a file's URL holds the file."""
+    """Return whether a URL holds the file itself."""
     return url.startswith(_SCHEME)
 
 
@@ -61,11 +61,11 @@ def data_in(url: str) -> bytes:
         raise ValueError(f"its base64 is broken ({error})") from None
 
 
-# Quoting is for URLs in pages; in a column of JSON only what ends a URL has to be quoted.
+# These need no quotes, as the URL is never part of a page; it stands in a column of JSON.
 _UNQUOTED: Final = " !\"$&'()*+,-./:;<=>?@[]^_`{|}~"
 
 
-# Made once: `json.dumps` with options makes an encoder each time.
+# Made once, as `json.dumps` with options makes an encoder each time.
 _as_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 

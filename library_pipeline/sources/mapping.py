@@ -1,4 +1,4 @@
-"""From any CMS's JSON to components: what library.yaml maps, item by item."""
+"""The mapping of library.yaml: from an item of any CMS's JSON to a component."""
 
 from __future__ import annotations
 
@@ -10,31 +10,32 @@ from functools import lru_cache
 from typing import Any, Final, cast
 from urllib.parse import urljoin
 
-from library_pipeline.catalog.component import FILE_KINDS, Component, FileKind, FileRef
-from library_pipeline.settings.sources import FileSettings, MappingSettings
-from library_pipeline.sources.compiled import is_false
-from library_pipeline.sources.entry import FileRule, ManifestProblem, parse_entry, problem_of
+from library_pipeline.catalog.component import FILE_KINDS, FileKind, FileRef
+from library_pipeline.settings.sources import FileSettings, MappingSettings, SourceSettings
+from library_pipeline.sources.entry import Entry, parse_entry, problem_of
 from library_pipeline.sources.expressions import (
     ExpressionFailed,
     Getter,
     getter,
+    is_false,
     template,
 )
+from library_pipeline.sources.http.rules import FileRule
 from library_pipeline.sources.inline import empty_file, inline_file
 from library_pipeline.sources.local.files import url_of
-from library_pipeline.sources.manifest import ManifestError
-from library_pipeline.sources.wording import shorten
+from library_pipeline.sources.manifest_page import ManifestError
+from library_pipeline.sources.text import shorten
 
 _TEXTS: Final = ("name", "client", "category")
 _CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
-# A reference whose last segment nothing can do to the folder before it.
+# A relative reference whose last segment cannot alter the folder before it, as `..` would.
 _IN_A_FOLDER: Final = re.compile(
     r"((?:/|(?:\.\./)*)(?:[\w~-][\w.~-]*/)*)([\w~-][\w.~-]*)", re.ASCII
 )
 
 
 class NoItems(ManifestError):
-    """`mapping.items` finds no list of items in `page`; `what` says so without the way out."""
+    """`mapping.items` finds no list of items in `page`; `what` is the message without way out."""
 
     def __init__(self, source: str, why: str, page: object) -> None:
         self.what, self.page = f"source {source}: mapping.items {why}", page
@@ -43,7 +44,7 @@ class NoItems(ManifestError):
 
 
 class ItemMapping:
-    """One source's mapping, compiled. Knows no network; URLs must pass `files`."""
+    """One source's mapping, compiled. It uses no network; URLs must pass `files`."""
 
     def __init__(
         self, mapping: MappingSettings, *, source: str, prefix: str, files: FileRule
@@ -67,7 +68,7 @@ class ItemMapping:
         self._files = {kind: _file(kind, getattr(mapping.files, kind)) for kind in FILE_KINDS}
 
     def items_in(self, page: object) -> list[object]:
-        """Return a page's items; raises ManifestError where there is no list of them."""
+        """Return the list of items in a page; raises NoItems."""
         try:
             found = self._items(page)
         except ExpressionFailed as failed:
@@ -80,16 +81,16 @@ class ItemMapping:
         return cast("list[object]", found)
 
     def id_of(self, item: object) -> object:
-        """Return what an item says its id is, whatever that may be."""
+        """Return an item's own id, of any type; None if it has none."""
         try:
             return self._id(item)
         except ExpressionFailed:
             return None
 
-    def entry(self, item: object, position: int, base: str) -> Component | ManifestProblem | None:
-        """Return what an item says, None for one that `where` leaves out.
+    def entry(self, item: object, position: int, base: str) -> Entry | None:
+        """Return the entry that an item makes, None if `where` leaves it out.
 
-        References to files that are relative are so to `base`.
+        Relative references to files are joined to the URL `base`.
         """
         try:
             if self._where is not None and is_false(self._where(item)):
@@ -103,7 +104,7 @@ class ItemMapping:
     def finds_nothing(self, item: object) -> dict[str, str]:
         """Return the mapped keys that find nothing in an item, each with its expression.
 
-        Not for many items: `entry` has no time for this.
+        This is slow, so `entry` leaves it out; use it for a few items.
         """
         return {
             key: expression
@@ -131,8 +132,26 @@ class ItemMapping:
         return f"{self._prefix}{found}" if isinstance(found, str) and found else None
 
 
+MakeMapping = Callable[..., ItemMapping]
+"""What makes a mapping: takes what ItemMapping takes."""
+
+
+def mapping_of(settings: SourceSettings, make: MakeMapping, files: FileRule) -> ItemMapping:
+    """Return the mapping that `make` makes for a source, whose files must pass `files`."""
+    return make(settings.mapping, source=settings.name, prefix=settings.id_prefix, files=files)
+
+
+def digest_of_mapping(settings: SourceSettings) -> str:
+    """Return a hash of what entries depend on besides the listing itself.
+
+    An ETag knows nothing of that: with another mapping everything has to be read again.
+    """
+    text = f"{settings.id_prefix}\n{settings.mapping.model_dump_json()}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def _keys_of(mapping: MappingSettings) -> Iterator[tuple[str, str, Getter]]:
-    """Yield each key that finds something in an item: its name, its expression, what finds."""
+    """Yield each key of a mapping: its name, its expression, and the function that finds."""
     revision = mapping.revision or ()
     named = [(key, getattr(mapping, key)) for key in (*_TEXTS, "tags", "updated_at")]
     named += [
@@ -152,7 +171,7 @@ def _keys_of(mapping: MappingSettings) -> Iterator[tuple[str, str, Getter]]:
 
 
 def _nothing(find: Getter, item: object) -> bool:
-    """Return whether nothing is found; an expression that fails is a problem of its own."""
+    """Return whether nothing is found; an expression that fails is a problem instead."""
     try:
         found = find(item)
     except (ExpressionFailed, RecursionError):
@@ -161,7 +180,7 @@ def _nothing(find: Getter, item: object) -> bool:
 
 
 def _file(kind: FileKind, settings: FileSettings | None) -> Callable[[object, str], object]:
-    """Return what finds a file of an item; None: the item lacks what it must have."""
+    """Return a function that finds a file of an item; it gives None if a needed file is missing."""
     if settings is None:
         return lambda item, base: _made(kind, item)
     if settings.inline is not None:
@@ -189,15 +208,15 @@ def _absolute(url: str, base: str) -> str:
     try:
         return urljoin(base, url)
     except ValueError:
-        return url  # no URL at all; the check will say so
+        return url  # no valid URL; the rule for files will refuse it
 
 
-# Joining takes a tenth of an item's time, and the items of a page have few folders.
+# To join takes a tenth of an item's time, and the items of a page have few folders.
 _joined = lru_cache(maxsize=64)(urljoin)
 
 
 def _made(kind: FileKind, item: object) -> FileRef | None:
-    """Return a file that is not mapped: the config holds the item, the others nothing."""
+    """Return an unmapped file: the config holds the item, the others are empty."""
     return inline_file(kind, item) if kind == "config" else _lacking(kind)
 
 
@@ -230,14 +249,14 @@ def _digest(value: object) -> str:
 
 
 def _words(value: object) -> object:
-    """Return a number as text; what is no text either is left for the entry's check to refuse."""
+    """Return a number as text, and anything else as it is; the entry's check refuses the rest."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return value
 
 
 def _list(value: object) -> object:
-    """Return tags: of a list as texts, of a text those between its commas."""
+    """Return a list of tags as texts, or a text split at its commas."""
     if isinstance(value, str):
         return [tag for part in value.split(",") if (tag := part.strip())]
     if isinstance(value, list):

@@ -12,13 +12,13 @@ import httpx
 from library_pipeline.settings.checks import HEADER
 from library_pipeline.settings.sources import PagingSettings
 from library_pipeline.sources.expressions import ExpressionFailed, getter
-from library_pipeline.sources.manifest import MAX_CURSOR_LENGTH, ManifestError
-from library_pipeline.sources.wording import shorten
+from library_pipeline.sources.manifest_page import MAX_CURSOR_LENGTH, ManifestError
+from library_pipeline.sources.text import shorten
 
 
 @dataclass(frozen=True, slots=True)
-class PageRead:
-    """What of a page tells where the next one is; `items` are those that it had of its own."""
+class PageFacts:
+    """The facts of a page that tell where the next one is; `items` counts its own items."""
 
     url: str
     headers: httpx.Headers
@@ -27,10 +27,10 @@ class PageRead:
 
 
 class Paging:
-    """Walks one listing once; `first` and then `after` each page that was read.
+    """Names the pages of one listing once: the `first`, then the one `after` each page.
 
-    With `overlaps` every page but the first begins with the last item of the one before, so that
-    a listing that shifts while it is read is noticed.
+    With `overlaps` every page but the first begins with the last item of the page before, which
+    shows whether the listing shifts meanwhile.
     """
 
     def __init__(
@@ -40,7 +40,6 @@ class Paging:
         self._url = with_query(url, query)
         if settings.size_param and size:
             self._url = with_query(self._url, {settings.size_param: str(size)})
-        self._next = getter(settings.next) if settings.next else None
         self._position = settings.first
         self._seen: set[str] = set()
         self.overlaps = settings.style == "offset" and size is not None and size > 1
@@ -51,10 +50,10 @@ class Paging:
         counted = self.counts and self._settings.param
         return self._counted(self._position) if counted else self._url
 
-    def after(self, page: PageRead, total: int | None, read: int) -> str | None:
-        """Return the URL of the next page, None after the last; `read` items were read so far.
+    def after(self, page: PageFacts, total: int | None, read: int) -> str | None:
+        """Return the URL of the next page, None after the last; `read` counts the items so far.
 
-        Raises ManifestError for a next page that was read already.
+        Raises ManifestError if the listing names a page again.
         """
         match self._settings.style:
             case "none":
@@ -68,7 +67,7 @@ class Paging:
             case "offset" | "page":
                 return self._next_counted(page, total, read)
 
-    def total(self, page: PageRead) -> int | None:
+    def total(self, page: PageFacts) -> int | None:
         """Return how many items the page says the whole listing has."""
         where = self._settings.total
         if not where:
@@ -85,7 +84,7 @@ class Paging:
             )
         return value
 
-    def _next_counted(self, page: PageRead, total: int | None, read: int) -> str | None:
+    def _next_counted(self, page: PageFacts, total: int | None, read: int) -> str | None:
         if page.items == 0 or (total is not None and read >= total):
             return None
         if self._settings.style == "page":
@@ -96,9 +95,9 @@ class Paging:
     def _counted(self, position: int) -> str:
         return with_query(self._url, {self._settings.param or self._settings.style: str(position)})
 
-    def _cursor_url(self, page: PageRead) -> str | None:
-        value = _find(self._settings.next or "next", page)
-        if value is None or value is False or value == "":
+    def _cursor_url(self, page: PageFacts) -> str | None:
+        value = self._next(page)
+        if value is None:
             return None
         if not isinstance(value, str | int) or len(str(value)) > MAX_CURSOR_LENGTH:
             raise ManifestError(
@@ -106,9 +105,14 @@ class Paging:
             )
         return with_query(self._url, {self._settings.param or "cursor": str(value)})
 
-    def _found_url(self, page: PageRead) -> str | None:
+    def _next(self, page: PageFacts) -> object:
+        """Return what the page says about the next one, None if it says nothing."""
         value = _find(self._settings.next or "next", page)
-        if value is None or value is False or value == "":
+        return None if value is False or value == "" else value
+
+    def _found_url(self, page: PageFacts) -> str | None:
+        value = self._next(page)
+        if value is None:
             return None
         if not isinstance(value, str):
             raise ManifestError(
@@ -135,14 +139,14 @@ def with_query(url: str, query: Mapping[str, str]) -> str:
     return urlunsplit(parts._replace(query=urlencode([*kept, *query.items()])))
 
 
-def _find(expression: str, page: PageRead) -> object:
+def _find(expression: str, page: PageFacts) -> object:
     try:
         return getter(expression)(page.json)
     except ExpressionFailed as failed:
         raise ManifestError("manifest.unusable", f"paging: {failed}") from None
 
 
-def _link(page: PageRead) -> str | None:
+def _link(page: PageFacts) -> str | None:
     """Return the URL of `Link: <...>; rel="next"` (RFC 8288)."""
     response = httpx.Response(200, headers=page.headers)
     links = cast("dict[str, dict[str, str]]", response.links)

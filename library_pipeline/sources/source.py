@@ -1,4 +1,4 @@
-"""What every source of components is to the rest of the program."""
+"""The interface of every source of components."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
-from library_pipeline.sources.connection import CmsConnection
-from library_pipeline.sources.manifest import ManifestError, ManifestPage
+from library_pipeline.sources.http.connection import CmsConnection
+from library_pipeline.sources.manifest_page import ManifestError, ManifestPage
 
-CONCURRENCY: Final = 8  # where no server sets it
+CONCURRENCY: Final = 8  # for a source without a server
 
 
 class NotModified(Exception):
-    """The source lists what it listed when the given ETag was current: there is nothing to read."""
+    """The listing is the same as when the given ETag was current: there is nothing to read."""
 
 
 class ListingShifted(ManifestError):
-    """Items moved from page to page while the listing was read: it has to be read anew."""
+    """Items moved from page to page during the reading: the listing has to be read again."""
 
     def __init__(self, what: str) -> None:
-        message = f"{what}: it changed while it was read; the next refresh reads it anew"
+        message = f"{what}: it changed while it was read; the next refresh reads it again"
         super().__init__("manifest.shifted", message, transient=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """What a poll found; true when the source changed."""
+    """The result of a poll; true if the source has changed."""
 
     not_modified: bool
     etag: str | None
@@ -41,37 +41,37 @@ class Poll:
 class OpenSource(Protocol):
     """A source being read. Not thread-safe.
 
-    `etag` and `read_at` are those of the listing read last: what tells whether it has changed, and
-    when it was read by the source's own clock; None where it has neither.
+    `etag` and `read_at` belong to the listing read last: the one changes with the listing, the
+    other is the time of the reading by the source's own clock. Each is None if a source has none.
     """
 
     etag: str | None
     read_at: datetime | None
 
     def changed(self, etag: str | None) -> Poll:
-        """Say, as cheaply as the source allows, whether it still lists what it did at `etag`."""
+        """Return, as cheaply as the source allows, whether its listing has changed since `etag`."""
         ...
 
     def pages(
         self, etag: str | None = None, updated_since: datetime | None = None
     ) -> Iterator[ManifestPage]:
-        """Yield the listing, entry by entry checked; raises NotModified first, or ManifestError.
+        """Yield the listing with each entry checked; raises NotModified first, or ManifestError.
 
-        With `updated_since`, pages whose `since` is not None list only what was updated at or
-        after that. What was yielded before an error must not be taken for the whole. Ids come
-        with the source's prefix.
+        With `updated_since`, pages whose `since` is not None list only what was updated from then
+        on. Pages that come before an error are not the whole listing. Ids begin with the source's
+        prefix.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A configured source: how to open it, and how the files that it lists may be had.
+    """A configured source: how to open it, and where its files are.
 
-    `identity` says what is listed: a manifest read under another one has to be read whole.
-    `connection` is how files are asked for over HTTP, `folder` below what local ones must lie;
-    None: the source has no such files. `no_secret` says why its credentials cannot be had, so that
-    it cannot be opened, nor asked for files; None where they can, or none are needed.
+    `identity` names the listing: if it changes, the manifest has to be read whole. `connection`
+    asks for files over HTTP, `folder` holds the local ones; None if the source has no such files.
+    `no_secret` is the reason why the credentials are missing, so that the source can neither be
+    opened nor asked for files; else None.
     """
 
     name: str
@@ -83,5 +83,5 @@ class Source:
 
     @property
     def concurrency(self) -> int:
-        """How many files of one host, or of the folder, may be asked for at once."""
+        """How many files of one host, or of the folder, may be read at once."""
         return self.connection.concurrency if self.connection else CONCURRENCY

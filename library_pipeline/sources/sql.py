@@ -1,4 +1,4 @@
-"""Rows of an SQL query as a source: PostgreSQL, read only, in pages."""
+"""The rows of an SQL query as a source: PostgreSQL, read only, in pages."""
 
 from __future__ import annotations
 
@@ -15,22 +15,16 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
 from library_pipeline.settings.sources import SourceSettings
-from library_pipeline.sources.connection import CmsConnection
-from library_pipeline.sources.local.configured import (
-    FileRule,
-    MakeItems,
-    NoFiles,
-    items_of,
-    shaped_by,
-)
-from library_pipeline.sources.local.item_files import parse
-from library_pipeline.sources.local.items import Items
-from library_pipeline.sources.local.listing import PAGE_SIZE, Entry, in_pages, problem, reason
-from library_pipeline.sources.manifest import ManifestError, ManifestPage
-from library_pipeline.sources.source import NotModified, OpenSource, Poll, Source
-from library_pipeline.sources.wording import shorten
+from library_pipeline.sources.entry import Entry, problem_of
+from library_pipeline.sources.http.connection import CmsConnection
+from library_pipeline.sources.http.rules import FileRule, NoFiles
+from library_pipeline.sources.local.snapshot import PAGE_SIZE, in_pages
+from library_pipeline.sources.manifest_page import ManifestError, ManifestPage, parse_json
+from library_pipeline.sources.mapping import ItemMapping, MakeMapping, digest_of_mapping, mapping_of
+from library_pipeline.sources.source import NotModified, Poll, Source
+from library_pipeline.sources.text import reason, shorten
 
-# As JSON, the server itself says how each type is written. Names no query is likely to have.
+# JSON leaves it to the server how each type is written. The names are unlikely in a query.
 _ROWS = "select row_to_json(listed)::text as item from (\n{}\n) as listed"
 _ETAG = """
 select count(*), coalesce(sum(hashtextextended(item, 0)), 0)::text from (
@@ -46,63 +40,48 @@ _READS: Final = frozenset({"select", "with", "values", "table"})
 _SECRET_KEYS: Final = ("password", "sslpassword")
 
 
-def open_sql(settings: SourceSettings, mapping: Items) -> AbstractContextManager[OpenSource]:
-    """Connect to the database and read the rows of `sql`, each as an object of its columns.
-
-    All is read in read-only transactions of at most `timeout_seconds` a statement. Raises
-    ManifestError, which never shows the connection's password.
-    """
-    return _opened(settings, mapping)
-
-
 def sql_source(
-    settings: SourceSettings, *, mapping: MakeItems, connection: CmsConnection | None = None
+    settings: SourceSettings, *, mapping: MakeMapping, connection: CmsConnection | None = None
 ) -> Source:
-    """Return the source that `settings` configure; `mapping` is ItemMapping.
+    """Return the source that `settings` configure, whose items `mapping` understands.
 
-    The files that rows name are asked for over `connection`; None: they name none but their own.
-    Raises nothing: what is wrong with the query or the database shows when it is opened.
+    The files that rows name are asked for over `connection`; without one, rows can hold only
+    inline files. Errors in the query or the database show when the source is opened.
     """
     rule: FileRule = connection.origins if connection else NoFiles()
-
-    def opened() -> AbstractContextManager[OpenSource]:
-        return open_sql(settings, items_of(settings, mapping, rule))
-
     where = settings.database_env or settings.database_file
     digest = hashlib.sha256((settings.sql or "").encode()).hexdigest()[:16]
-    identity = f"sql:{where} {digest} {shaped_by(settings)}"
-    return Source(settings.name, identity, opened, connection)
+    identity = f"sql:{where} {digest} {digest_of_mapping(settings)}"
+    return Source(
+        settings.name,
+        identity,
+        lambda: SqlSource(settings, mapping_of(settings, mapping, rule)),
+        connection,
+    )
 
 
-@contextmanager
-def _opened(settings: SourceSettings, mapping: Items) -> Generator[OpenSource]:
-    query = _one_query(settings)
-    connection = _connect(settings)
-    try:
-        yield SqlSource(settings, mapping, connection, query)
-    finally:
-        connection.close()
+class SqlSource(AbstractContextManager["SqlSource"]):
+    """Reads the rows of `sql`, each as an object of its columns; fulfils OpenSource.
 
+    It reads in read-only transactions of at most `timeout_seconds` a statement. Its ETag is a hash
+    that the server makes of all rows. The constructor connects. It and the methods raise
+    ManifestError, which never shows the connection's password.
+    """
 
-class SqlSource:
-    """Reads one query; fulfils OpenSource. Its ETag is a hash that the server makes of all rows."""
-
-    def __init__(
-        self,
-        settings: SourceSettings,
-        mapping: Items,
-        connection: psycopg.Connection,
-        query: str,
-    ) -> None:
+    def __init__(self, settings: SourceSettings, mapping: ItemMapping) -> None:
         self._settings = settings
         self._mapping = mapping
-        self._connection = connection
-        self._rows = _ROWS.format(query)
+        self._rows = _ROWS.format(_one_query(settings))
+        self._connection = _connect(settings)
         self.etag: str | None = None
         self.read_at: datetime | None = None
 
+    def __exit__(self, *_: object) -> None:
+        """Close the connection."""
+        self._connection.close()
+
     def changed(self, etag: str | None) -> Poll:
-        """Run the query, of which only a hash comes over the wire."""
+        """Run the query; only a hash of its rows comes over the wire."""
         with self._reading():
             found = self._etag()
         return Poll(found == etag, found)
@@ -130,7 +109,7 @@ class SqlSource:
             raise _explained(self._settings, error) from None
 
     def _etag(self) -> str:
-        # Binary results need the protocol that takes one statement, so none can hide behind a `;`.
+        # Binary results need the protocol for one statement, so no other can hide behind a `;`.
         row = self._connection.execute(_ETAG.format(self._rows).encode(), binary=True).fetchone()
         count, total = row or (0, "0")
         return f"{count}-{total}"
@@ -147,9 +126,9 @@ class SqlSource:
 
     def _entry(self, row: str, position: int) -> Entry | None:
         try:
-            return self._mapping.entry(parse(row), position, "")
+            return self._mapping.entry(parse_json(row), position, "")
         except ValueError as error:
-            return problem(position, shorten(row), "unusable", str(error))
+            return problem_of(position, None, "unusable", str(error), where=shorten(row))
 
 
 def _one_query(settings: SourceSettings) -> str:
@@ -167,7 +146,7 @@ def _connect(settings: SourceSettings) -> psycopg.Connection:
     try:
         words = conninfo_to_dict(conninfo)
     except psycopg.Error:
-        # What libpq says of it would quote it.
+        # libpq's own message would quote the string.
         where = settings.database_env or settings.database_file
         message = f"source {settings.name}: {where} holds no valid connection string"
         raise ManifestError("manifest.database", message) from None
@@ -212,7 +191,7 @@ def _without_secrets(text: str, words: Mapping[str, object]) -> str:
 
 
 def _explained(settings: SourceSettings, error: psycopg.Error) -> ManifestError:
-    """Return what to do about an error of the query's."""
+    """Return the error of a query, with the way out."""
     said = error.diag.message_primary or str(error).strip()
     name = settings.name
     if isinstance(error, errors.QueryCanceled):

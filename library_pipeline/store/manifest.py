@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from library_pipeline.catalog.component import Component, FileRef
 from library_pipeline.catalog.partition_keys import partition_key
-from library_pipeline.sources.manifest import ManifestProblem
+from library_pipeline.sources.entry import ManifestProblem
 
 _STAGE = """
 create temp table manifest_stage (

@@ -1,4 +1,4 @@
-"""Slots: connections that are kept, replaced where they do not stand any more, and proxied."""
+"""The transport: connections that are kept, replaced when they no longer stand, and proxied."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ import httpcore
 import httpx
 import pytest
 
-from library_pipeline.bundles.connections import Slot
-from library_pipeline.sources.addresses import AllowedAddresses
-from library_pipeline.sources.guarded import GuardedAsyncBackend
-from library_pipeline.sources.http_client import TRANSPORT_ERRORS, as_httpx
-from library_pipeline.sources.proxies import environment_proxies
+from library_pipeline.sources.http.rules import AllowedAddresses
+from library_pipeline.sources.http.transport import TRANSPORT_ERRORS, Transport, as_httpx
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -49,26 +46,27 @@ async def serving(*, hang_up: bool = False) -> AsyncIterator[Server]:
         yield server
 
 
-def new_slot() -> Slot:
-    backend = GuardedAsyncBackend(AllowedAddresses(["127.0.0.1"]))
-    return Slot(5.0, environment_proxies(), backend)
+def new_transport() -> Transport:
+    return Transport(AllowedAddresses(["127.0.0.1"]))
 
 
-async def ask(slot: Slot, url: str) -> bytes:
-    answer = await slot.ask(httpx.URL(url), {"X-Test": "yes"})
+def request_of(url: str) -> httpx.Request:
+    extensions = {"timeout": httpx.Timeout(5.0).as_dict()}
+    return httpx.Request("GET", url, headers={"X-Test": "yes"}, extensions=extensions)
+
+
+async def ask(transport: Transport, url: str) -> bytes:
+    response = await transport.handle_async_request(request_of(url))
     try:
-        return b"".join([piece async for piece in answer.aiter_stream()])
+        return await response.aread()
     finally:
-        await answer.aclose()
+        await response.aclose()
 
 
-def with_slot(use: Callable[[Slot], Awaitable[None]]) -> None:
+def with_transport(use: Callable[[Transport], Awaitable[None]]) -> None:
     async def run() -> None:
-        slot = new_slot()
-        try:
-            await use(slot)
-        finally:
-            await slot.aclose()
+        async with new_transport() as transport:
+            await use(transport)
 
     asyncio.run(run())
 
@@ -81,48 +79,52 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_connection_serves_many_requests() -> None:
-    async def use(slot: Slot) -> None:
+    async def use(transport: Transport) -> None:
         async with serving() as server:
             for number in range(3):
-                assert await ask(slot, f"{server.url}/files/{number}?a=b%20c") == b"ok"
+                assert await ask(transport, f"{server.url}/files/{number}?a=b%20c") == b"ok"
             assert server.connections == 1
             assert server.requests[2].startswith("GET /files/2?a=b%20c HTTP/1.1\r\n")
             assert f"Host: {server.url.removeprefix('http://')}\r\n" in server.requests[2]
             assert "X-Test: yes\r\n" in server.requests[2]
 
-    with_slot(use)
+    with_transport(use)
 
 
 def test_a_connection_that_the_server_closed_is_replaced() -> None:
     """Servers close connections after so many requests or seconds; no component fails for it."""
 
-    async def use(slot: Slot) -> None:
+    async def use(transport: Transport) -> None:
         async with serving(hang_up=True) as server:
             for _ in range(3):
-                assert await ask(slot, server.url) == b"ok"
+                assert await ask(transport, server.url) == b"ok"
                 await asyncio.sleep(0.02)
             assert server.connections == 3
 
-    with_slot(use)
+    with_transport(use)
 
 
 def test_an_answer_that_was_not_read_to_its_end_costs_its_connection_only() -> None:
-    async def use(slot: Slot) -> None:
+    async def use(transport: Transport) -> None:
         async with serving() as server:
-            await (await slot.ask(httpx.URL(server.url), {})).aclose()
-            assert await ask(slot, server.url) == b"ok"
+            await (await transport.handle_async_request(request_of(server.url))).aclose()
+            assert await ask(transport, server.url) == b"ok"
 
-    with_slot(use)
+    with_transport(use)
 
 
-def test_a_few_connections_are_kept_the_oldest_goes() -> None:
-    async def use(slot: Slot) -> None:
-        async with serving() as one, serving() as two, serving() as three, serving() as four:
-            for server in (one, two, three, one, four, one, two):
-                await ask(slot, server.url)
-            assert [s.connections for s in (one, two, three, four)] == [1, 2, 1, 1]
+def test_each_host_keeps_as_many_connections_as_were_in_use_at_once() -> None:
+    async def use(transport: Transport) -> None:
+        async with serving() as one, serving() as two:
+            for _ in range(3):
+                for server in (one, two):
+                    await ask(transport, server.url)
+            assert (one.connections, two.connections) == (1, 1)
+            for _ in range(3):
+                await asyncio.gather(*(ask(transport, one.url) for _ in range(4)))
+            assert (one.connections, two.connections) == (4, 1)
 
-    with_slot(use)
+    with_transport(use)
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "all_proxy"])
@@ -130,11 +132,11 @@ def test_a_proxy_is_asked_where_one_is_set(monkeypatch: pytest.MonkeyPatch, vari
     async def use_proxy() -> None:
         async with serving() as proxy:
             monkeypatch.setenv(variable, proxy.url.replace("http://", "http://me:secret@"))
-            slot = new_slot()
-            assert await ask(slot, "http://cms.invalid/files/1") == b"ok"
+            transport = new_transport()
+            assert await ask(transport, "http://cms.invalid/files/1") == b"ok"
             assert proxy.requests[0].startswith("GET http://cms.invalid/files/1 HTTP/1.1\r\n")
             assert "Proxy-Authorization: Basic bWU6c2VjcmV0\r\n" in proxy.requests[0]
-            await slot.aclose()
+            await transport.aclose()
 
     asyncio.run(use_proxy())
 
@@ -143,11 +145,11 @@ def test_no_proxy_is_asked_for_a_host_that_is_exempt(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
-    async def use(slot: Slot) -> None:
+    async def use(transport: Transport) -> None:
         async with serving() as server:
-            assert await ask(slot, server.url) == b"ok"
+            assert await ask(transport, server.url) == b"ok"
 
-    with_slot(use)
+    with_transport(use)
 
 
 @pytest.mark.parametrize("kind", TRANSPORT_ERRORS)

@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
-from library_pipeline.bundles import BundleDownloader, BundleStore, FetchedBundle
+from library_pipeline.bundles.download import BundleDownloader, FetchedBundle
+from library_pipeline.bundles.store import BundleStore
 from library_pipeline.catalog.component import FILE_KINDS, Component, FileKind, FileRef
 from library_pipeline.catalog.failures import ComponentError
 from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleCms
-from library_pipeline.sources import CmsConnection, HttpCms
-from library_pipeline.sources.configured import contract_source
+from library_pipeline.sources.contract import HttpCms
+from library_pipeline.sources.factory import contract_source
+from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline_tests.sample_cms.library import TOKEN, connection_to, png, write_bundle
 
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from upath import UPath
 
-from library_pipeline.bundles import BundleError, BundleStore
+from library_pipeline.bundles.store import BundleError, BundleStore
 
 DATA = b"some bytes"
 SHA256 = hashlib.sha256(DATA).hexdigest()

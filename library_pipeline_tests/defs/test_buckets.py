@@ -10,7 +10,7 @@ from dagster._core.loader import LoadingContextForTest
 from library_pipeline.catalog.partition_keys import bucket_key
 from library_pipeline.defs.materializations import BUNDLE, EMBEDDING, INDEX
 from library_pipeline.sample_cms import Faults, FileFault, SampleCms
-from library_pipeline.sources import CmsConnection
+from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.store.database import Database
 from library_pipeline.store.refreshes import recent, result
 from library_pipeline_tests.bundles_on_disk import write_bundle

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import pytest
 
 from library_pipeline.settings import Settings
-from library_pipeline.sources.configured import configured_sources
+from library_pipeline.sources.factory import configured_sources
 from library_pipeline.store.database import Database
 from library_pipeline_tests.bundles_on_disk import picture
 from library_pipeline_tests.refresh.conftest import Refresher, counts

@@ -30,8 +30,8 @@ from library_pipeline.refresh.planning import plan_refresh
 from library_pipeline.refresh.reembedding import plan_reembed
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import EncoderSettings, load_settings
-from library_pipeline.sources.configured import contract_source
-from library_pipeline.sources.http_cms import CmsConnection
+from library_pipeline.sources.factory import contract_source
+from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.sources.source import Source
 from library_pipeline.store.chunks import Chunk, claim, next_chunk
 from library_pipeline.store.closing import finish_if_done

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleCms
-from library_pipeline.sources.manifest import ManifestError
+from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.store.failures import open_failures
 from library_pipeline.store.refreshes import recent, result
 from library_pipeline_tests.bundles_on_disk import write_bundle

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from library_pipeline.refresh.manifest import load_current_manifests
-from library_pipeline.sources import CmsConnection, ManifestError
-from library_pipeline.sources.configured import contract_source
+from library_pipeline.sources.factory import contract_source
+from library_pipeline.sources.http.connection import CmsConnection
+from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.store.database import Database
 from library_pipeline.store.manifest_state import current_manifest
 from library_pipeline_tests.refresh.fake_cms import COMPONENTS, FakeCms, fake_cms

@@ -15,7 +15,7 @@ import pytest
 from library_pipeline.encoders import Encoder, load_encoder
 from library_pipeline.encoders.image import read_image
 from library_pipeline.sample_cms import Faults, FileFault, SampleCms
-from library_pipeline.sources.manifest import ManifestError
+from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.store.refreshes import recent
 from library_pipeline_tests.bundles_on_disk import picture, write_bundle
 from library_pipeline_tests.refresh.conftest import Refresher, counts, searchable

@@ -14,8 +14,8 @@ import pytest
 from library_pipeline.refresh.polling import changed_source
 from library_pipeline.sample_cms import Faults, RequestFault, SampleCms
 from library_pipeline.settings import Settings
-from library_pipeline.sources import ManifestError
-from library_pipeline.sources.configured import configured_sources
+from library_pipeline.sources.factory import configured_sources
+from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.source import Source
 from library_pipeline.store.database import Database
 from library_pipeline.store.manifest_state import manifest_states

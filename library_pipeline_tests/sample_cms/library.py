@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from library_pipeline.sample_cms import SampleCms
-from library_pipeline.sources import CmsConnection
+from library_pipeline.sources.http.connection import CmsConnection
 
 TOKEN = "s3cret-token"
 STATED_TIME = "2024-05-01T12:00:00Z"

@@ -19,8 +19,8 @@ from jsonschema import Draft202012Validator
 import library_pipeline
 from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleCms
 from library_pipeline.sample_cms.faults import Answer, FileAnswer, ManifestFault
-from library_pipeline.sources import CmsConnection, HttpCms
-from library_pipeline.sources.connection import ByteLimits
+from library_pipeline.sources.contract import HttpCms
+from library_pipeline.sources.http.connection import ByteLimits, CmsConnection
 from library_pipeline_tests.sample_cms.library import TOKEN
 
 DOCS = Path(library_pipeline.__file__).parents[1] / "docs"

@@ -8,9 +8,9 @@ from typing import Any, get_args
 
 from library_pipeline.catalog.component import Component
 from library_pipeline.settings.sources import Preset, SourceSettings
-from library_pipeline.sources.contentful import with_links
+from library_pipeline.sources.http.rules import AllowedOrigins
+from library_pipeline.sources.manifest_page import with_links
 from library_pipeline.sources.mapping import ItemMapping
-from library_pipeline.sources.origins import AllowedOrigins
 
 PRESETS: tuple[str, ...] = get_args(Preset)
 URLS = {

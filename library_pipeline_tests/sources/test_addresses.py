@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from library_pipeline.settings.checks import network
-from library_pipeline.sources.addresses import (
+from library_pipeline.sources.http.connection import CmsConnection
+from library_pipeline.sources.http.rules import (
     Address,
     AddressRefused,
     AllowedAddresses,
     is_public,
     literal_address,
 )
-from library_pipeline.sources.connection import CmsConnection
 
 NAT64 = int(IPv6Address("64:ff9b::"))
 SIX_TO_FOUR = int(IPv6Address("2002::"))

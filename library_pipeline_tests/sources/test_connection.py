@@ -8,10 +8,8 @@ from email.utils import format_datetime
 import pytest
 from pydantic import ValidationError
 
-from library_pipeline.sources.auth import Auth
-from library_pipeline.sources.connection import CmsConnection
-from library_pipeline.sources.pace import Pace
-from library_pipeline.sources.retries import retry_after_seconds, status_failure
+from library_pipeline.sources.http.connection import Auth, CmsConnection
+from library_pipeline.sources.http.retry import RequestPace, retry_after_seconds, status_failure
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -122,22 +120,22 @@ def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | No
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 def test_these_statuses_may_heal(status: int) -> None:
-    assert status_failure(status, {})
+    assert status_failure(status, {}).transient
 
 
 @pytest.mark.parametrize("status", [200, 304, 400, 401, 404, 410, 418])
 def test_these_do_not(status: int) -> None:
-    assert status_failure(status, {}) is None
+    assert not status_failure(status, {}).transient
 
 
 def test_a_pace_spaces_requests_evenly() -> None:
-    pace = Pace(10, now=lambda: 100.0)
+    pace = RequestPace(10, now=lambda: 100.0)
     assert [round(pace.wait_seconds(), 3) for _ in range(4)] == [0.0, 0.1, 0.2, 0.3]
 
 
 def test_a_429_makes_everybody_wait_and_the_gap_double_once() -> None:
     clock = [0.0]
-    pace = Pace(10, now=lambda: clock[0])
+    pace = RequestPace(10, now=lambda: clock[0])
     for slowed in range(5):  # five requests under way are all turned away
         pace.slow_down(2.0, turn_taken_at=-1.0 if slowed else 0.0)
     assert pace.paused()
@@ -151,7 +149,7 @@ def test_a_429_makes_everybody_wait_and_the_gap_double_once() -> None:
 
 def test_without_a_rate_a_429_brings_one_and_success_takes_it_away() -> None:
     clock = [0.0]
-    pace = Pace(None, now=lambda: clock[0])
+    pace = RequestPace(None, now=lambda: clock[0])
     assert [pace.wait_seconds() for _ in range(2)] == [0.0, 0.0]
     pace.slow_down(0.0, turn_taken_at=0.0)
     assert pace.wait_seconds() < pace.wait_seconds()

@@ -15,11 +15,13 @@ from urllib.parse import urlsplit
 import httpcore
 import pytest
 
-from library_pipeline.bundles.file_client import FileClient, FileError
-from library_pipeline.sources import CmsConnection, HttpCms, ManifestError
-from library_pipeline.sources.addresses import AllowedAddresses
-from library_pipeline.sources.auth import Auth
-from library_pipeline.sources.guarded import GuardedAsyncBackend, GuardedBackend
+from library_pipeline.bundles.download import FileError, SourceFiles
+from library_pipeline.sources.contract import HttpCms
+from library_pipeline.sources.factory import contract_source
+from library_pipeline.sources.http.connection import Auth, CmsConnection
+from library_pipeline.sources.http.rules import AllowedAddresses
+from library_pipeline.sources.http.transport import GuardedBackend
+from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline_tests.sources.test_http_cms import EMPTY_PAGE, answer, web_server
 
 SECRET = "hu5h+hush/&="
@@ -75,19 +77,14 @@ def resolve(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeNames]:
 
 
 @dataclass
-class FakeNetwork(httpcore.NetworkBackend, httpcore.AsyncNetworkBackend):  # pyright: ignore
+class FakeNetwork(httpcore.AsyncNetworkBackend):
     """Writes down where it would connect to, and cannot."""
 
     connected: list[tuple[str, float | None]] = field(default_factory=list)
 
-    def connect_tcp(self, host: str, port: int, timeout: Any = None, *_: Any) -> Any:
+    async def connect_tcp(self, host: str, port: int, timeout: Any = None, *_: Any) -> Any:
         self.connected.append((host, timeout))
         raise httpcore.ConnectError("no network")
-
-
-class FakeAsyncNetwork(FakeNetwork):
-    async def connect_tcp(self, *args: Any) -> Any:  # pyright: ignore
-        FakeNetwork.connect_tcp(self, *args)
 
 
 @contextmanager
@@ -119,8 +116,8 @@ def read_manifest(connection: CmsConnection) -> None:
 
 def download(connection: CmsConnection, url: str = "") -> None:
     async def get() -> None:
-        async with FileClient(connection) as client:
-            await client.get(url or f"{connection.base_url}/file", 1000)
+        async with SourceFiles(contract_source(connection)) as files:
+            await files.get(url or f"{connection.base_url}/file", "screenshot")
 
     asyncio.run(get())
 
@@ -215,7 +212,9 @@ def test_only_checked_addresses_are_tried_both_families_in_turn(
     names = resolve(cms_example_com=[found, ["10.0.0.1"]])
     network = FakeNetwork()
     with pytest.raises(httpcore.ConnectError):
-        GuardedBackend(AllowedAddresses(), network).connect_tcp("cms.example.com", 443, 30.0)
+        asyncio.run(
+            GuardedBackend(AllowedAddresses(), network).connect_tcp("cms.example.com", 443, 30.0)
+        )
     assert [host for host, _ in network.connected] == ["2606:4700::1", "8.8.8.8", "2606:4700::2"]
     waits = [timeout for _, timeout in network.connected]
     assert waits[:2] == [1.0, 1.0]
@@ -225,8 +224,8 @@ def test_only_checked_addresses_are_tried_both_families_in_turn(
 
 def test_files_are_fetched_from_checked_addresses_only(resolve: Callable[..., FakeNames]) -> None:
     names = resolve(cms_example_com=[["10.0.0.1", "8.8.8.8"], ["10.0.0.1"]])
-    network = FakeAsyncNetwork()
-    backend = GuardedAsyncBackend(AllowedAddresses(), network)
+    network = FakeNetwork()
+    backend = GuardedBackend(AllowedAddresses(), network)
     with pytest.raises(httpcore.ConnectError):
         asyncio.run(backend.connect_tcp("cms.example.com", 443, 30.0))
     assert [host for host, _ in network.connected] == ["8.8.8.8"]
@@ -237,22 +236,23 @@ def test_certificates_are_checked_against_the_name(resolve: Callable[..., FakeNa
     resolve(cms_example_com=[["8.8.8.8"]])
     names: list[Any] = []
 
-    class FakeStream(httpcore.NetworkStream):
-        def start_tls(self, *_: Any, server_hostname: Any = None, **__: Any) -> Any:
+    class FakeStream(httpcore.AsyncNetworkStream):
+        async def start_tls(self, *_: Any, server_hostname: Any = None, **__: Any) -> Any:
             names.append(server_hostname)
             raise httpcore.ConnectError("no TLS")
 
-    class FakeBackend(httpcore.NetworkBackend):
-        def connect_tcp(self, host: str, *_: Any) -> Any:
+    class FakeBackend(httpcore.AsyncNetworkBackend):
+        async def connect_tcp(self, host: str, *_: Any) -> Any:
             names.append(host)
             return FakeStream()
 
-    backend = GuardedBackend(AllowedAddresses(), FakeBackend())
-    with (
-        httpcore.ConnectionPool(network_backend=backend) as pool,
-        pytest.raises(httpcore.ConnectError),
-    ):
-        pool.request("GET", "https://cms.example.com/")
+    async def ask() -> None:
+        backend = GuardedBackend(AllowedAddresses(), FakeBackend())
+        async with httpcore.AsyncConnectionPool(network_backend=backend) as pool:
+            await pool.request("GET", "https://cms.example.com/")
+
+    with pytest.raises(httpcore.ConnectError):
+        asyncio.run(ask())
     assert names == ["8.8.8.8", "cms.example.com"]
 
 

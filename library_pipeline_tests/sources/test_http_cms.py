@@ -17,7 +17,10 @@ from typing import Any
 import pytest
 
 from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleCms
-from library_pipeline.sources import CmsConnection, HttpCms, ManifestError, NotModified
+from library_pipeline.sources.contract import HttpCms
+from library_pipeline.sources.http.connection import CmsConnection
+from library_pipeline.sources.manifest_page import ManifestError
+from library_pipeline.sources.source import NotModified
 from library_pipeline_tests.sample_cms.library import TOKEN, connection_to, write_bundle
 
 
@@ -226,7 +229,11 @@ def test_a_page_beyond_the_limit_names_the_setting(cms: SampleCms) -> None:
 
 def test_the_pace_is_kept(cms: SampleCms) -> None:
     waits: list[float] = []
-    with HttpCms(connection_to(cms, page_size=1, requests_per_second=0.5), sleep=waits.append) as h:
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    with HttpCms(connection_to(cms, page_size=1, requests_per_second=0.5), sleep=sleep) as h:
         ids(h)
     assert [round(wait) for wait in waits] == [2, 4]  # the first one has nothing to wait for
 

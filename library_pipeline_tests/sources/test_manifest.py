@@ -6,17 +6,23 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from library_pipeline.catalog.component import Component
 from library_pipeline.sources.entry import ManifestProblem
-from library_pipeline.sources.manifest import ManifestError, ManifestPage, PageSource, parse_page
-from library_pipeline.sources.origins import AllowedOrigins
+from library_pipeline.sources.http.client import HttpAnswer
+from library_pipeline.sources.http.rules import AllowedOrigins
+from library_pipeline.sources.manifest_page import (
+    ManifestError,
+    ManifestPage,
+    parse_page,
+)
 
 ORIGINS = AllowedOrigins("https://cms.example.com/api", ["cdn.example.com"])
-SOURCE = PageSource("https://cms.example.com/api/components?limit=5&key=secret", 200, "text/html")
+URL = "https://cms.example.com/api/components?limit=5&key=secret"
 KINDS = ("config", "format", "records", "screenshot")
 
 
@@ -29,9 +35,14 @@ def with_file(kind: str, value: Any) -> dict[str, Any]:
     return entry(files=entry()["files"] | {kind: value})
 
 
+def page_of(data: bytes, *, first_position: int = 0) -> ManifestPage:
+    answer = HttpAnswer(URL, 200, httpx.Headers({"content-type": "text/html"}), data)
+    return parse_page(answer, ORIGINS, first_position=first_position)
+
+
 def parse(*entries: Any, **page: Any) -> ManifestPage:
     body = {"components": list(entries), "next": None} | page
-    return parse_page(json.dumps(body).encode(), ORIGINS, SOURCE)
+    return page_of(json.dumps(body).encode())
 
 
 def component(*entries: Any) -> Component:
@@ -168,7 +179,7 @@ def test_a_bad_entry_leaves_its_neighbours_alone() -> None:
 
 def test_a_number_too_long_for_python_leaves_its_neighbours_alone() -> None:
     data = json.dumps({"components": [entry(id="a"), entry(id="b", tags=[0])], "next": None})
-    page = parse_page(data.replace("[0]", f"[{'9' * 5000}]").encode(), ORIGINS, SOURCE)
+    page = page_of(data.replace("[0]", f"[{'9' * 5000}]").encode())
     assert [found.component_id for found in page.components] == ["a"]
 
 
@@ -178,9 +189,7 @@ def test_an_entry_nested_too_deeply_leaves_its_neighbours_alone() -> None:
         data = json.dumps({"components": [entry(id="a"), entry(id="b", x=[0])], "next": None})
         nested = f"{'[' * depth}{']' * depth}"
         try:
-            first, second = parse_page(
-                data.replace("[0]", nested).encode(), ORIGINS, SOURCE
-            ).entries
+            first, second = page_of(data.replace("[0]", nested).encode()).entries
         except ManifestError as error:
             assert "nested too deeply" in error.message
             assert depth > 500
@@ -214,7 +223,7 @@ def test_an_entry_nested_too_deeply_leaves_its_neighbours_alone() -> None:
 )
 def test_a_page_that_is_none_makes_the_manifest_unusable(data: bytes, what: str) -> None:
     with pytest.raises(ManifestError) as caught:
-        parse_page(data, ORIGINS, SOURCE)
+        page_of(data)
     message = caught.value.message
     assert what in message
     assert "https://cms.example.com/api/components?..." in message
@@ -240,7 +249,7 @@ def test_a_problem_keeps_the_time_of_its_update() -> None:
 
 def test_an_unusable_page_shows_its_first_characters() -> None:
     with pytest.raises(ManifestError, match="beginning b'<html>maintenance</html>'"):
-        parse_page(b"<html>maintenance</html>", ORIGINS, SOURCE)
+        page_of(b"<html>maintenance</html>")
 
 
 JSON = st.recursive(
@@ -264,7 +273,7 @@ ENTRIES = JSON | st.fixed_dictionaries(
 def test_every_entry_is_a_component_or_a_problem(entries: list[Any], cursor: str | None) -> None:
     body = {"components": entries, "next": cursor}
     try:
-        page = parse_page(json.dumps(body).encode(), ORIGINS, SOURCE)
+        page = page_of(json.dumps(body).encode())
     except ManifestError:
         assert cursor is not None
         return
@@ -290,7 +299,7 @@ PAGES = st.fixed_dictionaries(
 )
 def test_nothing_but_a_manifest_error_is_ever_raised(data: bytes) -> None:
     try:
-        page = parse_page(data, ORIGINS, SOURCE)
+        page = page_of(data)
     except ManifestError as error:
         error.message.encode()
     else:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from library_pipeline.settings.sources import MappingSettings
 from library_pipeline.sources.entry import ManifestProblem
+from library_pipeline.sources.http.rules import AllowedOrigins
 from library_pipeline.sources.mapping import ItemMapping
-from library_pipeline.sources.origins import AllowedOrigins
 
 BASES = (
     "https://cms.example.com", "https://cms.example.com/", "https://cms.example.com/a/b?limit=5",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from library_pipeline.sources.origins import AllowedOrigins, UrlRefused, origin_of
-from library_pipeline.sources.wording import redacted
+from library_pipeline.sources.http.rules import AllowedOrigins, UrlRefused, origin_of
+from library_pipeline.sources.text import redacted
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import jmespath
 import pytest
 
-from library_pipeline.sources.outline import lists_in, outline
-from library_pipeline.sources.wording import printable
+from library_pipeline.sources.sample import lists_in, outline
+from library_pipeline.sources.text import printable
 
 ITEM = {"id": 1, "meta": {"deep": {"er": {"est": 1}}}, "my-key": [1], 'a"b': {}, "": 0}
 

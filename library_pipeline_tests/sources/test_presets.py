@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from library_pipeline.sources.contentful import with_links
 from library_pipeline.sources.entry import ManifestProblem, utc_time
-from library_pipeline.sources.paging import PageRead, Paging
+from library_pipeline.sources.manifest_page import with_links
+from library_pipeline.sources.paging import PageFacts, Paging
 from library_pipeline_tests.sources.presets import (
     PRESETS,
     URLS,
@@ -131,7 +131,7 @@ def test_paging(preset: str) -> None:
     paging = Paging(source.paging, URLS[preset], source.query, source.page_size)
     headers = httpx.Headers(answer.get("headers", {}))
     items = items_of(preset)
-    total = paging.total(PageRead(URLS[preset], headers, answer["body"], len(items)))
+    total = paging.total(PageFacts(URLS[preset], headers, answer["body"], len(items)))
     if preset in ("storybook", "wordpress-media"):
         assert total is None
     else:

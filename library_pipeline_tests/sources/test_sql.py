@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from library_pipeline.sources.connection import CmsConnection
-from library_pipeline.sources.manifest import ManifestError
+from library_pipeline.sources.http.connection import CmsConnection
+from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.source import NotModified, OpenSource
 from library_pipeline.sources.sql import sql_source
 from library_pipeline.store.database import Database

@@ -12,12 +12,12 @@ from pydantic import SecretStr, ValidationError
 
 from library_pipeline.settings import Settings
 from library_pipeline.settings.sources import SourceSettings
-from library_pipeline.sources import ManifestError, NotModified
-from library_pipeline.sources.auth import Auth
-from library_pipeline.sources.connection import CmsConnection
+from library_pipeline.sources.contentful import SyncedListing
+from library_pipeline.sources.http.connection import Auth, CmsConnection
 from library_pipeline.sources.listing import MappedListing
+from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.sample import sampled_source, take_sample
-from library_pipeline.sources.synced import SyncedListing
+from library_pipeline.sources.source import NotModified
 from library_pipeline_tests.sources.fake_contentful import KEY, FakeContentful, served
 
 SOON = {"max_attempts": 1, "timeout_seconds": 2.0}

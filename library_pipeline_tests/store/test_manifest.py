@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from library_pipeline.catalog.component import FILE_KINDS, Component, FileKind, FileRef
-from library_pipeline.sources.manifest import ManifestProblem
+from library_pipeline.sources.entry import ManifestProblem
 from library_pipeline.store.manifest import load_manifest
 from library_pipeline.store.manifest_state import current_manifest
 

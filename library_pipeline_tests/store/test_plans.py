@@ -16,7 +16,7 @@ from library_pipeline.catalog.component import Component, FileRef
 from library_pipeline.catalog.encoder import EncoderSpec
 from library_pipeline.catalog.partition_keys import bucket_key
 from library_pipeline.catalog.refresh import RefreshKind, RefreshRequest, RefreshScope
-from library_pipeline.sources.manifest import ManifestProblem
+from library_pipeline.sources.entry import ManifestProblem
 from library_pipeline.store.buckets import bucket_versions, components_in_buckets
 from library_pipeline.store.closing import cancel_refresh, finish_if_done, stop_refresh
 from library_pipeline.store.embeddings import RegisteredEncoder

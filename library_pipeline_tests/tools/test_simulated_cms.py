@@ -14,8 +14,10 @@ from library_pipeline.bundles.download import BundleDownloader
 from library_pipeline.bundles.store import BundleStore
 from library_pipeline.catalog.component import Component
 from library_pipeline.encoders.image import read_image
-from library_pipeline.sources import CmsConnection, HttpCms, NotModified
-from library_pipeline.sources.configured import contract_source
+from library_pipeline.sources.contract import HttpCms
+from library_pipeline.sources.factory import contract_source
+from library_pipeline.sources.http.connection import CmsConnection
+from library_pipeline.sources.source import NotModified
 from tools.simulated_cms import SimulatedCms
 
 COMPONENTS = 1200

@@ -19,7 +19,8 @@ from library_pipeline.defs.instance import open_instance
 from library_pipeline.encoders import load_encoder
 from library_pipeline.encoders.model_encoder import ModelEncoder
 from library_pipeline.settings import Settings
-from library_pipeline.sources.http_cms import CmsConnection, HttpCms
+from library_pipeline.sources.contract import HttpCms
+from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.store.database import open_database
 from library_pipeline.store.refreshes import new_refresh_id
 from tools.bench.bare import bare_downloads

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from library_pipeline.cli.doctor.check import Check
 from library_pipeline.cli.recorded import recorded_manifests
 from library_pipeline.settings import Settings
-from library_pipeline.sources.configured import listed_sources
-from library_pipeline.sources.wording import printable
+from library_pipeline.sources.factory import listed_sources
+from library_pipeline.sources.text import printable
 
 
 def check_manifests(settings: Settings) -> Iterator[Check]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from library_pipeline.cli.doctor.check import Check
 from library_pipeline.settings import Settings, SettingsError
-from library_pipeline.sources.configured import CMS, configured_sources
-from library_pipeline.sources.http_cms import HttpCms
-from library_pipeline.sources.manifest import ManifestError, ManifestPage
+from library_pipeline.sources.contract import HttpCms
+from library_pipeline.sources.factory import CMS, configured_sources
+from library_pipeline.sources.manifest_page import ManifestError, ManifestPage
 from library_pipeline.sources.source import Source
 
 _PATIENCE_SECONDS = 5.0

@@ -10,11 +10,10 @@ from library_pipeline.cli.source.report import SourceReport, of_sample, unmapped
 from library_pipeline.cli.source.screen import Screen, print_json
 from library_pipeline.cli.source.show import show_report
 from library_pipeline.settings import Settings, SettingsError
-from library_pipeline.sources.configured import listed_sources
-from library_pipeline.sources.manifest import ManifestError
+from library_pipeline.sources.factory import listed_sources
+from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.mapping import NoItems
-from library_pipeline.sources.outline import lists_in, outline
-from library_pipeline.sources.sample import sampled_source, take_sample
+from library_pipeline.sources.sample import lists_in, outline, sampled_source, take_sample
 
 
 def check_sources(settings: Settings, names: Sequence[str], *, items: int, as_json: bool) -> bool:

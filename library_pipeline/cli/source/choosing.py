@@ -9,7 +9,7 @@ from urllib.parse import quote
 from library_pipeline.cli.console import fail
 from library_pipeline.settings import Settings
 from library_pipeline.settings.sources import SourceSettings
-from library_pipeline.sources.configured import listed_sources
+from library_pipeline.sources.factory import listed_sources
 from library_pipeline.sources.source import Source
 
 _PATIENCE_SECONDS: Final = 15.0

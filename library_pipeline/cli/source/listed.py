@@ -11,7 +11,7 @@ from library_pipeline.cli.recorded import recorded_manifests
 from library_pipeline.cli.source.choosing import source_settings
 from library_pipeline.cli.source.screen import Screen, print_json
 from library_pipeline.settings import Settings, load_settings
-from library_pipeline.sources.configured import listed_sources
+from library_pipeline.sources.factory import listed_sources
 from library_pipeline.store.manifest_state import ManifestState
 
 _UNITS: Final = (("day", 86400), ("hour", 3600), ("minute", 60))

@@ -15,7 +15,7 @@ from library_pipeline.cli.source.screen import Screen
 from library_pipeline.cli.source.shots import Shot, first_entries, take_shots
 from library_pipeline.cli.source.terminal import draw, shows_colours
 from library_pipeline.settings import Settings
-from library_pipeline.sources.configured import configured_sources, listed_sources
+from library_pipeline.sources.factory import configured_sources, listed_sources
 
 _SUFFIXES: Final = (".html", ".htm")
 

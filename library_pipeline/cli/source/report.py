@@ -12,9 +12,8 @@ from library_pipeline.catalog.component import Component, FileRef
 from library_pipeline.settings.sources import MappingSettings, SourceSettings
 from library_pipeline.sources.entry import ManifestProblem
 from library_pipeline.sources.inline import data_in, is_data_url
-from library_pipeline.sources.outline import outline
-from library_pipeline.sources.sample import Sample, SampledItem
-from library_pipeline.sources.wording import redacted
+from library_pipeline.sources.sample import SampleItem, SourceSample, outline
+from library_pipeline.sources.text import redacted
 
 _MAPPED = ("revision", "name", "client", "category", "tags", "updated_at", "attributes")
 
@@ -57,7 +56,7 @@ class SourceReport:
     """What the page has, if `mapping.items` finds none."""
 
 
-def of_sample(blank: SourceReport, sample: Sample, *, most: int) -> SourceReport:
+def of_sample(blank: SourceReport, sample: SourceSample, *, most: int) -> SourceReport:
     """Return the report on a page, with at most `most` of its items."""
     entries = [each.entry for each in sample.items]
     usable = sum(isinstance(entry, Component) for entry in entries)
@@ -88,7 +87,7 @@ def unmapped_keys(settings: SourceSettings | None) -> list[str]:
     return [*(key for key in _MAPPED if not getattr(mapping, key)), *files]
 
 
-def _nowhere(items: Sequence[SampledItem]) -> dict[str, str]:
+def _nowhere(items: Sequence[SampleItem]) -> dict[str, str]:
     """Return the mapped keys that find nothing in any item."""
     found = [each.finds_nothing for each in items if each.item is not None]
     if not found:
@@ -96,7 +95,7 @@ def _nowhere(items: Sequence[SampledItem]) -> dict[str, str]:
     return {key: text for key, text in found[0].items() if all(key in each for each in found)}
 
 
-def _item(sampled: SampledItem) -> ItemReport:
+def _item(sampled: SampleItem) -> ItemReport:
     entry = sampled.entry
     return ItemReport(
         component=_component(entry) if isinstance(entry, Component) else None,

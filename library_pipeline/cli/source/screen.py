@@ -10,7 +10,7 @@ from rich.text import Text
 
 from library_pipeline.cli.console import complain, console
 from library_pipeline.cli.hiding import hidden
-from library_pipeline.sources.wording import printable
+from library_pipeline.sources.text import printable
 
 _NAME_WIDTH = 11
 

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from library_pipeline.bundles.file_client import FileError
-from library_pipeline.bundles.source_files import SourceFiles
+from library_pipeline.bundles.download import FileError, SourceFiles
 from library_pipeline.catalog.component import Component, FileRef
 from library_pipeline.encoders import ImageError, read_image, thumbnail
 from library_pipeline.sources.entry import ManifestProblem
-from library_pipeline.sources.manifest import ManifestError
+from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.source import Source
 
 # Twice what a page shows, for fine displays; far more than a terminal can.

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from library_pipeline.cli.source.report import ItemReport, SourceReport
 from library_pipeline.cli.source.screen import Screen
-from library_pipeline.sources.wording import shorten
+from library_pipeline.sources.text import shorten
 
 _TEXTS: Final = ("revision", "name", "client", "category")
 _MOST: Final = 300

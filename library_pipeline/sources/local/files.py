@@ -1,4 +1,4 @@
-"""Files on this machine: which `file:` URLs a source may list, and their bytes, never others."""
+"""Files on this machine: which `file:` URLs a source may list, and the bytes of these files."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from library_pipeline.sources.body import TooLarge
-from library_pipeline.sources.origins import AllowedOrigins, UrlRefused
-from library_pipeline.sources.wording import shorten
+from library_pipeline.sources.http.client import TooLarge
+from library_pipeline.sources.http.rules import AllowedOrigins, UrlRefused
+from library_pipeline.sources.text import shorten
 
 # A path has at most 4,096 bytes on Linux, and percent-encoding makes three of one.
 MAX_URL_LENGTH: Final = 3 * 4096 + len("file://")
 _NEVER_IN_A_URL: Final = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
-# Regular files by their kind, yet they tell of this process and of its machine.
+# The files there look regular, but they tell about this process and its machine.
 _KERNEL: Final = (PurePosixPath("/proc"), PurePosixPath("/sys"))
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
-# Only looks the way through: a folder need not be listable for that.
+# Opens a folder to pass through it, which needs no permission to list it.
 _THROUGH: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class LocalFiles:
-    """The files below one folder, wherever links lead; and those at `http`, where it is given."""
+    """The rule for files below one folder, with links resolved, and at the origins of `http`."""
 
     def __init__(self, folder: Path, http: AllowedOrigins | None = None) -> None:
         self._folder = os.path.realpath(folder)
         self._http = http
 
     def check(self, url: str) -> None:
-        """Raise UrlRefused unless a file may be at `url`. Whether there is one, is not asked."""
+        """Raise UrlRefused unless a file may be at `url`; the file need not exist."""
         scheme, colon, _ = url.partition(":")
         scheme = scheme.lower() if colon else ""
         if scheme == "file":
@@ -53,9 +53,9 @@ class LocalFiles:
 def read_local(url: str, folder: Path, limit: int) -> bytes:
     """Return the file at a `file:` URL, of at most `limit` bytes.
 
-    All is checked again, as links may have changed since the file was listed. Raises UrlRefused
-    (its `code` is `foreign_path` for one outside `folder`), FileNotFoundError, another OSError for
-    one that cannot be read or is no regular file, TooLarge.
+    It checks everything again, as links may have changed since the file was listed. Raises
+    UrlRefused (with the code `foreign_path` for a file outside `folder`), FileNotFoundError,
+    another OSError if the file is unreadable or no regular one, TooLarge.
     """
     with open_below(path_in(url), os.path.realpath(folder)) as file:
         if os.fstat(file.fileno()).st_size > limit:
@@ -69,8 +69,8 @@ def read_local(url: str, folder: Path, limit: int) -> bytes:
 def url_of(reference: str, base: str) -> str:
     """Return the URL of a file that an item at the `file:` URL `base` refers to.
 
-    What begins with a scheme is a URL already; anything else is a path, in which `#`, `?`, `%` and
-    spaces stand for themselves. It may lead anywhere: whether it may be read, LocalFiles says.
+    A reference with a scheme is a URL already; any other is a path, in which `#`, `?`, `%` and
+    spaces stand for themselves. The path may lead anywhere; LocalFiles checks it.
     """
     if _SCHEME.match(reference) or _NEVER_IN_A_URL.search(reference):
         return reference
@@ -99,9 +99,9 @@ def path_in(url: str) -> str:
 
 
 def resolved(path: str, folder: str) -> str:
-    """Return where `path` really is; raises UrlRefused unless that is below `folder`.
+    """Return `path` with links resolved; raises UrlRefused unless that is below `folder`.
 
-    `folder` has no links in it; what does not exist counts as where it would be.
+    `folder` has no links in it. The path need not exist.
     """
     real = os.path.realpath(path)
     if not _below(real, folder):
@@ -114,8 +114,9 @@ def resolved(path: str, folder: str) -> str:
 def open_below(path: str, folder: str) -> BufferedReader:
     """Open a regular file for reading; raises UrlRefused unless it really is below `folder`.
 
-    Once resolved, the path is walked without following links, so none that is put there meanwhile
-    leads out. Raises OSError, also for folders, pipes and devices, of which none is waited for.
+    After links are resolved, the path is opened step by step without following links, so that a
+    link that somebody adds meanwhile cannot lead out. Raises OSError, also for folders, pipes and
+    devices, without waiting for them.
     """
     real = resolved(path, folder)
     *parents, name = PurePosixPath(real).relative_to(folder).parts

@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,22 +15,22 @@ from urllib.parse import quote
 
 from library_pipeline.catalog.component import Component, FileKind, FileRef
 from library_pipeline.settings.sources import SourceSettings
+from library_pipeline.sources.entry import Entry, problem_of
+from library_pipeline.sources.http.rules import UrlRefused
 from library_pipeline.sources.local.files import open_below
-from library_pipeline.sources.local.listing import (
-    Entry,
-    Listing,
+from library_pipeline.sources.local.snapshot import (
+    FileStamp,
+    LocalSnapshot,
     LocalSource,
+    Tree,
     as_text,
     as_time,
-    problem,
-    reason,
+    walk,
 )
-from library_pipeline.sources.local.walk import Stamp, Tree, walk
-from library_pipeline.sources.origins import UrlRefused
-from library_pipeline.sources.source import OpenSource
+from library_pipeline.sources.text import reason
 
 SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp"})
-_MOST_THREADS: Final = 8
+_MAX_THREADS: Final = 8
 _AT_ONCE: Final = 256
 
 
@@ -40,38 +39,38 @@ class _Picture:
     """A picture's path below the folder, and the digest of its bytes or why there is none."""
 
     path: str
-    stamp: Stamp
+    stamp: FileStamp
     sha256: str = ""
     code: str = ""
     why: str = ""
 
 
-def open_images(settings: SourceSettings) -> AbstractContextManager[OpenSource]:
-    """Open the folder at `path`: each picture in it, at any depth, is a component.
+def open_images(settings: SourceSettings) -> LocalSource:
+    """Return the folder at `path` as a source: each picture in it, at any depth, is a component.
 
-    Its id is made from its bytes, so it stays the same when the picture is renamed or moved; an
-    edited picture is another component. The same picture twice is one component, with the name,
-    path and category of the first path in the order of the alphabet. A reading that finds a change
-    reads every picture, as what a file holds is not remembered.
+    Its id comes from its bytes, so it stays when the picture is renamed or moved; an edited picture
+    is another component. Equal pictures are one component, with the name, path and category of the
+    first path in alphabetical order. After a change every picture is read again, as no digest is
+    remembered.
     """
-    return nullcontext(LocalSource(settings, lambda: _look(settings)))
+    return LocalSource(settings, lambda: _look(settings))
 
 
-def _look(settings: SourceSettings) -> Listing:
+def _look(settings: SourceSettings) -> LocalSnapshot:
     folder = os.path.realpath(settings.path or "")
     tree = walk(folder, SUFFIXES, settings)
-    return Listing(tree.etag, lambda: _entries(settings, folder, tree))
+    return LocalSnapshot(tree.etag, lambda: _entries(settings, folder, tree))
 
 
 def _entries(settings: SourceSettings, folder: str, tree: Tree) -> Iterator[Entry]:
     position = 0
     for path, why in sorted(tree.unreadable.items()):
-        yield problem(position, path, "unreadable", why)
+        yield problem_of(position, None, "unreadable", why, where=path)
         position += 1
     seen: set[str] = set()
-    for picture in _digested(folder, tree, min(settings.concurrency, _MOST_THREADS)):
+    for picture in _digested(folder, tree, min(settings.concurrency, _MAX_THREADS)):
         if picture.code:
-            yield problem(position, picture.path, picture.code, picture.why)
+            yield problem_of(position, None, picture.code, picture.why, where=picture.path)
         elif picture.sha256 not in seen:
             seen.add(picture.sha256)
             yield _component(settings, folder, picture)
@@ -83,7 +82,7 @@ def _entries(settings: SourceSettings, folder: str, tree: Tree) -> Iterator[Entr
 def _digested(folder: str, tree: Tree, threads: int) -> Iterator[_Picture]:
     """Yield the pictures in the order of their paths, read a few at once."""
 
-    def digested(item: tuple[str, Stamp]) -> _Picture:
+    def digested(item: tuple[str, FileStamp]) -> _Picture:
         path, stamp = item
         try:
             with open_below(f"{folder}/{path}", folder) as file:
@@ -93,7 +92,7 @@ def _digested(folder: str, tree: Tree, threads: int) -> Iterator[_Picture]:
         except UrlRefused as refused:
             return _Picture(path, stamp, code=refused.code, why=str(refused))
 
-    items: Iterable[tuple[str, Stamp]] = iter(sorted(tree.files.items()))
+    items: Iterable[tuple[str, FileStamp]] = iter(sorted(tree.files.items()))
     with ThreadPoolExecutor(threads, "pictures") as pool:
         while some := list(islice(items, _AT_ONCE)):
             yield from pool.map(digested, some)

@@ -8,9 +8,9 @@ from typing import Any
 from library_pipeline.catalog.component import Component, FileKind, FileRef
 from library_pipeline.settings.sources import MappingSettings, SourceSettings
 from library_pipeline.sources.entry import ManifestProblem
-from library_pipeline.sources.local.configured import FileRule
-from library_pipeline.sources.manifest import ManifestError
-from library_pipeline.sources.origins import UrlRefused
+from library_pipeline.sources.http.rules import FileRule, UrlRefused
+from library_pipeline.sources.local.files import url_of
+from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.source import OpenSource
 
 
@@ -58,8 +58,6 @@ class FakeMapping:
         return item.get("id") if isinstance(item, dict) else None
 
     def entry(self, item: Any, position: int, base: str) -> Component | ManifestProblem | None:
-        from library_pipeline.sources.local import url_of
-
         if not isinstance(item, dict) or item.get("id") is None:
             why = f"component without id (entry {position})"
             return ManifestProblem(position, None, "id", "", "manifest.missing_id", why)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from library_pipeline.sources.local import read_local
 from library_pipeline.sources.local.bundles import open_bundles
-from library_pipeline.sources.manifest import ManifestError
+from library_pipeline.sources.local.files import read_local
+from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.source import NotModified, OpenSource
 from library_pipeline_tests.bundles_on_disk import picture, write_bundle
 from library_pipeline_tests.sources.local.sources import components, etag, problems, settings

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from library_pipeline.sources.body import TooLarge
-from library_pipeline.sources.local import LocalFiles, read_local, url_of
-from library_pipeline.sources.origins import AllowedOrigins, UrlRefused
+from library_pipeline.sources.http.client import TooLarge
+from library_pipeline.sources.http.rules import AllowedOrigins, UrlRefused
+from library_pipeline.sources.local.files import LocalFiles, read_local, url_of
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from library_pipeline.bundles.source_files import SourceFiles
-from library_pipeline.sources.configured import contract_source
-from library_pipeline.sources.connection import CmsConnection
+from library_pipeline.bundles.download import SourceFiles
+from library_pipeline.sources.factory import contract_source
+from library_pipeline.sources.http.connection import CmsConnection
 from tools.bench.bare import bare_downloads
 
 ROUNDS: Final = 5

@@ -20,8 +20,8 @@ from library_pipeline.cli.console import quiet_logs
 from library_pipeline.refresh.fetching import Fetcher
 from library_pipeline.refresh.items import Item, Task
 from library_pipeline.refresh.progress import Meter
-from library_pipeline.sources.configured import CMS, contract_source
-from library_pipeline.sources.connection import CmsConnection
+from library_pipeline.sources.factory import CMS, contract_source
+from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.sources.inline import empty_file
 from library_pipeline.store.chunks import Chunk
 

@@ -10,9 +10,9 @@ from typing import Final
 
 import httpx
 
-from library_pipeline.bundles.file_client import FileClient
-from library_pipeline.sources.connection import CmsConnection
-from library_pipeline.sources.reader import PageReader
+from library_pipeline.sources.http.client import Client
+from library_pipeline.sources.http.connection import CmsConnection
+from library_pipeline.sources.http.page_reader import PageReader
 
 RATES: Final = {50.0: 400, 5.0: 40, 10 / 60: 11}  # a second, with as many requests each
 _BEGINNING: Final = 0.1  # of the requests, before the rate is steady
@@ -50,7 +50,7 @@ def _measured(url: str, rate: float, ask: Callable[[CmsConnection, list[str]], N
 
 def _files(connection: CmsConnection, urls: list[str]) -> None:
     async def get_all() -> None:
-        async with FileClient(connection) as client, asyncio.TaskGroup() as group:
+        async with Client(connection) as client, asyncio.TaskGroup() as group:
             for url in urls:
                 group.create_task(client.get(url, 100))
 
@@ -64,6 +64,6 @@ def _pages(connection: CmsConnection, urls: list[str]) -> None:
 
 
 _WAYS: Final[Mapping[str, Callable[[CmsConnection, list[str]], None]]] = {
-    "FileClient": _files,
+    "Client": _files,
     "PageReader": _pages,
 }

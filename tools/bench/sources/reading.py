@@ -14,7 +14,7 @@ from typing import Final
 
 from library_pipeline.settings import Settings
 from library_pipeline.settings.sources import SourceSettings
-from library_pipeline.sources.configured import configured_sources
+from library_pipeline.sources.factory import configured_sources
 from tools.bench.sources.items import SHAPES
 
 ROUNDS: Final = 3

@@ -1,4 +1,4 @@
-"""Checking what was downloaded and putting it into the store, away from the event loop."""
+"""Downloaded files, checked and put into the store by threads."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from library_pipeline.bundles.store import BundleError, BundleStore
 from library_pipeline.catalog.bundle import StoredFile
 from library_pipeline.catalog.component import Component, FileKind
 from library_pipeline.catalog.failures import ComponentError
-from library_pipeline.sources.wording import redacted, shorten
+from library_pipeline.sources.text import redacted, shorten
 
-# Enough for a store on a slow disk, and little enough for the CMS's and the database's threads.
+# Enough for a slow disk, and few enough beside the threads of the CMS and the database.
 _THREADS = 4
 _AT_ONCE = 4
 
@@ -28,8 +28,8 @@ Files = Mapping[FileKind, StoredFile]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One file: from the store (`stored`) or from the CMS; the former's bytes may not be needed."""
+class BundleFile:
+    """One file, from the store (`stored`) or from the CMS; a stored one may come without bytes."""
 
     kind: FileKind
     data: bytes
@@ -39,40 +39,40 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A component whose files are there, and whoever waits for their being kept."""
+class _Order:
+    """A component's files to keep, and the future that gets the result."""
 
     component: Component
-    found: Sequence[Found]
+    found: Sequence[BundleFile]
     kept: asyncio.Future[Files]
 
 
 class Keeper:
-    """Checks and stores the files of components. One event loop's own.
+    """Checks and stores the files of components. For one event loop.
 
-    Going to a thread and back takes longer than the work on a small component, so a thread takes
-    several that are waiting, and another one only starts where the first cannot keep up. In a
-    remote store it is the waiting that takes time, so each component has a thread to itself.
+    The way to a thread and back takes longer than the work on a small component, so a thread takes
+    several orders at once, and another one starts only when the first falls behind. A remote store
+    spends the time on waiting, so there each component gets a thread of its own.
     """
 
     def __init__(self, store: BundleStore) -> None:
         self._store = store
-        self._at_once, self._most = (_AT_ONCE, _THREADS) if store.local else (1, sys.maxsize)
-        self._waiting: list[_Waiting] = []
+        self._at_once, self._max_threads = (_AT_ONCE, _THREADS) if store.local else (1, sys.maxsize)
+        self._waiting: list[_Order] = []
         self._at_work = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def keep(self, component: Component, found: Sequence[Found]) -> Files:
-        """Check and store files, all or, where one is wrong, none; raises ComponentError."""
-        waiting = _Waiting(component, found, asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
+    async def keep(self, component: Component, found: Sequence[BundleFile]) -> Files:
+        """Check all files and store them; if one is wrong, store none and raise ComponentError."""
+        order = _Order(component, found, asyncio.get_running_loop().create_future())
+        self._waiting.append(order)
         behind = len(self._waiting) >= self._at_once
-        if not self._at_work or (behind and self._at_work < self._most):
+        if not self._at_work or (behind and self._at_work < self._max_threads):
             self._at_work += 1
             task = asyncio.create_task(self._work_off())
             self._tasks.add(task)  # the loop alone would let it be collected
             task.add_done_callback(self._tasks.discard)
-        return await waiting.kept
+        return await order.kept
 
     async def _work_off(self) -> None:
         try:
@@ -83,33 +83,30 @@ class Keeper:
         finally:
             self._at_work -= 1
 
-    async def _keep_batch(self, batch: Sequence[_Waiting]) -> None:
+    async def _keep_batch(self, batch: Sequence[_Order]) -> None:
         try:
-            results = await asyncio.to_thread(self._keep_all, batch)
+            results = await asyncio.to_thread(lambda: [self._outcome(order) for order in batch])
         except BaseException as error:
-            for waiting in batch:
-                _answer(waiting.kept, error)
+            for order in batch:
+                _answer(order.kept, error)
             raise
-        for waiting, result in zip(batch, results, strict=True):
-            _answer(waiting.kept, result)
+        for order, result in zip(batch, results, strict=True):
+            _answer(order.kept, result)
 
-    def _keep_all(self, batch: Sequence[_Waiting]) -> list[Files | Exception]:
-        return [self._outcome(waiting) for waiting in batch]
-
-    def _outcome(self, waiting: _Waiting) -> Files | Exception:
+    def _outcome(self, order: _Order) -> Files | Exception:
         try:
-            return self._keep(waiting.component, waiting.found)
-        except Exception as error:  # one component's, whose neighbours go on
+            return self._keep(order.component, order.found)
+        except Exception as error:  # of one component; the others go on
             return error
 
-    def _keep(self, component: Component, found: Sequence[Found]) -> Files:
+    def _keep(self, component: Component, found: Sequence[BundleFile]) -> Files:
         digests = {file.kind: _checked(component, file) for file in found}
         return {
             file.kind: file.stored or self._put(component, file, digests[file.kind])
             for file in found
         }
 
-    def _put(self, component: Component, file: Found, sha256: str) -> StoredFile:
+    def _put(self, component: Component, file: BundleFile, sha256: str) -> StoredFile:
         try:
             return self._store.put(file.data, sha256=sha256, replace=file.replace)
         except BundleError as error:
@@ -117,7 +114,7 @@ class Keeper:
 
 
 def _answer(kept: asyncio.Future[Files], result: Files | BaseException) -> None:
-    if kept.done():  # whoever waited has been cancelled
+    if kept.done():  # its waiter has been cancelled
         return
     if isinstance(result, BaseException):
         kept.set_exception(result)
@@ -125,8 +122,8 @@ def _answer(kept: asyncio.Future[Files], result: Files | BaseException) -> None:
         kept.set_result(result)
 
 
-def _checked(component: Component, file: Found) -> str:
-    """Return the file's digest; raises ComponentError where something downloaded is not right."""
+def _checked(component: Component, file: BundleFile) -> str:
+    """Return the file's digest; raises ComponentError if the download is wrong."""
     if file.stored:
         return file.stored.sha256
     sha256 = hashlib.sha256(file.data).hexdigest()
@@ -149,7 +146,7 @@ def _check_digest(component: Component, kind: FileKind, actual: str) -> None:
         )
 
 
-def _check_json(component: Component, file: Found) -> None:
+def _check_json(component: Component, file: BundleFile) -> None:
     try:
         if len(file.data) < _LARGE_JSON_BYTES:
             json.loads(file.data)
@@ -158,18 +155,17 @@ def _check_json(component: Component, file: Found) -> None:
             with _ONE_LARGE_JSON:
                 json.loads(file.data)
     except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise download_error(
             component,
             file.kind,
             "not_json",
-            f"it is not JSON ({shorten(reason)}), it begins {file.data[:60]!r}; "
-            "correct it in the CMS",
+            f"it is not JSON ({shorten(why)}), it begins {file.data[:60]!r}; correct it in the CMS",
         ) from None
 
 
 def not_kept(component: Component, kind: FileKind, error: BundleError) -> ComponentError:
-    """Return what to say of a file that the store does not take or give."""
+    """Return the failure of a file that the store could not write or read."""
     return download_error(component, kind, "not_kept", error.message, transient=True)
 
 

@@ -1,4 +1,4 @@
-"""Values and URLs as messages may show them: short, printable and without secrets."""
+"""Values and URLs for messages: short, printable and without secrets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def shorten(value: object) -> str:
 
 
 def redacted(url: str) -> str:
-    """Return `url` without what may be secret: its user info, query and fragment."""
+    """Return `url` without the parts that may be secret: user info, query and fragment."""
     bare, mark, _ = url.partition("#")[0].partition("?")
     scheme, slashes, rest = bare.partition("//")
     authority, slash, path = rest.partition("/")
@@ -27,10 +27,15 @@ def redacted(url: str) -> str:
     return ascii(shown)[1:-1] + ("?..." if mark else "")
 
 
-def printable(text: str) -> str:
-    """Return foreign text as a terminal may show it, on one line.
+def reason(error: OSError) -> str:
+    """Return what the operating system says about an error, without the file's path."""
+    return error.strerror or type(error).__name__
 
-    Whatever steers a terminal, turns the direction of text or cannot be seen becomes an escape
+
+def printable(text: str) -> str:
+    """Return foreign text as one line that a terminal can show.
+
+    Characters that steer a terminal, turn the direction of text or are invisible become escapes
     such as `\\x1b`.
     """
     if text.isprintable():

@@ -1,12 +1,13 @@
-"""The sources that the settings name, ready to be opened."""
+"""The sources that the settings configure, ready to be opened."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -14,15 +15,19 @@ from pydantic import ValidationError
 from library_pipeline.settings import Settings, SettingsError, read_secret
 from library_pipeline.settings.model import CmsSettings
 from library_pipeline.settings.sources import SourceSettings
-from library_pipeline.sources.connection import Auth, CmsConnection
-from library_pipeline.sources.http_cms import HttpCms
-from library_pipeline.sources.listing import MakeMapping, MappedListing
-from library_pipeline.sources.local import local_source
-from library_pipeline.sources.manifest import ManifestError
-from library_pipeline.sources.mapping import ItemMapping
-from library_pipeline.sources.source import OpenSource, Source
+from library_pipeline.sources.contentful import SyncedListing
+from library_pipeline.sources.contract import HttpCms
+from library_pipeline.sources.http.connection import Auth, CmsConnection
+from library_pipeline.sources.listing import MappedListing
+from library_pipeline.sources.local.bundles import open_bundles
+from library_pipeline.sources.local.files import LocalFiles
+from library_pipeline.sources.local.images import open_images
+from library_pipeline.sources.local.items import folder_of, open_items
+from library_pipeline.sources.local.snapshot import LocalSource
+from library_pipeline.sources.manifest_page import ManifestError
+from library_pipeline.sources.mapping import ItemMapping, MakeMapping, digest_of_mapping, mapping_of
+from library_pipeline.sources.source import Source
 from library_pipeline.sources.sql import sql_source
-from library_pipeline.sources.synced import SyncedListing
 
 CMS = "cms"
 
@@ -34,9 +39,9 @@ def configured_sources(
 ) -> tuple[Source, ...]:
     """Return the sources of the library, none where none is configured.
 
-    `terms` are keys of CmsConnection that are to be otherwise than configured; `mapping` makes what
-    understands items. Raises SettingsError where a source cannot be asked as configured. Secrets
-    are read here; a source whose secret cannot be had is one that cannot be read.
+    `terms` overrides keys of CmsConnection; `mapping` makes the mapping of items. Reads the
+    secrets: a source without its secret cannot be opened. Raises SettingsError if a source cannot
+    be asked as configured.
     """
     if settings.sources:
         return tuple(_source(each, terms, mapping) for each in settings.sources)
@@ -46,7 +51,7 @@ def configured_sources(
 
 
 def listed_sources(settings: Settings) -> dict[str, str]:
-    """Return what each source is, by name, as it may be shown."""
+    """Return each source's address by name, as it may be shown."""
     if settings.sources:
         return {
             each.name: each.url or (str(each.path) if each.path else "an SQL query")
@@ -60,8 +65,33 @@ def contract_source(connection: CmsConnection) -> Source:
     return Source(CMS, connection.base_url, lambda: HttpCms(connection), connection)
 
 
+def local_source(
+    settings: SourceSettings, *, mapping: MakeMapping, connection: CmsConnection | None = None
+) -> Source:
+    """Return the source of kind `images`, `bundles` or `items`; raises ValueError for others.
+
+    The files of items lie below the folder of the items, or where `connection` may ask. Errors in
+    the folder show when it is read.
+    """
+    name, kind, path = settings.name, settings.kind, Path(settings.path or "").absolute()
+    identity = f"{kind}:{path} {digest_of_mapping(settings)}"
+    if kind == "images":
+        return Source(name, identity, lambda: open_images(settings), folder=path)
+    if kind == "bundles":
+        return Source(name, identity, lambda: open_bundles(settings), folder=path)
+    if kind != "items":
+        raise ValueError(f"source {name}: kind: {kind} is not local")
+    folder = folder_of(settings)
+
+    def open_source() -> LocalSource:
+        rule = LocalFiles(folder, connection.origins if connection else None)
+        return open_items(settings, mapping_of(settings, mapping, rule))
+
+    return Source(name, identity, open_source, connection, folder)
+
+
 def cms_connection(settings: CmsSettings) -> CmsConnection:
-    """Return how the `cms` section says that its CMS is asked; raises SettingsError."""
+    """Return the connection that the section `cms` configures; raises SettingsError."""
     try:
         return CmsConnection(
             base_url=settings.base_url or "",
@@ -104,16 +134,16 @@ def _unlocked(
 
 
 def _locked(source: Source, why: str) -> Source:
-    """Return a source that is not asked, as it could only be asked as somebody else."""
+    """Return a source that cannot be opened: without its secret it might list something else."""
 
-    def refuse() -> AbstractContextManager[OpenSource]:
+    def refuse() -> NoReturn:
         raise ManifestError("manifest.no_secret", why)
 
     return replace(source, open=refuse, no_secret=why)
 
 
 def _connection(settings: SourceSettings, auth: Auth | None) -> CmsConnection | None:
-    """Return how files of a source are asked for over HTTP, None if it has no such files."""
+    """Return the connection for files of a source over HTTP, None if it has no such files."""
     if settings.url is None and not settings.allowed_hosts:
         return None
     key = f"sources.{settings.name}"
@@ -134,14 +164,14 @@ def _connection(settings: SourceSettings, auth: Auth | None) -> CmsConnection | 
 
 
 def _base(settings: SourceSettings) -> str:
-    if settings.url is None:  # whoever has no address of its own has the first listed host's
+    if settings.url is None:  # without an own address, that of the first listed host
         return f"https://{settings.allowed_hosts[0]}"
     parts = urlsplit(settings.url)
     return f"{parts.scheme}://{parts.netloc}"
 
 
 class _NoSecret(Exception):
-    """A source's secret cannot be read, or cannot be sent; the message does not show it."""
+    """A source's secret cannot be read or sent; the message does not show it."""
 
 
 def _auth(settings: SourceSettings) -> Auth | None:
@@ -158,7 +188,7 @@ def _auth(settings: SourceSettings) -> Auth | None:
 
 
 def _identity(settings: SourceSettings) -> str:
-    """Return what is listed: another mapping or query makes another listing of the same CMS."""
+    """Return the identity of a listing: its URL, and a hash of its mapping and query."""
     parts: Sequence[object] = (settings.query, settings.mapping, settings.paging, settings.prefix)
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
     return f"{settings.url}#{digest}"
@@ -169,6 +199,6 @@ def _explained(key: str, error: ValidationError) -> str:
 
 
 def _reasons(error: ValidationError, section: str = "") -> str:
-    """Return what is wrong, after the key where it is one of `section`'s."""
+    """Return the reasons, each after its key in `section` if it has one."""
     found = ((item["loc"], item["msg"].removeprefix("Value error, ")) for item in error.errors())
     return "; ".join(f"{section}{loc[0]}: {said}" if loc else said for loc, said in found)
