@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
+from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.catalog.partition_keys import partition_of
 from library_pipeline.defs.materializations import embedding_version, version_tags
 from library_pipeline.refresh.items import Report
-from library_pipeline.store.embeddings import RegisteredEncoder
 
 
 def bucket_materializations(
@@ -19,7 +19,7 @@ def bucket_materializations(
     *,
     versions: Mapping[str, tuple[int, str]],
     buckets: int,
-    encoders: Sequence[RegisteredEncoder],
+    encoders: Sequence[EncoderInfo],
     upstream_pointer: str,
 ) -> list[dg.AssetMaterialization]:
     """Return the events of one asset for the buckets that the `reports` are in.

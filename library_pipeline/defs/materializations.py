@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
+from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.catalog import partition_keys
 from library_pipeline.catalog.partition_keys import partition_key
 from library_pipeline.defs.markdown import component_page, picture
 from library_pipeline.refresh.items import Report
-from library_pipeline.store.embeddings import RegisteredEncoder
 
 BUNDLE = dg.AssetKey(partition_keys.BUNDLE)
 EMBEDDING = dg.AssetKey(partition_keys.EMBEDDING)
@@ -29,7 +29,7 @@ def materializations(
     asset_key: dg.AssetKey,
     reports: Sequence[Report],
     *,
-    encoders: Sequence[RegisteredEncoder],
+    encoders: Sequence[EncoderInfo],
     thumbnails: Mapping[str, bytes],
     upstream_pointer: str,
     web_url: str | None = None,
@@ -70,13 +70,13 @@ def version_tags(
     }
 
 
-def embedding_version(content: str, encoders: Sequence[RegisteredEncoder]) -> str:
+def embedding_version(content: str, encoders: Sequence[EncoderInfo]) -> str:
     """Return the data version of vectors: what they are of, and by which encoders."""
     return f"{content}-{'+'.join(encoder.fingerprint for encoder in encoders)}"
 
 
 def _version_tags(
-    asset_key: dg.AssetKey, report: Report, encoders: Sequence[RegisteredEncoder], pointer: str
+    asset_key: dg.AssetKey, report: Report, encoders: Sequence[EncoderInfo], pointer: str
 ) -> dict[str, str]:
     embedding = embedding_version(report.bundle.screenshot_sha256[:16], encoders)
     return version_tags(asset_key, report.revision, embedding, pointer)
@@ -85,7 +85,7 @@ def _version_tags(
 def _metadata(
     asset_key: dg.AssetKey,
     report: Report,
-    encoders: Sequence[RegisteredEncoder],
+    encoders: Sequence[EncoderInfo],
     thumbnails: Mapping[str, bytes],
     web_url: str | None,
 ) -> dict[str, dg.MetadataValue]:

@@ -8,13 +8,13 @@ from functools import cache, partial
 
 import dagster as dg
 
+from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.bundles.store import BundleStore
 from library_pipeline.refresh.items import EncoderInUse
 from library_pipeline.settings import Settings, SettingsError, load_settings
 from library_pipeline.sources.configured import configured_sources, listed_sources
 from library_pipeline.sources.source import Source
 from library_pipeline.store.database import Database, open_database
-from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.models import load_registered, register_configured
 
 
@@ -64,7 +64,7 @@ class EncodersResource(dg.ConfigurableResource):
 
     models: dict[str, str]
 
-    def register(self, database: Database) -> tuple[RegisteredEncoder, ...]:
+    def register(self, database: Database) -> tuple[EncoderInfo, ...]:
         """Make what is configured known to the database; return the encoders in use."""
         with database.connect() as connection:
             return register_configured(connection, load_settings().all_encoders)

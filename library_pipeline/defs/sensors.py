@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import psycopg
 
+from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.defs.jobs import close_refresh, incremental_refresh, reembed, refresh_chunk
 from library_pipeline.defs.recovery import recover
 from library_pipeline.defs.reembedding import PLAN
@@ -21,7 +22,6 @@ from library_pipeline.sources.source import Source
 from library_pipeline.store.chunks import give_up_attempt, pending_chunks
 from library_pipeline.store.closing import finish_if_done
 from library_pipeline.store.database import Database
-from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.plans import count_due
 from library_pipeline.store.reembedding import count_to_reembed, reembed_unfinished
 from library_pipeline.store.refreshes import FailedPlans, failed_plans
@@ -61,7 +61,7 @@ def _plan_if_needed(
     context: dg.SensorEvaluationContext,
     database: Database,
     sources: Sequence[Source],
-    encoders: Sequence[RegisteredEncoder],
+    encoders: Sequence[EncoderInfo],
 ) -> dg.SkipReason | dg.RunRequest:
     if _planning(context.instance, "incremental_refresh", "full_refresh"):
         return dg.SkipReason("a refresh is being planned")

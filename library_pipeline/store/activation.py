@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import psycopg
 
+from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.store.ann import ensure_ann_index
 from library_pipeline.store.coverage import EncoderCoverage, covers_all, encoder_coverage
-from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.leases import BUNDLES_IN_USE, sole_lease
 from library_pipeline.store.registry import activate, drop, encoders_in_use, known_encoders
 
@@ -21,7 +21,7 @@ class ActivationError(LibraryError):
 
 def find_encoder(
     connection: psycopg.Connection, name: str, fingerprint: str | None = None
-) -> RegisteredEncoder:
+) -> EncoderInfo:
     """Return the encoder called `name` with `fingerprint`, or with none given its candidate.
 
     The beginning of a fingerprint will do. Raises ActivationError unless there is exactly one.
@@ -43,7 +43,7 @@ def find_encoder(
 
 
 def make_active(
-    connection: psycopg.Connection, encoder: RegisteredEncoder, *, incomplete: bool = False
+    connection: psycopg.Connection, encoder: EncoderInfo, *, incomplete: bool = False
 ) -> EncoderCoverage:
     """Have search ask `encoder` instead of the active one of its name; return what it covers.
 
@@ -61,7 +61,7 @@ def make_active(
     return covered
 
 
-def activate_complete(connection: psycopg.Connection) -> list[RegisteredEncoder]:
+def activate_complete(connection: psycopg.Connection) -> list[EncoderInfo]:
     """Activate the candidates that cover every searchable component; return them."""
     complete = [
         each
@@ -71,7 +71,7 @@ def activate_complete(connection: psycopg.Connection) -> list[RegisteredEncoder]
     return [each for each in complete if _activated(connection, each)]
 
 
-def free_encoder(connection: psycopg.Connection, encoder: RegisteredEncoder) -> None:
+def free_encoder(connection: psycopg.Connection, encoder: EncoderInfo) -> None:
     """Drop an encoder that search does not ask, with its vectors.
 
     Raises ActivationError for an active one, and while a refresh is at work with it.
@@ -90,7 +90,7 @@ def free_encoder(connection: psycopg.Connection, encoder: RegisteredEncoder) -> 
         drop(connection, encoder)
 
 
-def _activated(connection: psycopg.Connection, encoder: RegisteredEncoder) -> bool:
+def _activated(connection: psycopg.Connection, encoder: EncoderInfo) -> bool:
     try:
         make_active(connection, encoder)
     except ActivationError:

@@ -15,7 +15,8 @@ from typing import Final, Literal
 import psycopg
 from psycopg import errors, sql
 
-from library_pipeline.store.embeddings import RegisteredEncoder, embedding_table
+from library_pipeline.catalog.encoder import EncoderInfo
+from library_pipeline.store.embeddings import embedding_table
 from library_pipeline.store.leases import sole_lease
 
 # Below this an exact scan takes 10 to 50 ms, and an index would only make loads slower.
@@ -65,7 +66,7 @@ class AnnIndex:
 
 
 def ensure_ann_index(
-    connection: psycopg.Connection, encoder: RegisteredEncoder, *, ann_from: int = ANN_FROM
+    connection: psycopg.Connection, encoder: EncoderInfo, *, ann_from: int = ANN_FROM
 ) -> AnnIndex:
     """Build the index of `encoder` if its table has `ann_from` vectors and no valid index.
 
@@ -87,7 +88,7 @@ def ensure_ann_index(
 
 
 def drop_for_bulk_load(
-    connection: psycopg.Connection, encoder: RegisteredEncoder, incoming: int
+    connection: psycopg.Connection, encoder: EncoderInfo, incoming: int
 ) -> bool:
     """Drop the index if loading `incoming` vectors and building it again is quicker with it gone.
 
@@ -103,13 +104,13 @@ def drop_for_bulk_load(
         return True
 
 
-def ann_index_ready(connection: psycopg.Connection, encoder: RegisteredEncoder) -> bool:
+def ann_index_ready(connection: psycopg.Connection, encoder: EncoderInfo) -> bool:
     """Whether the vectors of `encoder` have a whole index, which `nearest` can go by."""
     return _valid(connection, encoder) is True
 
 
 def nearest(
-    encoder: RegisteredEncoder, query: sql.Composable, candidates: sql.Composable
+    encoder: EncoderInfo, query: sql.Composable, candidates: sql.Composable
 ) -> sql.Composed:
     """Return the SELECT of (screenshot_sha256, distance) nearest to `query`, a halfvec expression.
 
@@ -130,7 +131,7 @@ def read_by_index(connection: psycopg.Connection, candidates: int) -> Iterator[N
         yield
 
 
-def _build(connection: psycopg.Connection, encoder: RegisteredEncoder, vectors: int) -> None:
+def _build(connection: psycopg.Connection, encoder: EncoderInfo, vectors: int) -> None:
     name = sql.Identifier(_name(encoder))
     create = sql.SQL(_CREATE).format(name=name, table=embedding_table(encoder.id))
     # A node takes 2 bytes a dimension and, measured, 800 for its neighbours.
@@ -149,28 +150,28 @@ def _build(connection: psycopg.Connection, encoder: RegisteredEncoder, vectors: 
             connection.execute(_RESET)
 
 
-def _drop(connection: psycopg.Connection, encoder: RegisteredEncoder) -> None:
+def _drop(connection: psycopg.Connection, encoder: EncoderInfo) -> None:
     connection.execute(sql.SQL(_DROP).format(name=sql.Identifier(_name(encoder))))
 
 
-def _valid(connection: psycopg.Connection, encoder: RegisteredEncoder) -> bool | None:
+def _valid(connection: psycopg.Connection, encoder: EncoderInfo) -> bool | None:
     """Whether the index is whole; None if there is none."""
     row = connection.execute(_VALID, (f"pipeline.{_name(encoder)}",)).fetchone()
     return row[0] if row else None
 
 
-def _count(connection: psycopg.Connection, encoder: RegisteredEncoder) -> int:
+def _count(connection: psycopg.Connection, encoder: EncoderInfo) -> int:
     count = sql.SQL("select count(*) from {}").format(embedding_table(encoder.id))
     row = connection.execute(count).fetchone()
     return row[0] if row else 0
 
 
-def _name(encoder: RegisteredEncoder) -> str:
+def _name(encoder: EncoderInfo) -> str:
     return f"embedding_{encoder.id}_ann"
 
 
 @contextmanager
-def _alone(connection: psycopg.Connection, encoder: RegisteredEncoder) -> Iterator[bool]:
+def _alone(connection: psycopg.Connection, encoder: EncoderInfo) -> Iterator[bool]:
     """Yield whether nobody else is building or dropping this index, and keep it so.
 
     Raises ValueError for a connection on which an index cannot be built concurrently.

@@ -8,7 +8,8 @@ from typing import Literal
 import psycopg
 from psycopg import sql
 
-from library_pipeline.store.embeddings import RegisteredEncoder, embedding_table
+from library_pipeline.catalog.encoder import EncoderInfo
+from library_pipeline.store.embeddings import embedding_table
 from library_pipeline.store.registry import known_encoders
 
 EncoderState = Literal["active", "candidate", "kept"]
@@ -81,7 +82,7 @@ def encoder_coverages(connection: psycopg.Connection) -> tuple[EncoderCoverage, 
     return tuple(encoder_coverage(connection, each) for each in known_encoders(connection))
 
 
-def encoder_coverage(connection: psycopg.Connection, encoder: RegisteredEncoder) -> EncoderCoverage:
+def encoder_coverage(connection: psycopg.Connection, encoder: EncoderInfo) -> EncoderCoverage:
     """Return how much of the library `encoder` covers."""
     table = embedding_table(encoder.id)
     name = sql.Literal(f"pipeline.embedding_{encoder.id}")
@@ -104,7 +105,7 @@ def encoder_coverage(connection: psycopg.Connection, encoder: RegisteredEncoder)
     )
 
 
-def covers_all(connection: psycopg.Connection, encoder: RegisteredEncoder) -> bool:
+def covers_all(connection: psycopg.Connection, encoder: EncoderInfo) -> bool:
     """Whether every searchable component has a vector of `encoder`."""
     table = embedding_table(encoder.id)
     row = connection.execute(sql.SQL(_LACKING).format(embedding=table)).fetchone()

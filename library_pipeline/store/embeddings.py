@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import psycopg
@@ -12,7 +11,7 @@ from pgvector import HalfVector
 from pgvector.psycopg import register_vector
 from psycopg import sql
 
-from library_pipeline.catalog.encoder import EncoderSpec
+from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.store.records import read_records
 
 _CREATE_TABLE = """
@@ -32,35 +31,7 @@ select screenshot_sha256, vector from {stage} order by screenshot_sha256
 on conflict (screenshot_sha256) do update set vector = excluded.vector
 """
 
-
-@dataclass(frozen=True, slots=True)
-class RegisteredEncoder:
-    """An encoder as the registry had it; `id` names its table of vectors.
-
-    Search asks the `active` ones. A `configured` one that is not active is a candidate.
-    """
-
-    id: int
-    spec: EncoderSpec
-    fingerprint: str
-    dim: int
-    active: bool = True
-    configured: bool = True
-
-    @property
-    def name(self) -> str:
-        """What the index calls it; several fingerprints may share the name, one is active."""
-        return self.spec.name
-
-    @property
-    def model(self) -> str:
-        """Hub name, folder or `demo`."""
-        return self.spec.model
-
-    @property
-    def candidate(self) -> bool:
-        """Whether it is being filled and not asked yet."""
-        return self.configured and not self.active
+RegisteredEncoder = EncoderInfo  # the former name
 
 
 def know_vectors(connection: psycopg.Connection) -> None:
@@ -92,7 +63,7 @@ def embedded_screenshots(
 
 
 def all_vectors(
-    connection: psycopg.Connection, encoder: RegisteredEncoder, *, searchable: bool = False
+    connection: psycopg.Connection, encoder: EncoderInfo, *, searchable: bool = False
 ) -> tuple[list[str], NDArray[np.float16]]:
     """Return every screenshot that `encoder` has embedded, by digest, and its (n, dim) vectors.
 
@@ -113,7 +84,7 @@ def all_vectors(
 
 def store_embeddings(
     connection: psycopg.Connection,
-    encoder: RegisteredEncoder,
+    encoder: EncoderInfo,
     vectors: Mapping[str, NDArray[np.float32]],
 ) -> None:
     """Keep `vectors`, each (dim,) float32, by screenshot digest; a present one is replaced.

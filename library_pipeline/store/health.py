@@ -10,8 +10,9 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
+from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.store.ann import ann_index_ready, nearest, read_by_index
-from library_pipeline.store.embeddings import RegisteredEncoder, embedding_table
+from library_pipeline.store.embeddings import embedding_table
 from library_pipeline.store.registry import active_encoders
 from library_pipeline.store.removals import held_removals
 
@@ -88,7 +89,7 @@ class Finding:
 
 def of_every_encoder(
     connection: psycopg.Connection,
-    ask: Callable[[psycopg.Connection, RegisteredEncoder], Finding],
+    ask: Callable[[psycopg.Connection, EncoderInfo], Finding],
 ) -> Finding:
     """Ask of every active encoder: well if all are; numbers are under each one's name, if several.
 
@@ -113,7 +114,7 @@ def of_every_encoder(
     )
 
 
-def embedding_coverage(connection: psycopg.Connection, encoder: RegisteredEncoder) -> Finding:
+def embedding_coverage(connection: psycopg.Connection, encoder: EncoderInfo) -> Finding:
     """Has every searchable component a vector of `encoder`? Those that lack one are not found."""
     query = sql.SQL(_COVERAGE).format(embedding=embedding_table(encoder.id))
     row = connection.execute(query, {"examples": EXAMPLES}).fetchone()
@@ -127,7 +128,7 @@ def embedding_coverage(connection: psycopg.Connection, encoder: RegisteredEncode
     return Finding(lacking == 0, summary, numbers, tuple(ids))
 
 
-def vector_norms(connection: psycopg.Connection, encoder: RegisteredEncoder) -> Finding:
+def vector_norms(connection: psycopg.Connection, encoder: EncoderInfo) -> Finding:
     """Have all vectors of `encoder` norm 1? Examples are digests of screenshots.
 
     A finite norm says that every component is finite; what is not counts as off.
@@ -146,7 +147,7 @@ def vector_norms(connection: psycopg.Connection, encoder: RegisteredEncoder) -> 
     return Finding(off == 0, summary, numbers, tuple(digests or ()))
 
 
-def ann_recall(connection: psycopg.Connection, encoder: RegisteredEncoder) -> Finding:
+def ann_recall(connection: psycopg.Connection, encoder: EncoderInfo) -> Finding:
     """Does the ANN index find the 10 nearest vectors that an exact scan finds, of 50 vectors?
 
     Well, and saying so, where there is no index: then search is exact.

@@ -10,10 +10,11 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
+from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.catalog.bundle import Bundle
 from library_pipeline.catalog.component import FILE_KINDS
 from library_pipeline.catalog.refresh import Outcome
-from library_pipeline.store.embeddings import RegisteredEncoder, store_embeddings
+from library_pipeline.store.embeddings import store_embeddings
 from library_pipeline.store.outcomes import set_outcomes
 
 # One statement for a whole batch; sorted, so that two writers lock rows in the same order.
@@ -109,7 +110,7 @@ def store_batch(
     refresh_id: str,
     bundles: Sequence[Bundle],
     screenshots: Sequence[Screenshot],
-    vectors: Mapping[RegisteredEncoder, Mapping[str, NDArray[np.float32]]],
+    vectors: Mapping[EncoderInfo, Mapping[str, NDArray[np.float32]]],
     outcomes: Mapping[str, Outcome],
     index: bool = True,
 ) -> set[str]:

@@ -7,17 +7,16 @@ from dataclasses import replace
 
 import psycopg
 
-from library_pipeline.catalog.encoder import EncoderSpec
+from library_pipeline.catalog.encoder import EncoderInfo, EncoderSpec
 from library_pipeline.encoders import Encoder, EncoderError
 from library_pipeline.encoders.configured import identify, load
 from library_pipeline.settings import EncoderSettings
-from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.registry import configure_encoders
 
 
 def register_configured(
     connection: psycopg.Connection, configured: Sequence[EncoderSettings]
-) -> tuple[RegisteredEncoder, ...]:
+) -> tuple[EncoderInfo, ...]:
     """Make the configured encoders known; return those in use. Reads no weights into memory.
 
     Raises EncoderError where a model cannot be found or used.
@@ -31,7 +30,7 @@ def _identified(spec: EncoderSpec) -> tuple[EncoderSpec, str, int]:
     return replace(spec, framing=identity.framing), identity.fingerprint, identity.dim
 
 
-def load_registered(encoder: RegisteredEncoder, configured: Sequence[EncoderSettings]) -> Encoder:
+def load_registered(encoder: EncoderInfo, configured: Sequence[EncoderSettings]) -> Encoder:
     """Return `encoder`, ready to embed, whether or not it is still the configured one.
 
     Where it runs say the settings of its name, else of the first encoder. Raises EncoderError
@@ -49,14 +48,14 @@ def load_registered(encoder: RegisteredEncoder, configured: Sequence[EncoderSett
     return loaded
 
 
-def _is_there(encoder: RegisteredEncoder) -> bool:
+def _is_there(encoder: EncoderInfo) -> bool:
     try:
         return identify(encoder.spec).fingerprint == encoder.fingerprint
     except EncoderError:
         return False
 
 
-def _lost(encoder: RegisteredEncoder, reason: str) -> str:
+def _lost(encoder: EncoderInfo, reason: str) -> str:
     return (
         f"encoder {encoder.name} ({encoder.model}, {encoder.fingerprint}) cannot be loaded: "
         f"{reason}. The index was made with it. Put the model back as it was (pin its revision, or "

@@ -13,12 +13,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from library_pipeline.catalog.encoder import EncoderSpec
-from library_pipeline.store.embeddings import (
-    RegisteredEncoder,
-    create_embedding_table,
-    embedding_table,
-)
+from library_pipeline.catalog.encoder import EncoderInfo, EncoderSpec
+from library_pipeline.store.embeddings import create_embedding_table, embedding_table
 
 _KNOWN = """
 select id, name, model, revision, framing, precision, fingerprint, dim, active, configured
@@ -60,7 +56,7 @@ _SEARCHABLE = "select exists (select from pipeline.component where removed_at is
 
 def register_encoder(
     connection: psycopg.Connection, spec: EncoderSpec, *, fingerprint: str, dim: int
-) -> RegisteredEncoder:
+) -> EncoderInfo:
     """Make an encoder known as the configured one of its name, with a table; idempotent.
 
     It is active at once while nothing is searchable, else a candidate until it is activated.
@@ -92,7 +88,7 @@ def register_encoder(
 
 def configure_encoders(
     connection: psycopg.Connection, configured: Sequence[tuple[EncoderSpec, str, int]]
-) -> tuple[RegisteredEncoder, ...]:
+) -> tuple[EncoderInfo, ...]:
     """Register all (spec, fingerprint, dim) that are configured; return the encoders in use."""
     with _changing(connection):
         connection.execute(_FORGET_NAMES, ([spec.name for spec, _, _ in configured],))
@@ -102,30 +98,30 @@ def configure_encoders(
     return encoders_in_use(connection)
 
 
-def encoders_in_use(connection: psycopg.Connection) -> tuple[RegisteredEncoder, ...]:
+def encoders_in_use(connection: psycopg.Connection) -> tuple[EncoderInfo, ...]:
     """Return the encoders that search asks or will ask: the active and the configured ones."""
     return tuple(each for each in known_encoders(connection) if each.active or each.configured)
 
 
-def active_encoders(connection: psycopg.Connection) -> tuple[RegisteredEncoder, ...]:
+def active_encoders(connection: psycopg.Connection) -> tuple[EncoderInfo, ...]:
     """Return the encoders that search asks, at most one a name; none before the first refresh."""
     return tuple(each for each in known_encoders(connection) if each.active)
 
 
-def known_encoders(connection: psycopg.Connection) -> tuple[RegisteredEncoder, ...]:
+def known_encoders(connection: psycopg.Connection) -> tuple[EncoderInfo, ...]:
     """Return every encoder that has a table of vectors, by name, the oldest first."""
     rows = connection.execute(_KNOWN + "order by name, id")
     return tuple(_encoder(row) for row in rows)
 
 
-def activate(connection: psycopg.Connection, encoder: RegisteredEncoder) -> None:
+def activate(connection: psycopg.Connection, encoder: EncoderInfo) -> None:
     """Have search ask `encoder` instead of the active one of its name, in one transaction."""
     with _changing(connection):
         _activate(connection, encoder)
         connection.execute(_RETIRE)
 
 
-def drop(connection: psycopg.Connection, encoder: RegisteredEncoder) -> None:
+def drop(connection: psycopg.Connection, encoder: EncoderInfo) -> None:
     """Forget an encoder and free its vectors, unless it is active by now (ValueError)."""
     with _changing(connection):
         gone = connection.execute(
@@ -137,7 +133,7 @@ def drop(connection: psycopg.Connection, encoder: RegisteredEncoder) -> None:
         connection.execute(sql.SQL("drop table {}").format(embedding_table(encoder.id)))
 
 
-def _activate(connection: psycopg.Connection, encoder: RegisteredEncoder) -> None:
+def _activate(connection: psycopg.Connection, encoder: EncoderInfo) -> None:
     for statement in _ACTIVATE:
         connection.execute(statement, {"name": encoder.name, "id": encoder.id})
 
@@ -149,16 +145,16 @@ def _changing(connection: psycopg.Connection) -> Iterator[None]:
         yield
 
 
-def _find(connection: psycopg.Connection, name: str, fingerprint: str) -> RegisteredEncoder | None:
+def _find(connection: psycopg.Connection, name: str, fingerprint: str) -> EncoderInfo | None:
     row = connection.execute(
         _KNOWN + "where name = %s and fingerprint = %s", (name, fingerprint)
     ).fetchone()
     return _encoder(row) if row else None
 
 
-def _encoder(row: tuple[Any, ...]) -> RegisteredEncoder:
+def _encoder(row: tuple[Any, ...]) -> EncoderInfo:
     encoder_id, name, model, revision, framing, precision, fingerprint, dim, active, configured = (
         row
     )
     spec = EncoderSpec(name, model, revision, framing, precision)
-    return RegisteredEncoder(encoder_id, spec, fingerprint, dim, active, configured)
+    return EncoderInfo(encoder_id, spec, fingerprint, dim, active, configured)
