@@ -29,7 +29,6 @@ from library_pipeline.store.health import (
     removals_held,
     vector_norms,
 )
-from library_pipeline.store.leases import lease
 from library_pipeline.store.vitals import Vitals, vitals
 
 LONGEST_SILENCE = timedelta(days=1)
@@ -43,7 +42,7 @@ def vector_index(
 ) -> dg.MaterializeResult[Any]:
     """The HNSW index over each encoder's vectors; small libraries are searched exactly, without."""
     metadata: dict[str, Any] = {}
-    with database.open() as db, lease(db, context.run.run_id), db.connect() as connection:
+    with database.open() as db, db.connect() as connection:
         refreshes_to_close(connection, context.run.run_id)  # the other steps see to the same ones
         for encoder in encoders.register(db):
             # One that is being filled is filled faster without.
@@ -152,7 +151,7 @@ def index_checks(
 ) -> Iterator[dg.AssetCheckResult]:
     """Ask the database each question once, over the whole library."""
     selected = {key.name for key in context.selected_asset_check_keys}
-    with database.open() as db, lease(db, context.run.run_id), db.connect() as connection:
+    with database.open() as db, db.connect() as connection:
         closing = refreshes_to_close(connection, context.run.run_id)
         state = vitals(connection) if selected & _WITH_STATE.keys() else None
         for name in sorted(selected):

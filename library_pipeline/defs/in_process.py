@@ -1,4 +1,4 @@
-"""A whole refresh in this process: the same jobs that sensors start, one after the other."""
+"""A refresh as Dagster runs: the run that plans it, or all of its runs in this process."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from dagster_shared.error import SerializableErrorInfo
 
 from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.catalog.refresh import RefreshRequest, RefreshResult
-from library_pipeline.defs.assets import ASKED_BY_TAG
-from library_pipeline.defs.dagster_storage import sensors_run
-from library_pipeline.defs.planning import planning_run, reason_of
-from library_pipeline.defs.requests import REFRESH_TAG, chunk_config
+from library_pipeline.defs.assets import ASKED_BY_TAG, PLAN, ManifestConfig, ReembedConfig
+from library_pipeline.defs.components import chunk_config
+from library_pipeline.defs.storage import sensors_run
 from library_pipeline.store.chunks import next_chunk, pending_chunks
 from library_pipeline.store.closing import stop_refresh, unchecked_refreshes
 from library_pipeline.store.database import Database
 from library_pipeline.store.leases import lease
 from library_pipeline.store.refreshes import RefreshExistsError, progress, result
+from library_pipeline.store.requests import OpenRequest
 
+REFRESH_TAG = "library/refresh"
 # A person watches counts and reads the table at the end; the runs' own logs are in the UI.
 _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
 
@@ -106,11 +107,16 @@ class _Jobs:
             tags=self._tags(refresh_id or self._request.refresh_id),
             raise_on_error=False,
         )
+        began = False
         for event in outcome.all_events:
-            failure = event.step_failure_data if event.is_step_failure else None
-            if failure is None or failure.user_failure_data is not None:
-                continue  # dg.Failure: components failed, which is recorded one by one
-            _raise(failure.error, job)
+            began = began or event.is_step_start
+            if event.is_step_failure:
+                failure = event.step_failure_data
+                # dg.Failure says that components failed, and each of them is on record.
+                if failure.user_failure_data is None:
+                    _raise(failure.error, job)
+            elif event.is_failure and not began and event.event_type_value == "PIPELINE_FAILURE":
+                _raise(event.job_failure_data.error, job)
 
     def _tags(self, refresh_id: str) -> Mapping[str, str]:
         return {ASKED_BY_TAG: self._request.asked_by, REFRESH_TAG: refresh_id}
@@ -149,4 +155,51 @@ def _raise(error: SerializableErrorInfo | None, job: str) -> None:
     """Raise in the words of the error that our code raised."""
     if error and _INTERRUPTIONS & {error.cls_name, error.cause.cls_name if error.cause else None}:
         raise RefreshInterrupted
-    raise RefreshError(reason_of(error) or f"job {job} failed; its run has the reason")
+    raise RefreshError(_reason_of(error) or f"job {job} failed; its run has the reason")
+
+
+def planning_run(
+    request: RefreshRequest, *, approve_removals: bool = False
+) -> tuple[str, dg.RunConfig]:
+    """Return the job that plans `request` and its configuration."""
+    if request.kind == "reembed":
+        return "reembed", dg.RunConfig(ops={PLAN: ReembedConfig.of(request)})
+    config = ManifestConfig.of(request).model_copy(update={"approve_removals": approve_removals})
+    job = "full_refresh" if request.kind == "full" else "incremental_refresh"
+    return job, dg.RunConfig(ops={"cms_manifest": config})
+
+
+def planning_run_request(asked: OpenRequest) -> dg.RunRequest:
+    """Return the request for the run that plans what was asked for."""
+    job, config = planning_run(asked.request)
+    return dg.RunRequest(
+        job_name=job,
+        run_key=planning_run_key(asked),
+        run_config=config.to_config_dict(),
+        tags={REFRESH_TAG: asked.refresh_id, ASKED_BY_TAG: asked.request.asked_by},
+    )
+
+
+def planning_run_key(asked: OpenRequest) -> str:
+    """Return the run_key of the request's current attempt: the refresh's id at first."""
+    return asked.refresh_id if asked.attempt == 1 else f"{asked.refresh_id}:plan:{asked.attempt}"
+
+
+def _reason_of(error: SerializableErrorInfo | None) -> str:
+    """Return the message of the error that our code raised, out of Dagster's own error."""
+    if error is None:
+        return ""
+    ours = error.cause or error
+    return ours.message.partition(": ")[2].strip()  # without the name of its class
+
+
+def why_run_failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
+    """Return in a sentence why a run failed."""
+    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+        event = entry.dagster_event
+        if event and (reason := _reason_of(event.step_failure_data.error)):
+            return reason
+    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE):
+        if entry.dagster_event and entry.dagster_event.message:
+            return entry.dagster_event.message
+    return f"Dagster's run {run.run_id} has the reason"

@@ -9,8 +9,15 @@ import dagster as dg
 import psycopg
 from PIL import Image
 
-from library_pipeline.defs.markdown import component_page, link, picture, plain, refresh_page
-from library_pipeline.defs.materializations import REPORT, VECTOR_INDEX
+from library_pipeline.defs.materializations import (
+    REPORT,
+    VECTOR_INDEX,
+    component_page,
+    link,
+    picture,
+    plain,
+    refresh_page,
+)
 from library_pipeline.defs.resources import DatabaseResource
 from library_pipeline.search.outcome_sheets import (
     Thumbnails,
@@ -24,12 +31,11 @@ from library_pipeline.settings import load_settings
 from library_pipeline.store.closing import last_change, refreshes_to_close
 from library_pipeline.store.history import growth_on_record, paces
 from library_pipeline.store.index import thumbnails
-from library_pipeline.store.leases import lease
 from library_pipeline.store.outcome_samples import Sample, Shown, added, changed, failed
 
-MOST_TILES: Final = 24
+MAX_TILES: Final = 24
 # Dagster keeps metadata in its database, and the page of an asset loads a hundred of them.
-MOST_BYTES: Final = 100_000
+MAX_BYTES: Final = 100_000
 
 _Draw = Callable[[Sample, Thumbnails], Image.Image]
 _SHEETS: Final[dict[str, tuple[Callable[..., Sample], _Draw]]] = {
@@ -63,7 +69,7 @@ def refresh_report(
 
     Started by hand, it shows the last refresh that did something.
     """
-    with database.open() as db, lease(db, context.run.run_id), db.connect() as connection:
+    with database.open() as db, db.connect() as connection:
         refreshes = refreshes_to_close(connection, context.run.run_id) or last_change(connection)
         report = draw_report(connection, refreshes, web_url=load_settings().web_url)
     for problem in report.problems:
@@ -83,7 +89,7 @@ def draw_report(
         report.metadata["refreshes"] = dg.MetadataValue.md(links)
     for name, (read, draw) in _SHEETS.items():
         with report.part(name):
-            sample = read(connection, refreshes, limit=MOST_TILES)
+            sample = read(connection, refreshes, limit=MAX_TILES)
             report.metadata[f"{name}_components"] = sample.total
             if sample.total:
                 sheet = draw(sample, thumbnails(connection, sample.digests))
@@ -107,7 +113,7 @@ def _sheet(
     if more := sample.total - len(sample.shown):
         lines.append(f"and {more:,} more")
     listed = "\n".join(f"- {line}" for line in lines) if _failed(sample) else ", ".join(lines)
-    return dg.MetadataValue.md(f"{picture(label, webp_within(sheet, MOST_BYTES))}\n\n{listed}")
+    return dg.MetadataValue.md(f"{picture(label, webp_within(sheet, MAX_BYTES))}\n\n{listed}")
 
 
 def _line(one: Shown, web_url: str | None) -> str:
@@ -124,4 +130,4 @@ def _failed(sample: Sample) -> bool:
 
 
 def _plot(label: str, plot: Image.Image) -> dg.MarkdownMetadataValue:
-    return dg.MetadataValue.md(picture(label, webp_within(plot, MOST_BYTES, lossless=True)))
+    return dg.MetadataValue.md(picture(label, webp_within(plot, MAX_BYTES, lossless=True)))

@@ -83,7 +83,9 @@ class Batcher:
         await self._decode_all(fresh)
         ready: list[Delivery] = []
         for item in batch:
-            item.screenshot = b""  # frees memory: the store has the bytes, and only pixels are needed
+            item.screenshot = (
+                b""  # frees memory: the store has the bytes, and only pixels are needed
+            )
             if error := self._error(item, lacking[item.bundle.screenshot_sha256]):
                 self._meter.failed(error.failure(item.component_id))
             else:

@@ -87,9 +87,7 @@ def ensure_ann_index(
         return AnnIndex("built", vectors, time.perf_counter() - started)
 
 
-def drop_for_bulk_load(
-    connection: psycopg.Connection, encoder: EncoderInfo, incoming: int
-) -> bool:
+def drop_for_bulk_load(connection: psycopg.Connection, encoder: EncoderInfo, incoming: int) -> bool:
     """Drop the index if loading `incoming` vectors and building it again is quicker with it gone.
 
     Returns whether it was dropped; what a killed build left always is. Needs a connection in

@@ -121,7 +121,7 @@ def put_back(connection: psycopg.Connection, chunk: Chunk) -> None:
     )
 
 
-def give_up_attempt(connection: psycopg.Connection, chunk: Chunk) -> None:
+def give_up_chunk_attempt(connection: psycopg.Connection, chunk: Chunk) -> None:
     """Count an attempt whose run ended before it claimed the chunk, and give the chunk up at last.
 
     Does nothing if the chunk has been claimed meanwhile.

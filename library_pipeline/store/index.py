@@ -10,9 +10,9 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
-from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.catalog.bundle import Bundle
 from library_pipeline.catalog.component import FILE_KINDS
+from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.catalog.refresh import Outcome
 from library_pipeline.store.embeddings import store_embeddings
 from library_pipeline.store.outcomes import set_outcomes

@@ -15,7 +15,7 @@ from dagster._core.storage.partition_status_cache import get_and_update_asset_st
 
 from library_pipeline.defs.in_process import RefreshError
 from library_pipeline.defs.materializations import BUNDLE, EMBEDDING, INDEX
-from library_pipeline.defs.partitions import components_partitions
+from library_pipeline.defs.storage import components_partitions
 from library_pipeline.sample_cms import Faults, SampleCms
 from library_pipeline.store.database import Database
 from library_pipeline.store.refreshes import recent, result

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from library_pipeline.defs import report as module
-from library_pipeline.defs.markdown import plain
+from library_pipeline.defs.materializations import plain
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline_tests.bundles_on_disk import picture, write_bundle
 from library_pipeline_tests.defs.conftest import Refresh

@@ -166,7 +166,7 @@ def test_a_full_refresh_finds_what_the_index_has_lost(
     refresh: Refresher, connection: psycopg.Connection
 ) -> None:
     refresh()
-    encoder = refresh.equipment.registered[0].id
+    encoder = refresh.equipment.encoders[0].id
     connection.execute(
         f"""delete from pipeline.embedding_{encoder} where screenshot_sha256 =
             (select screenshot_sha256 from pipeline.component where component_id = 'c-1')"""
@@ -205,7 +205,7 @@ def test_a_manifest_that_cannot_be_read_fails_the_refresh_and_nothing_else(
 
 def test_each_stage_does_just_its_part(refresh: Refresher, connection: psycopg.Connection) -> None:
     def vectors() -> int:
-        encoder = refresh.equipment.registered[0].id
+        encoder = refresh.equipment.encoders[0].id
         row = connection.execute(f"select count(*) from pipeline.embedding_{encoder}").fetchone()
         return row[0] if row else 0
 
