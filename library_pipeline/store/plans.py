@@ -280,13 +280,13 @@ def reembed_unfinished(connection: psycopg.Connection) -> bool:
 def _comparison(kind: RefreshKind, encoders: Sequence[EncoderInfo]) -> sql.Composed:
     """Return the SELECT that compares for `kind`, with the vectors that must not be missing."""
     reembeds = kind == "reembed"
-    needed = {
-        sql.Identifier(f"e{each.id}"): embedding_table(each.id)
+    needed = [
+        (sql.Identifier(f"e{each.id}"), embedding_table(each.id))
         for each in encoders
         if (each.configured if reembeds else each.active)
-    }
-    joins = [sql.SQL(_JOIN).format(name=name, table=table) for name, table in needed.items()]
-    lacks = [sql.SQL("{}.screenshot_sha256 is null").format(name) for name in needed]
+    ]
+    joins = [sql.SQL(_JOIN).format(name=name, table=table) for name, table in needed]
+    lacks = [sql.SQL("{}.screenshot_sha256 is null").format(name) for name, _ in needed]
     return sql.SQL(_COMPARE_VECTORS if reembeds else _COMPARE_MANIFEST).format(
         joins=sql.SQL(" ").join(joins),
         lacks_vector=sql.SQL("({})").format(sql.SQL(" or ").join(lacks or [sql.SQL("false")])),

@@ -13,6 +13,7 @@ from psycopg import sql
 from library_pipeline.bundles.store import BundleError, BundleStore
 from library_pipeline.catalog.partition_keys import partition_key
 from library_pipeline.defs.materializations import INDEX
+from library_pipeline.defs.storage import COMPONENTS
 from library_pipeline.store.embeddings import embedding_table
 from tools.soak.listing import Listed
 
