@@ -15,6 +15,9 @@ Precision = Literal["auto", "float32", "bfloat16", "int8"]
 # What computes it; onnx is ONNX Runtime, on a CPU. Both give the same vectors.
 Runtime = Literal["torch", "onnx"]
 
+# active: search asks it. candidate: a reembed fills it first. kept: only its vectors are left.
+EncoderState = Literal["active", "candidate", "kept"]
+
 
 @dataclass(frozen=True, slots=True)
 class EncoderSpec:
@@ -59,3 +62,8 @@ class EncoderInfo:
     def candidate(self) -> bool:
         """Whether a reembed fills it before search asks it."""
         return self.configured and not self.active
+
+    @property
+    def state(self) -> EncoderState:
+        """How the encoder is used."""
+        return "active" if self.active else "candidate" if self.configured else "kept"

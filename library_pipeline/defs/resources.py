@@ -24,8 +24,8 @@ from library_pipeline.store.models import load_registered, register_configured
 class DatabaseResource(dg.ConfigurableResource):
     """The library's database: the configured one, or the embedded server.
 
-    Every run uses it, so this is where a run takes the lease of its id, from before its first step
-    until it has ended. A started run without its lease is dead: see `recovery`.
+    Every run uses it, so this is where a run takes the lease of its id: from before its first step
+    until after its last. A started run without its lease is dead, see `recovery`.
     """
 
     _opened: Database | None = PrivateAttr(default=None)

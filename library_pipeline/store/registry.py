@@ -1,7 +1,7 @@
-"""The registry of encoders: which are configured, which one of each name search asks.
+"""The registry of encoders: which ones are configured, and which one of each name is active.
 
-While nothing is searchable, what is configured is active. Afterwards a changed model, or one under
-a new name, is a candidate: it is filled beside the active ones, and `activate` makes it one.
+While the library is empty, a configured encoder is active at once. Later, a changed model or a new
+name makes a candidate: a reembed fills it beside the active ones, and `activate` switches to it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ADD = """
 insert into pipeline.encoder (name, model, revision, framing, precision, fingerprint, dim)
 values (%(name)s, %(model)s, %(revision)s, %(framing)s, %(precision)s, %(fingerprint)s, %(dim)s)
 """
-# Other words for the same weights: the newest ones are the likeliest to lead there again.
+# A new spec for the same weights: the newest one is the likeliest to find them again.
 _REWORD = """
 update pipeline.encoder
 set model = %(model)s, revision = %(revision)s, framing = %(framing)s, precision = %(precision)s
@@ -39,12 +39,12 @@ where name = %(name)s and configured <> (fingerprint = %(fingerprint)s)
 _FORGET_NAMES = """
 update pipeline.encoder set configured = false where configured and not name = any(%s)
 """
-# Two statements: the rule of one active encoder a name is checked row by row.
+# Two statements, as the constraint of one active encoder per name is checked row by row.
 _ACTIVATE = (
     "update pipeline.encoder set active = false where name = %(name)s and active and id <> %(id)s",
     "update pipeline.encoder set active = true where id = %(id)s and not active",
 )
-# A name that is not configured any more is served until one that is can take its place.
+# An encoder whose name is no longer configured stays active until a configured one is active.
 _RETIRE = """
 with named as (select distinct name from pipeline.encoder where configured)
 update pipeline.encoder e set active = false
@@ -57,9 +57,9 @@ _SEARCHABLE = "select exists (select from pipeline.component where removed_at is
 def register_encoder(
     connection: psycopg.Connection, spec: EncoderSpec, *, fingerprint: str, dim: int
 ) -> EncoderInfo:
-    """Make an encoder known as the configured one of its name, with a table; idempotent.
+    """Record an encoder as the configured one of its name, and create its table of vectors.
 
-    It is active at once while nothing is searchable, else a candidate until it is activated.
+    It is active at once while no component is searchable, and a candidate otherwise. Idempotent.
     """
     terms = {
         "name": spec.name,
@@ -89,7 +89,7 @@ def register_encoder(
 def configure_encoders(
     connection: psycopg.Connection, configured: Sequence[tuple[EncoderSpec, str, int]]
 ) -> tuple[EncoderInfo, ...]:
-    """Register all (spec, fingerprint, dim) that are configured; return the encoders in use."""
+    """Register all configured (spec, fingerprint, dim); return the active and configured ones."""
     with _changing(connection):
         connection.execute(_FORGET_NAMES, ([spec.name for spec, _, _ in configured],))
         for spec, fingerprint, dim in configured:
@@ -99,30 +99,30 @@ def configure_encoders(
 
 
 def encoders_in_use(connection: psycopg.Connection) -> tuple[EncoderInfo, ...]:
-    """Return the encoders that search asks or will ask: the active and the configured ones."""
+    """Return the active and the configured encoders."""
     return tuple(each for each in known_encoders(connection) if each.active or each.configured)
 
 
 def active_encoders(connection: psycopg.Connection) -> tuple[EncoderInfo, ...]:
-    """Return the encoders that search asks, at most one a name; none before the first refresh."""
+    """Return the active encoders, at most one of each name; none before the first refresh."""
     return tuple(each for each in known_encoders(connection) if each.active)
 
 
 def known_encoders(connection: psycopg.Connection) -> tuple[EncoderInfo, ...]:
-    """Return every encoder that has a table of vectors, by name, the oldest first."""
+    """Return every registered encoder, sorted by name, then oldest first."""
     rows = connection.execute(_KNOWN + "order by name, id")
     return tuple(_encoder(row) for row in rows)
 
 
 def activate(connection: psycopg.Connection, encoder: EncoderInfo) -> None:
-    """Have search ask `encoder` instead of the active one of its name, in one transaction."""
+    """Make `encoder` the active one of its name, in one transaction."""
     with _changing(connection):
         _activate(connection, encoder)
         connection.execute(_RETIRE)
 
 
 def drop(connection: psycopg.Connection, encoder: EncoderInfo) -> None:
-    """Forget an encoder and free its vectors, unless it is active by now (ValueError)."""
+    """Delete an encoder and its vectors. Raises ValueError if it is active by now."""
     with _changing(connection):
         gone = connection.execute(
             "delete from pipeline.encoder where id = %s and not active", (encoder.id,)

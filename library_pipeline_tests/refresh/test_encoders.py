@@ -11,13 +11,14 @@ import pytest
 from psycopg import sql
 
 from library_pipeline.bundles.store import BundleError
+from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.catalog.refresh import RefreshScope
 from library_pipeline.encoders import read_image
 from library_pipeline.refresh import embedding
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import EncoderSettings
 from library_pipeline.store.coverage import encoder_coverages
-from library_pipeline.store.embeddings import RegisteredEncoder, embedding_table
+from library_pipeline.store.embeddings import embedding_table
 from library_pipeline.store.failures import open_failures
 from library_pipeline.store.plans import count_due
 from library_pipeline.store.refreshes import recent
@@ -53,7 +54,7 @@ def covered(connection: psycopg.Connection) -> dict[tuple[str, str], int]:
     return {(each.name, each.state): each.covered for each in encoder_coverages(connection)}
 
 
-def candidate(refresh: Refresher) -> RegisteredEncoder:
+def candidate(refresh: Refresher) -> EncoderInfo:
     (found,) = [each for each in refresh.equipment.encoders if each.candidate]
     return found
 
@@ -97,9 +98,12 @@ def test_a_vector_that_is_not_finite_names_its_encoder(
         def embed_pixels(pictures: list[np.ndarray]) -> np.ndarray:
             return np.full((len(pictures), 32), np.nan, np.float32)
 
-    first, second = refresh.equipment.encoders
-    broken: Any = dataclasses.replace(second, load=FakeBrokenEncoder)  # type: ignore[arg-type]
-    refresh.equipment = dataclasses.replace(refresh.equipment, encoders=(first, broken))
+    load = refresh.equipment.load
+
+    def load_broken(encoder: EncoderInfo) -> Any:
+        return FakeBrokenEncoder() if encoder.name == "small" else load(encoder)
+
+    refresh.equipment = dataclasses.replace(refresh.equipment, load=load_broken)
     done = refresh()
     assert {(each.phase, each.code) for each in done.failures} == {("embed", "embed.not_finite")}
     assert "component c-0: the encoder small gave no finite vector" in done.failures[0].message

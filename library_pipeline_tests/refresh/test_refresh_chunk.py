@@ -23,9 +23,8 @@ from library_pipeline_tests.refresh.conftest import Refresher, counts, searchabl
 
 def use(refresh: Refresher, load: Callable[[], Any], **changes: Any) -> None:
     """Have the refresher embed by what `load` returns."""
-    (encoder,) = refresh.equipment.encoders
     refresh.equipment = dataclasses.replace(
-        refresh.equipment, encoders=(dataclasses.replace(encoder, load=load),), **changes
+        refresh.equipment, load=lambda encoder: load(), **changes
     )
 
 
