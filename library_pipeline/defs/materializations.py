@@ -27,7 +27,7 @@ REPORT = dg.AssetKey("refresh_report")
 
 UPSTREAM = {BUNDLE: MANIFEST, EMBEDDING: BUNDLE, INDEX: EMBEDDING}
 CODE_VERSION = "1"
-# The manifest changes all the time; that makes no component stale, a new revision does.
+# The manifest changes all the time. Only a new revision makes a component stale.
 MANIFEST_VERSION = "current"
 
 # Every ASCII punctuation character may be escaped; a hyphen means something at the start only:
@@ -95,11 +95,11 @@ def version_tags(
     embedding_version: str,
     upstream_pointer: str,
 ) -> dict[str, str]:
-    """Return the tags that let Dagster tell stale from fresh.
+    """Return the tags by which Dagster decides whether a partition is stale.
 
-    All of them are needed: with the data version alone Dagster compares timestamps, and shows
-    every component as out of date after each refresh. Data versions are the CMS's revision, and
-    for vectors what they are made of.
+    Dagster needs all of them: with the data version alone it compares timestamps, and shows every
+    component as out of date after each refresh. The data version is the CMS's revision, or
+    `embedding_version` for vectors.
     """
     versions = {MANIFEST: MANIFEST_VERSION, EMBEDDING: embedding_version}
     upstream = UPSTREAM[asset_key]
@@ -114,7 +114,7 @@ def version_tags(
 
 
 def embedding_version(content: str, encoders: Sequence[EncoderInfo]) -> str:
-    """Return the data version of vectors: what they are of, and by which encoders."""
+    """Return the data version of vectors, from their screenshots' `content` and the encoders."""
     return f"{content}-{'+'.join(encoder.fingerprint for encoder in encoders)}"
 
 
@@ -165,25 +165,25 @@ def _metadata(
 
 
 def plain(text: str) -> str:
-    """Return `text` so that Markdown shows it as it is, on one line, and makes nothing of it."""
+    """Escape `text` so that Markdown shows it unchanged, on one line."""
     return _PUNCTUATION.sub(r"\\\1", " ".join(text.split()))
 
 
 def picture(label: str, webp: bytes) -> str:
-    """Return a picture, with a `label` for those who do not see it."""
+    """Return a picture as Markdown, with `label` as its alternative text."""
     return f"![{plain(label)}](data:image/webp;base64,{base64.b64encode(webp).decode()})"
 
 
 def link(text: str, url: str | None) -> str:
-    """Return a link, or just its text where there is no `url` to lead to."""
+    """Return a link as Markdown, or only its text without a `url`."""
     return f"[{plain(text)}]({url})" if url else plain(text)
 
 
 def component_page(web_url: str | None, component_id: str) -> str | None:
-    """Return where the service shows a component, if there is one; as a query any id is safe."""
+    """Return the URL of a component's page, None without a service; any id is safe in the query."""
     return f"{web_url}/components/?{urlencode({'id': component_id})}" if web_url else None
 
 
 def refresh_page(web_url: str | None, refresh_id: str) -> str | None:
-    """Return where the service shows a refresh, if there is one."""
+    """Return the URL of a refresh's page, None without a service."""
     return f"{web_url}/refreshes/{refresh_id}" if web_url else None

@@ -1,4 +1,4 @@
-"""What refreshes did, in pictures: an asset that is drawn when they are closed."""
+"""The asset `refresh_report`: pictures of what the last refreshes did."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -34,7 +34,7 @@ from library_pipeline.store.index import thumbnails
 from library_pipeline.store.outcome_samples import Sample, Shown, added, changed, failed
 
 MAX_TILES: Final = 24
-# Dagster keeps metadata in its database, and the page of an asset loads a hundred of them.
+# Dagster keeps metadata in its database, and an asset's page loads a hundred of them.
 MAX_BYTES: Final = 100_000
 
 _Draw = Callable[[Sample, Thumbnails], Image.Image]
@@ -47,14 +47,14 @@ _SHEETS: Final[dict[str, tuple[Callable[..., Sample], _Draw]]] = {
 
 @dataclass(slots=True)
 class Report:
-    """Metadata in the order in which it is shown, and what could not be drawn, with reasons."""
+    """Metadata in the order of display, and the reasons why parts could not be drawn."""
 
     metadata: dict[str, Any] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Go on without this part if it fails: a picture is no reason to fail a closing run."""
+        """Record the part's error instead of raising it: a picture must not fail a closing run."""
         try:
             yield
         except Exception as error:
@@ -82,7 +82,7 @@ def refresh_report(
 def draw_report(
     connection: psycopg.Connection, refreshes: Sequence[str], *, web_url: str | None
 ) -> Report:
-    """Return the report of these refreshes; links need the service's address, `web_url`."""
+    """Draw the report of `refreshes`; without the service's address `web_url` it has no links."""
     report = Report()
     if refreshes:
         links = ", ".join(link(each, refresh_page(web_url, each)) for each in refreshes)
@@ -108,7 +108,7 @@ def draw_report(
 def _sheet(
     label: str, sheet: Image.Image, sample: Sample, web_url: str | None
 ) -> dg.MarkdownMetadataValue:
-    """Return a sheet with its components' names below: failed ones in lines, with the reason."""
+    """Return a sheet with its components' names below, and the reason of each failed one."""
     lines = [_line(one, web_url) for one in sample.shown]
     if more := sample.total - len(sample.shown):
         lines.append(f"and {more:,} more")
@@ -117,7 +117,7 @@ def _sheet(
 
 
 def _line(one: Shown, web_url: str | None) -> str:
-    # What was never seen has no page yet.
+    # A component that was never indexed has no page yet.
     page = component_page(web_url, one.component_id) if one.screenshot_sha256 else None
     name = link(one.title, page)
     if one.failure is None:

@@ -65,7 +65,7 @@ MAX_PAUSE = timedelta(hours=1)
 
 
 def cms_sensor(poll_seconds: int) -> dg.SensorDefinition:
-    """Return the sensor that asks the sources every `poll_seconds` whether anything has changed."""
+    """Return the sensor that asks the sources for changes every `poll_seconds`."""
 
     @dg.sensor(
         name="cms_changes",
@@ -94,7 +94,7 @@ def _plan_if_needed(
     sources: Sequence[Source],
     encoders: Sequence[EncoderInfo],
 ) -> dg.SkipReason | dg.RunRequest:
-    if _plan_under_way(context.instance, "incremental_refresh", "full_refresh"):
+    if _is_planning(context.instance, "incremental_refresh", "full_refresh"):
         return dg.SkipReason("a refresh is being planned")
     with database.connect() as connection:
         if pause := _pause(failed_plans(connection), datetime.now(UTC)):
@@ -108,9 +108,9 @@ def _plan_if_needed(
 
 
 def webhook_sensor(*, running: bool) -> dg.SensorDefinition:
-    """Return the sensor that has a refresh planned as soon as a CMS has called a webhook.
+    """Return the sensor that starts a planning run after a CMS has called a webhook.
 
-    It is `running` by default where there is a webhook to call.
+    It is on by default if `running`, that is if webhooks are configured.
     """
 
     @dg.sensor(
@@ -135,14 +135,15 @@ def webhook_sensor(*, running: bool) -> dg.SensorDefinition:
 def _plan_if_called(
     instance: dg.DagsterInstance, connection: psycopg.Connection
 ) -> dg.SkipReason | dg.RunRequest:
-    """Nothing is noted down here: a call waits until a plan that began after it is on record.
+    """Start a planning run for a webhook call that no plan has followed yet.
 
-    So a tick, a run or a plan may die anywhere; until then what was asked for is under way.
+    A call is answered only by a plan that began after it and is on record, so a tick, a run or a
+    plan may die at any point without losing the call.
     """
     called_at = pending_call(connection)
     if called_at is None:
         return dg.SkipReason("no CMS has called since the last plan began")
-    if _plan_under_way(instance, "incremental_refresh", "full_refresh"):
+    if _is_planning(instance, "incremental_refresh", "full_refresh"):
         return dg.SkipReason("a refresh is being planned; one for the last call comes after it")
     now = datetime.now(UTC)
     for failed in (failed_plans(connection), _asked_in_vain(instance, last_plan(connection))):
@@ -152,9 +153,9 @@ def _plan_if_called(
 
 
 def _asked_in_vain(instance: dg.DagsterInstance, since: datetime | None) -> FailedPlans:
-    """Return how many runs for calls have failed `since` the last plan.
+    """Return how many runs for webhook calls have failed `since` the last plan.
 
-    The refresh of one that failed early is not on record, so failed_plans does not count it.
+    `failed_plans` misses a run that failed before its refresh was on record.
     """
     asked = dg.RunsFilter(
         job_name="incremental_refresh",
@@ -168,8 +169,8 @@ def _asked_in_vain(instance: dg.DagsterInstance, since: datetime | None) -> Fail
     return FailedPlans(len(records), records[0].update_timestamp, "their runs have the reason")
 
 
-def _plan_under_way(instance: dg.DagsterInstance, *jobs: str) -> bool:
-    """Whether a run of one of the planning `jobs` is queued or under way."""
+def _is_planning(instance: dg.DagsterInstance, *jobs: str) -> bool:
+    """Return whether a run of one of `jobs` is queued or under way."""
     return any(
         instance.get_run_ids(dg.RunsFilter(job_name=name, statuses=UNFINISHED), limit=1)
         for name in jobs
@@ -177,7 +178,7 @@ def _plan_under_way(instance: dg.DagsterInstance, *jobs: str) -> bool:
 
 
 def _pause(failed: FailedPlans, now: datetime) -> str | None:
-    """Return why to wait, after plans have failed: 30 s, 1, 2, 4, ... minutes, at most an hour."""
+    """Return why to wait after failed plans: 30 s, then 1, 2, 4, ... minutes, at most an hour."""
     if not failed.count or failed.last_at is None:
         return None
     wait = min(timedelta(seconds=30 * 2 ** min(failed.count - 1, 10)), MAX_PAUSE)
@@ -201,13 +202,13 @@ def _pause(failed: FailedPlans, now: datetime) -> str | None:
 def encoder_candidates(
     context: dg.SensorEvaluationContext, database: DatabaseResource, encoders: EncodersResource
 ) -> dg.SkipReason | dg.RunRequest:
-    """Ask for a reembed of what is due, one at a time; what failed before waits its turn."""
+    """Start a reembed of what is due, unless one is under way; failed components wait."""
     with database.open() as db:
         candidates = [each for each in encoders.register(db) if each.candidate]
         if not candidates:
             return dg.SkipReason("no encoder waits to take another one's place")
         with db.connect() as connection:
-            if reembed_unfinished(connection) or _plan_under_way(context.instance, "reembed"):
+            if reembed_unfinished(connection) or _is_planning(context.instance, "reembed"):
                 return dg.SkipReason("a reembed is under way")
             if pause := _pause(failed_plans(connection, reembeds=True), datetime.now(UTC)):
                 return dg.SkipReason(pause)
@@ -228,7 +229,7 @@ def encoder_candidates(
 def refresh_chunks(
     context: dg.SensorEvaluationContext, database: DatabaseResource
 ) -> dg.SensorResult | dg.SkipReason:
-    """Request runs for pending chunks; the chunk stays pending until its run claims it."""
+    """Start a run for each pending chunk; a chunk stays pending until its run claims it."""
     with database.open() as db, db.connect() as connection:
         origin = context.code_location_origin
         recover(context.instance, connection, origin.location_name if origin else None)

@@ -30,7 +30,7 @@ from dagster_postgres import DagsterPostgresStorage
 from library_pipeline.settings import DAGSTER_DATABASE_VARIABLE, SettingsError, load_settings
 
 BATCH_SIZE = 1000
-# Dagster reads this each time it handles an event; without it every event is a round trip.
+# Dagster reads this for each event; without it every event is a round trip.
 os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(BATCH_SIZE))
 _TEXTS = sqlalchemy.ARRAY(sqlalchemy.Text)
 COMPONENTS = "components"
@@ -64,7 +64,7 @@ class LibraryStorage(DagsterPostgresStorage):
 def log_materializations(
     context: dg.AssetExecutionContext, materializations: Sequence[dg.AssetMaterialization]
 ) -> None:
-    """Log `materializations`, all of one asset, in batches."""
+    """Log `materializations` in batches. Raises ValueError unless all are of one asset."""
     if len({materialization.asset_key for materialization in materializations}) > 1:
         raise ValueError("a batch of materializations must be of one asset")
     step = context.op_execution_context._step_execution_context
@@ -78,7 +78,7 @@ def log_materializations(
 def mark_failed(
     context: dg.AssetExecutionContext, asset_key: dg.AssetKey, keys: Sequence[str]
 ) -> None:
-    """Have the partitions `keys` shown as failed once this run ends as a failure.
+    """Let Dagster show the partitions `keys` as failed once this run ends as a failure.
 
     Dagster shows a partition as failed if the run planned to materialize it and did not.
     """
@@ -92,7 +92,7 @@ def mark_failed(
         with storage.index_connection() as connection:
             insert = storage.prepare_insert_event_batch(others[start : start + BATCH_SIZE])
             connection.execute(insert)
-    # The last one by the usual way, which also updates the asset's own record.
+    # The usual way for the last one also updates the asset's own record.
     context.instance.handle_new_event(last)
 
 
