@@ -2,51 +2,26 @@
 
 import dagster as dg
 
-from library_pipeline.defs.assets import cms_manifest, refresh_components
-from library_pipeline.defs.checks import index_checks, vector_index
-from library_pipeline.defs.jobs import (
-    close_refresh,
-    collect_garbage,
-    full_refresh,
-    incremental_refresh,
-    reembed,
-    refresh_chunk,
-)
-from library_pipeline.defs.pictures import atlas, atlas_layouts, layout_atlas, look_alikes
-from library_pipeline.defs.report import refresh_report
-from library_pipeline.defs.requested import refresh_requests
+from library_pipeline.defs.checks import index_checks
+from library_pipeline.defs.jobs import ASSETS, JOBS, full_refresh_schedule, garbage_schedule
+from library_pipeline.defs.pictures import atlas_layouts
 from library_pipeline.defs.resources import resources
-from library_pipeline.defs.schedules import full_refresh_schedule, garbage_schedule
 from library_pipeline.defs.sensors import (
     cms_sensor,
     encoder_candidates,
     refresh_chunks,
+    refresh_requests,
     webhook_sensor,
 )
 from library_pipeline.settings import Settings, load_settings
 
 
 def library_definitions(settings: Settings) -> dg.Definitions:
-    """Return everything that Dagster runs, as `settings` have it."""
+    """Return everything that Dagster runs, configured by `settings`."""
     return dg.Definitions(
-        assets=[
-            cms_manifest,
-            refresh_components,
-            vector_index,
-            look_alikes,
-            atlas,
-            refresh_report,
-        ],
+        assets=ASSETS,
         asset_checks=[index_checks],
-        jobs=[
-            incremental_refresh,
-            full_refresh,
-            reembed,
-            refresh_chunk,
-            close_refresh,
-            layout_atlas,
-            collect_garbage,
-        ],
+        jobs=JOBS,
         schedules=[
             full_refresh_schedule(settings.refresh.full_schedule),
             garbage_schedule(settings.refresh.garbage_schedule),

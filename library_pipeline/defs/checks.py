@@ -1,4 +1,4 @@
-"""What a closing run sees to: the vector index is built where it is due, and the index is sound."""
+"""The first and the last step of a closing run: build vector indexes, check the whole index."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -29,10 +29,9 @@ from library_pipeline.store.health import (
     removals_held,
     vector_norms,
 )
-from library_pipeline.store.leases import lease
 from library_pipeline.store.vitals import Vitals, vitals
 
-LONGEST_SILENCE = timedelta(days=1)
+MAX_SILENCE = timedelta(days=1)
 
 _Ask = Callable[[psycopg.Connection], Finding]
 
@@ -43,10 +42,10 @@ def vector_index(
 ) -> dg.MaterializeResult[Any]:
     """The HNSW index over each encoder's vectors; small libraries are searched exactly, without."""
     metadata: dict[str, Any] = {}
-    with database.open() as db, lease(db, context.run.run_id), db.connect() as connection:
-        refreshes_to_close(connection, context.run.run_id)  # the other steps see to the same ones
+    with database.open() as db, db.connect() as connection:
+        refreshes_to_close(connection, context.run.run_id)  # the later steps close the same ones
         for encoder in encoders.register(db):
-            # One that is being filled is filled faster without.
+            # An encoder is filled faster without its index.
             if encoder.active or covers_all(connection, encoder):
                 built = ensure_ann_index(connection, encoder)
                 context.log.info(f"{encoder.name}: {built.state}, {built.vectors} vectors")
@@ -84,7 +83,7 @@ _CHECKS: dict[str, tuple[dg.AssetKey, str, dg.AssetCheckSeverity, _Ask]] = {
         INDEX,
         "What the CMS lists is indexed at its current revision.",
         dg.AssetCheckSeverity.WARN,
-        lambda connection: freshness(connection, max_age=LONGEST_SILENCE),
+        lambda connection: freshness(connection, max_age=MAX_SILENCE),
     ),
     "no_removal_waits_for_approval": (
         MANIFEST,
@@ -96,7 +95,7 @@ _CHECKS: dict[str, tuple[dg.AssetKey, str, dg.AssetCheckSeverity, _Ask]] = {
 
 
 def _coverage(state: Vitals) -> dict[str, Any]:
-    """Return how much of the library each encoder covers, the ones being filled too, as a table."""
+    """Return a table of all encoders with their coverage of the library."""
     records = [
         dg.TableRecord(
             {
@@ -115,7 +114,7 @@ def _coverage(state: Vitals) -> dict[str, Any]:
 
 
 def _library(state: Vitals) -> dict[str, Any]:
-    """Return counts, room and ages; moments as such too, which the UI shows in words."""
+    """Return counts, sizes and ages; ages also as timestamps, which the UI shows in words."""
     metadata: dict[str, Any] = {
         "components": state.counts.components,
         "open_failures": state.counts.failed,
@@ -131,7 +130,7 @@ def _library(state: Vitals) -> dict[str, Any]:
     return metadata | _coverage(state)
 
 
-# What these checks tell of the library beside their findings.
+# Checks that show the state of the library beside their findings.
 _WITH_STATE: dict[str, Callable[[Vitals], dict[str, Any]]] = {
     "every_component_has_an_embedding": _coverage,
     "index_is_fresh": _library,
@@ -141,7 +140,7 @@ _WITH_STATE: dict[str, Callable[[Vitals], dict[str, Any]]] = {
 @dg.multi_asset_check(
     name="index_checks",
     specs=[
-        # Checks come last: what they have seen to is closed.
+        # Checks come last, because they mark the refreshes as closed.
         dg.AssetCheckSpec(name, asset=asset, description=description, additional_deps=[REPORT])
         for name, (asset, description, _, _) in _CHECKS.items()
     ],
@@ -150,9 +149,9 @@ _WITH_STATE: dict[str, Callable[[Vitals], dict[str, Any]]] = {
 def index_checks(
     context: dg.AssetCheckExecutionContext, database: DatabaseResource
 ) -> Iterator[dg.AssetCheckResult]:
-    """Ask the database each question once, over the whole library."""
+    """Run the selected checks over the whole library, and mark the refreshes as closed."""
     selected = {key.name for key in context.selected_asset_check_keys}
-    with database.open() as db, lease(db, context.run.run_id), db.connect() as connection:
+    with database.open() as db, db.connect() as connection:
         closing = refreshes_to_close(connection, context.run.run_id)
         state = vitals(connection) if selected & _WITH_STATE.keys() else None
         for name in sorted(selected):

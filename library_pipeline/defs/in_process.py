@@ -1,26 +1,28 @@
-"""A whole refresh in this process: the same jobs that sensors start, one after the other."""
+"""A refresh as Dagster runs: the run that plans it, or all of its runs in this process."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
 from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.catalog.refresh import RefreshRequest, RefreshResult
-from library_pipeline.defs.assets import ASKED_BY_TAG
-from library_pipeline.defs.dagster_storage import sensors_run
-from library_pipeline.defs.planning import planning_run, reason_of
-from library_pipeline.defs.requests import REFRESH_TAG, chunk_config
+from library_pipeline.defs.assets import ASKED_BY_TAG, PLAN, ManifestConfig, ReembedConfig
+from library_pipeline.defs.components import chunk_config
+from library_pipeline.defs.storage import sensors_run
 from library_pipeline.store.chunks import next_chunk, pending_chunks
 from library_pipeline.store.closing import stop_refresh, unchecked_refreshes
 from library_pipeline.store.database import Database
 from library_pipeline.store.leases import lease
 from library_pipeline.store.refreshes import RefreshExistsError, progress, result
+from library_pipeline.store.requests import OpenRequest
 
-# A person watches counts and reads the table at the end; the runs' own logs are in the UI.
+REFRESH_TAG = "library/refresh"
+# The terminal shows counts and a table; the logs of the runs are in the UI.
 _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
 
 _INTERRUPTIONS = {"KeyboardInterrupt", "CancelledError", "DagsterExecutionInterruptedError"}
@@ -34,7 +36,7 @@ class RefreshError(LibraryError):
 
 
 class RefreshInterrupted(RefreshError):
-    """A person or the system told the refresh to stop; what it has stored stays."""
+    """A person or the system stopped the refresh; what it has stored stays stored."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -53,17 +55,17 @@ def run_refresh(
 ) -> RefreshResult:
     """Plan the refresh and do its chunks; every step is a Dagster run that the UI shows.
 
-    Where no daemon is alive to do them, a refresh of the whole library also does the chunks that
-    sensors were meant to start. Raises RefreshError, with the reason, where the refresh ended
-    before its components did, RefreshInterrupted, and RefreshExistsError for an id used before.
+    If no daemon is alive, a refresh of the whole library also does the chunks that wait for
+    sensors. Raises RefreshExistsError for a known id, RefreshInterrupted after a signal, and
+    RefreshError with the reason if the refresh ended before all components were done.
     """
     jobs = _Jobs(definitions, instance, request)
     _check_new(database, request.refresh_id)
     with lease(database, request.refresh_id), _closed_on_error(database, request.refresh_id):
-        jobs.plan(approve_removals=approve_removals)
+        jobs.execute(*planning_run(request, approve_removals=approve_removals))
         while (chunk := _next_chunk(database, request.refresh_id)) is not None:
             jobs.do_chunk(request.refresh_id, chunk)
-    # A reembed does not ask the CMS, and what was left over might have to.
+    # A reembed works without the CMS, but the chunks that were left over may need it.
     if request.scope.whole and request.kind != "reembed" and not sensors_run(instance):
         _do_what_sensors_left(jobs, database)
     with database.connect() as connection:
@@ -80,40 +82,39 @@ def _check_new(database: Database, refresh_id: str) -> None:
             raise RefreshExistsError(refresh_id)
 
 
+@dataclass(frozen=True, slots=True)
 class _Jobs:
     """Runs the jobs of one refresh in this process."""
 
-    def __init__(
-        self, definitions: dg.Definitions, instance: dg.DagsterInstance, request: RefreshRequest
-    ) -> None:
-        self._definitions = definitions
-        self._instance = instance
-        self._request = request
-
-    def plan(self, *, approve_removals: bool) -> None:
-        """Plan the refresh."""
-        self.execute(*planning_run(self._request, approve_removals=approve_removals))
+    definitions: dg.Definitions
+    instance: dg.DagsterInstance
+    request: RefreshRequest
 
     def do_chunk(self, refresh_id: str, chunk: int) -> None:
-        """Do one chunk, of this refresh or of one that was left over."""
+        """Do one chunk of this refresh, or of another one that was left over."""
         self.execute("refresh_chunk", chunk_config(refresh_id, chunk), refresh_id)
 
     def execute(self, job: str, config: dg.RunConfig, refresh_id: str | None = None) -> None:
-        """Run a job; one that failed because components did is no error, they are on record."""
-        outcome = self._definitions.resolve_job_def(job).execute_in_process(
-            instance=self._instance,
+        """Run a job; a run that failed only because components did is no error."""
+        outcome = self.definitions.resolve_job_def(job).execute_in_process(
+            instance=self.instance,
             run_config={**config.to_config_dict(), "loggers": _QUIET},
-            tags=self._tags(refresh_id or self._request.refresh_id),
+            tags={
+                ASKED_BY_TAG: self.request.asked_by,
+                REFRESH_TAG: refresh_id or self.request.refresh_id,
+            },
             raise_on_error=False,
         )
+        began = False
         for event in outcome.all_events:
-            failure = event.step_failure_data if event.is_step_failure else None
-            if failure is None or failure.user_failure_data is not None:
-                continue  # dg.Failure: components failed, which is recorded one by one
-            _raise(failure.error, job)
-
-    def _tags(self, refresh_id: str) -> Mapping[str, str]:
-        return {ASKED_BY_TAG: self._request.asked_by, REFRESH_TAG: refresh_id}
+            began = began or event.is_step_start
+            if event.is_step_failure:
+                failure = event.step_failure_data
+                # dg.Failure says that components failed, and each of them is on record.
+                if failure.user_failure_data is None:
+                    _raise(failure.error, job)
+            elif event.is_failure and not began and event.event_type_value == "PIPELINE_FAILURE":
+                _raise(event.job_failure_data.error, job)
 
 
 def _next_chunk(database: Database, refresh_id: str) -> int | None:
@@ -132,7 +133,7 @@ def _do_what_sensors_left(jobs: _Jobs, database: Database) -> None:
 
 @contextmanager
 def _closed_on_error(database: Database, refresh_id: str) -> Iterator[None]:
-    """Have a refresh that stops on record with its reason."""
+    """Record why the refresh stopped, if it stops early."""
     try:
         yield
     except (RefreshError, KeyboardInterrupt) as error:
@@ -146,7 +147,54 @@ def _closed_on_error(database: Database, refresh_id: str) -> Iterator[None]:
 
 
 def _raise(error: SerializableErrorInfo | None, job: str) -> None:
-    """Raise in the words of the error that our code raised."""
+    """Raise RefreshInterrupted after a signal, else RefreshError with the reason."""
     if error and _INTERRUPTIONS & {error.cls_name, error.cause.cls_name if error.cause else None}:
         raise RefreshInterrupted
-    raise RefreshError(reason_of(error) or f"job {job} failed; its run has the reason")
+    raise RefreshError(_reason_of(error) or f"job {job} failed; its run has the reason")
+
+
+def planning_run(
+    request: RefreshRequest, *, approve_removals: bool = False
+) -> tuple[str, dg.RunConfig]:
+    """Return the job that plans `request` and its configuration."""
+    if request.kind == "reembed":
+        return "reembed", dg.RunConfig(ops={PLAN: ReembedConfig.of(request)})
+    config = ManifestConfig.of(request).model_copy(update={"approve_removals": approve_removals})
+    job = "full_refresh" if request.kind == "full" else "incremental_refresh"
+    return job, dg.RunConfig(ops={"cms_manifest": config})
+
+
+def planning_run_request(asked: OpenRequest) -> dg.RunRequest:
+    """Return the request for the run that plans what was asked for."""
+    job, config = planning_run(asked.request)
+    return dg.RunRequest(
+        job_name=job,
+        run_key=planning_run_key(asked),
+        run_config=config.to_config_dict(),
+        tags={REFRESH_TAG: asked.refresh_id, ASKED_BY_TAG: asked.request.asked_by},
+    )
+
+
+def planning_run_key(asked: OpenRequest) -> str:
+    """Return the run_key of the request's current attempt: the refresh's id at first."""
+    return asked.refresh_id if asked.attempt == 1 else f"{asked.refresh_id}:plan:{asked.attempt}"
+
+
+def _reason_of(error: SerializableErrorInfo | None) -> str:
+    """Return the message of the error that our code raised, out of Dagster's own error."""
+    if error is None:
+        return ""
+    ours = error.cause or error
+    return ours.message.partition(": ")[2].strip()  # without the name of its class
+
+
+def why_run_failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
+    """Return in a sentence why a run failed."""
+    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+        event = entry.dagster_event
+        if event and (reason := _reason_of(event.step_failure_data.error)):
+            return reason
+    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE):
+        if entry.dagster_event and entry.dagster_event.message:
+            return entry.dagster_event.message
+    return f"Dagster's run {run.run_id} has the reason"

@@ -1,4 +1,4 @@
-"""The Dagster instance of a library: its home folder, and the variables that lead to it."""
+"""The Dagster instance of a library: its home folder and its environment variables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from library_pipeline.store.database import Database
 
 
 def instance_environment(settings: Settings, database: Database) -> Mapping[str, str]:
-    """Return the variables under which any Dagster process works on this library."""
+    """Return the environment variables with which a Dagster process works on this library."""
     return {
         **environment(settings),
         DATABASE_VARIABLE: database.url,
@@ -31,7 +31,7 @@ def instance_environment(settings: Settings, database: Database) -> Mapping[str,
 
 @contextmanager
 def open_instance(settings: Settings, database: Database) -> Iterator[dg.DagsterInstance]:
-    """Yield the instance that the UI shows; until then this process's environment leads to it."""
+    """Yield the instance that the UI shows; inside, this process's environment points to it."""
     variables = instance_environment(settings, database)
     before = dict(os.environ)
     os.environ.update(variables)
@@ -39,7 +39,7 @@ def open_instance(settings: Settings, database: Database) -> Iterator[dg.Dagster
         with dg.DagsterInstance.from_config(variables["DAGSTER_HOME"]) as instance:
             yield instance
     finally:
-        # What stays set would look like a configured database to whoever asks next.
+        # A variable left behind would look like a configured database to the next reader.
         for name in variables:
             os.environ.pop(name)
             if name in before:

@@ -1,15 +1,24 @@
-"""The jobs: to plan a refresh, do a chunk of it and close it, to reembed, to clear away."""
+"""Everything that a person or a sensor can start: the assets, the jobs and their schedules."""
 
+from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 
-from library_pipeline.defs.assets import cms_manifest, refresh_components
+from library_pipeline.defs.assets import cms_manifest, plan_reembed
 from library_pipeline.defs.checks import index_checks, vector_index
-from library_pipeline.defs.garbage import collect
-from library_pipeline.defs.pictures import atlas, look_alikes
-from library_pipeline.defs.reembedding import plan_reembed_op
+from library_pipeline.defs.components import refresh_components
+from library_pipeline.defs.pictures import atlas, layout_atlas, look_alikes
 from library_pipeline.defs.report import refresh_report
+from library_pipeline.defs.resources import BundleStoreResource, DatabaseResource
+from library_pipeline.defs.storage import COMPONENTS, forget_partitions
+from library_pipeline.refresh.garbage import collect_garbage as delete_garbage
+from library_pipeline.settings import load_settings
+from library_pipeline.store.buckets import is_bucket
+from library_pipeline.store.garbage import live_partition_keys
+
+ASSETS = (cms_manifest, refresh_components, vector_index, look_alikes, atlas, refresh_report)
 
 
 def _planning(refresh: str) -> dict[str, Any]:
@@ -50,7 +59,36 @@ close_refresh = dg.define_asset_job(
 )
 def reembed() -> None:
     """Plan a reembed."""
-    plan_reembed_op()
+    plan_reembed()
+
+
+@dg.op(description="Delete bundles, vectors and records that nothing refers to any more.")
+def collect(
+    context: dg.OpExecutionContext, database: DatabaseResource, bundle_store: BundleStoreResource
+) -> None:
+    """Delete garbage older than the settings keep it. Raises GarbageError while a refresh runs."""
+    settings = load_settings().refresh
+    with database.open() as db:
+        found = delete_garbage(
+            db,
+            bundle_store.store(),
+            keep_removed=timedelta(days=settings.keep_removed_days),
+            keep_log=timedelta(days=settings.keep_log_days),
+        )
+        with db.connect() as connection:
+            live = live_partition_keys(connection)
+    context.log.info(
+        f"deleted {found.files} files of {found.file_bytes:,} bytes and {asdict(found.rows)}"
+    )
+    # Left by a planning run that died before it dropped them, or by another partitioning.
+    buckets = settings.partition_buckets
+    stray = [
+        key
+        for key in context.instance.get_dynamic_partitions(COMPONENTS)
+        if not (is_bucket(key, buckets) if buckets else key in live)
+    ]
+    forget_partitions(context.instance, stray)
+    context.log.info(f"dropped {len(stray)} partitions that stand for nothing any more")
 
 
 @dg.job(
@@ -60,3 +98,34 @@ def reembed() -> None:
 def collect_garbage() -> None:
     """Delete what nothing refers to any more."""
     collect()
+
+
+JOBS = (
+    incremental_refresh,
+    full_refresh,
+    reembed,
+    refresh_chunk,
+    close_refresh,
+    layout_atlas,
+    collect_garbage,
+)
+
+
+def full_refresh_schedule(cron: str) -> dg.ScheduleDefinition:
+    """Return the schedule that checks the whole library, at `cron` in UTC; off by default."""
+    return dg.ScheduleDefinition(
+        name="full_refresh_schedule",
+        job=full_refresh,
+        cron_schedule=cron,
+        description="Checks every component against the CMS.",
+    )
+
+
+def garbage_schedule(cron: str) -> dg.ScheduleDefinition:
+    """Return the schedule that deletes garbage, at `cron` in UTC; off by default."""
+    return dg.ScheduleDefinition(
+        name="garbage_schedule",
+        job=collect_garbage,
+        cron_schedule=cron,
+        description="Deletes what nothing refers to any more.",
+    )

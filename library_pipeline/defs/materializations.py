@@ -1,16 +1,22 @@
-"""What a finished component tells Dagster: one materialization for each asset, with versions."""
+"""Dagster's events of components: one materialization for each asset and partition.
+
+Metadata is Markdown: pictures are data: URLs, and texts and links show what they say.
+"""
 
 from __future__ import annotations
 
+import base64
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
 
 import dagster as dg
 
 from library_pipeline.catalog import partition_keys
-from library_pipeline.catalog.partition_keys import partition_key
-from library_pipeline.defs.markdown import component_page, picture
-from library_pipeline.refresh.items import Report
-from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.catalog.encoder import EncoderInfo
+from library_pipeline.catalog.partition_keys import partition_key, partition_of
+from library_pipeline.refresh.items import Success
 
 BUNDLE = dg.AssetKey(partition_keys.BUNDLE)
 EMBEDDING = dg.AssetKey(partition_keys.EMBEDDING)
@@ -21,29 +27,66 @@ REPORT = dg.AssetKey("refresh_report")
 
 UPSTREAM = {BUNDLE: MANIFEST, EMBEDDING: BUNDLE, INDEX: EMBEDDING}
 CODE_VERSION = "1"
-# The manifest changes all the time; that makes no component stale, a new revision does.
+# The manifest changes all the time. Only a new revision makes a component stale.
 MANIFEST_VERSION = "current"
+
+# Every ASCII punctuation character may be escaped; a hyphen means something at the start only:
+# https://spec.commonmark.org/0.31.2/#backslash-escapes
+_PUNCTUATION = re.compile(r"(^-|[!-,./:-@\[-`{-~])")
 
 
 def materializations(
     asset_key: dg.AssetKey,
-    reports: Sequence[Report],
+    successes: Sequence[Success],
     *,
-    encoders: Sequence[RegisteredEncoder],
+    encoders: Sequence[EncoderInfo],
     thumbnails: Mapping[str, bytes],
     upstream_pointer: str,
     web_url: str | None = None,
 ) -> list[dg.AssetMaterialization]:
-    """Return the events of one asset for all `reports`; `thumbnails` are WebP by digest."""
+    """Return the events of one asset for all `successes`; `thumbnails` are WebP by digest."""
     return [
         dg.AssetMaterialization(
             asset_key,
-            partition=partition_key(report.component_id),
-            metadata=_metadata(asset_key, report, encoders, thumbnails, web_url),
-            tags=_version_tags(asset_key, report, encoders, upstream_pointer),
+            partition=partition_key(success.component_id),
+            metadata=_metadata(asset_key, success, encoders, thumbnails, web_url),
+            tags=_version_tags(asset_key, success, encoders, upstream_pointer),
         )
-        for report in reports
+        for success in successes
     ]
+
+
+def bucket_materializations(
+    asset_key: dg.AssetKey,
+    successes: Sequence[Success],
+    *,
+    versions: Mapping[str, tuple[int, str]],
+    buckets: int,
+    encoders: Sequence[EncoderInfo],
+    upstream_pointer: str,
+) -> list[dg.AssetMaterialization]:
+    """Return the events of one asset for the buckets that the `successes` are in.
+
+    `versions` holds each bucket's number of components and the hash of their revisions.
+    """
+    outcomes: dict[str, Counter[str]] = {}
+    for success in successes:
+        key = partition_of(success.component_id, buckets)
+        outcomes.setdefault(key, Counter())[success.outcome] += 1
+    events: list[dg.AssetMaterialization] = []
+    for key, counts in sorted(outcomes.items()):
+        size, version = versions.get(key, (0, "empty"))
+        events.append(
+            dg.AssetMaterialization(
+                asset_key,
+                partition=key,
+                metadata={"components": size, **counts},
+                tags=version_tags(
+                    asset_key, version, embedding_version(version, encoders), upstream_pointer
+                ),
+            )
+        )
+    return events
 
 
 def version_tags(
@@ -52,11 +95,11 @@ def version_tags(
     embedding_version: str,
     upstream_pointer: str,
 ) -> dict[str, str]:
-    """Return the tags that let Dagster tell stale from fresh.
+    """Return the tags by which Dagster decides whether a partition is stale.
 
-    All of them are needed: with the data version alone Dagster compares timestamps, and shows
-    every component as out of date after each refresh. Data versions are the CMS's revision, and
-    for vectors what they are made of.
+    Dagster needs all of them: with the data version alone it compares timestamps, and shows every
+    component as out of date after each refresh. The data version is the CMS's revision, or
+    `embedding_version` for vectors.
     """
     versions = {MANIFEST: MANIFEST_VERSION, EMBEDDING: embedding_version}
     upstream = UPSTREAM[asset_key]
@@ -70,52 +113,77 @@ def version_tags(
     }
 
 
-def embedding_version(content: str, encoders: Sequence[RegisteredEncoder]) -> str:
-    """Return the data version of vectors: what they are of, and by which encoders."""
+def embedding_version(content: str, encoders: Sequence[EncoderInfo]) -> str:
+    """Return the data version of vectors, from their screenshots' `content` and the encoders."""
     return f"{content}-{'+'.join(encoder.fingerprint for encoder in encoders)}"
 
 
 def _version_tags(
-    asset_key: dg.AssetKey, report: Report, encoders: Sequence[RegisteredEncoder], pointer: str
+    asset_key: dg.AssetKey, success: Success, encoders: Sequence[EncoderInfo], pointer: str
 ) -> dict[str, str]:
-    embedding = embedding_version(report.bundle.screenshot_sha256[:16], encoders)
-    return version_tags(asset_key, report.revision, embedding, pointer)
+    embedding = embedding_version(success.bundle.screenshot_sha256[:16], encoders)
+    return version_tags(asset_key, success.revision, embedding, pointer)
 
 
 def _metadata(
     asset_key: dg.AssetKey,
-    report: Report,
-    encoders: Sequence[RegisteredEncoder],
+    success: Success,
+    encoders: Sequence[EncoderInfo],
     thumbnails: Mapping[str, bytes],
     web_url: str | None,
 ) -> dict[str, dg.MetadataValue]:
-    digest = report.bundle.screenshot_sha256
-    took = {phase: round(value, 1) for phase, value in report.milliseconds.items()}
+    digest = success.bundle.screenshot_sha256
+    took = {phase: round(value, 1) for phase, value in success.milliseconds.items()}
     metadata: dict[str, dg.MetadataValue] = {
-        "component_id": dg.MetadataValue.text(report.component_id),
-        "revision": dg.MetadataValue.text(report.revision),
+        "component_id": dg.MetadataValue.text(success.component_id),
+        "revision": dg.MetadataValue.text(success.revision),
         "screenshot_sha256": dg.MetadataValue.text(digest),
     }
     if asset_key == BUNDLE:
-        metadata["bytes"] = dg.MetadataValue.int(report.bundle.size)
-        metadata["downloaded_bytes"] = dg.MetadataValue.int(report.downloaded_bytes)
+        metadata["bytes"] = dg.MetadataValue.int(success.bundle.size)
+        metadata["downloaded_bytes"] = dg.MetadataValue.int(success.downloaded_bytes)
         metadata["download_ms"] = dg.MetadataValue.float(took.get("download", 0.0))
     elif asset_key == EMBEDDING:
         names = [f"{encoder.name} ({encoder.model})" for encoder in encoders]
         fingerprints = [encoder.fingerprint for encoder in encoders]
         metadata["encoders"] = dg.MetadataValue.text(", ".join(names))
         metadata["fingerprints"] = dg.MetadataValue.text(", ".join(fingerprints))
-        metadata["embedded_now"] = dg.MetadataValue.bool(report.embedded)
+        metadata["embedded_now"] = dg.MetadataValue.bool(success.embedded)
         metadata["decode_ms"] = dg.MetadataValue.float(took.get("decode", 0.0))
         metadata["embed_ms"] = dg.MetadataValue.float(took.get("embed", 0.0))
     else:
-        metadata["outcome"] = dg.MetadataValue.text(report.outcome)
+        metadata["outcome"] = dg.MetadataValue.text(success.outcome)
         metadata["store_ms"] = dg.MetadataValue.float(took.get("store", 0.0))
-        if shown := component_page(web_url, report.component_id):
+        if shown := component_page(web_url, success.component_id):
             metadata["component"] = dg.MetadataValue.url(shown)
-            page = f"{web_url}/?like={partition_key(report.component_id)}"
+            page = f"{web_url}/?like={partition_key(success.component_id)}"
             metadata["look_alikes"] = dg.MetadataValue.url(page)
     if digest in thumbnails:
-        drawn = picture(partition_key(report.component_id), thumbnails[digest])
+        drawn = picture(partition_key(success.component_id), thumbnails[digest])
         metadata["screenshot"] = dg.MetadataValue.md(drawn)
     return metadata
+
+
+def plain(text: str) -> str:
+    """Escape `text` so that Markdown shows it unchanged, on one line."""
+    return _PUNCTUATION.sub(r"\\\1", " ".join(text.split()))
+
+
+def picture(label: str, webp: bytes) -> str:
+    """Return a picture as Markdown, with `label` as its alternative text."""
+    return f"![{plain(label)}](data:image/webp;base64,{base64.b64encode(webp).decode()})"
+
+
+def link(text: str, url: str | None) -> str:
+    """Return a link as Markdown, or only its text without a `url`."""
+    return f"[{plain(text)}]({url})" if url else plain(text)
+
+
+def component_page(web_url: str | None, component_id: str) -> str | None:
+    """Return the URL of a component's page, None without a service; any id is safe in the query."""
+    return f"{web_url}/components/?{urlencode({'id': component_id})}" if web_url else None
+
+
+def refresh_page(web_url: str | None, refresh_id: str) -> str | None:
+    """Return the URL of a refresh's page, None without a service."""
+    return f"{web_url}/refreshes/{refresh_id}" if web_url else None

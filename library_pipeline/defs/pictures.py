@@ -10,7 +10,7 @@ import dagster as dg
 import psycopg
 
 from library_pipeline.defs.materializations import EMBEDDING
-from library_pipeline.defs.requests import UNFINISHED
+from library_pipeline.defs.recovery import UNFINISHED
 from library_pipeline.defs.resources import DatabaseResource, EncodersResource
 from library_pipeline.search.atlas import draw_atlas, read_atlas_state, update_atlas
 from library_pipeline.search.layout import UmapMissing, umap_is_installed

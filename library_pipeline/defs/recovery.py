@@ -1,4 +1,4 @@
-"""What dead processes have left behind is put back, and Dagster is told that they are dead."""
+"""Recovery from dead processes: their refreshes, chunks and Dagster runs are freed."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ from library_pipeline.store.runs import runs_of
 
 _STOPPED_BY_HAND = (dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.CANCELING)
 _UNDER_WAY = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-_OUR_JOBS = frozenset(
-    {
-        "incremental_refresh",
-        "full_refresh",
-        "reembed",
-        "refresh_chunk",
-        "close_refresh",
-        "collect_garbage",
-    }
-)
-# From its start until its first step a run holds no lease yet, nor between two of its steps.
+# A run that has just started does not hold its lease yet: its process still loads the resources.
 _SETTLED_AFTER = timedelta(minutes=1)
 _SECOND_LOOK_SECONDS = 2.0
 _ORPHANED = "its process ended before it did; what it had not reached is left to the next refresh"
+# Dagster's job for assets that a person materializes in the UI.
+_ASSET_JOB = "__ASSET_JOB"
 
 log = structlog.get_logger(__name__)
 
 
-def recover(instance: dg.DagsterInstance, connection: psycopg.Connection) -> None:
-    """Close refreshes whose process is gone, put chunks back whose run is, report dead runs.
+def recover(
+    instance: dg.DagsterInstance, connection: psycopg.Connection, location: str | None = None
+) -> None:
+    """Close refreshes whose process is gone, put lost chunks back, and report dead runs.
 
-    A chunk whose run a person has terminated in the UI is not begun again.
+    A chunk whose run a person has terminated in the UI is cancelled instead. With `location`, the
+    code location of the caller, runs of other code locations are left alone.
     """
     for refresh_id in orphans(connection):
         _recover_refresh(instance, connection, refresh_id)
     for lost in lost_chunks(connection):
         _recover_chunk(instance, connection, lost)
-    _report_dead_runs(instance, connection)
+    _report_dead_runs(instance, connection, location)
+
+
+def location_of(run: dg.DagsterRun) -> str | None:
+    """Return the code location that the run was started from, None for a run in this process."""
+    return run.remote_job_origin.location_name if run.remote_job_origin else None
 
 
 def _recover_refresh(
     instance: dg.DagsterInstance, connection: psycopg.Connection, refresh_id: str
 ) -> None:
-    """Close the refresh, or have it planned again if it was asked for and nobody has stopped it."""
+    """Close the refresh, or have a requested one planned again unless a person stopped it."""
     runs = [instance.get_run_by_id(run_id) for run_id in runs_of(connection, refresh_id)]
     by_hand = any(run is not None and run.status in _STOPPED_BY_HAND for run in runs)
     if not by_hand and plan_again(connection, refresh_id, "the process that planned it is gone"):
@@ -61,26 +61,6 @@ def _recover_refresh(
         stop_refresh(connection, refresh_id, _ORPHANED)
     for run in runs:
         _report_dead(instance, run)
-
-
-def _report_dead_runs(instance: dg.DagsterInstance, connection: psycopg.Connection) -> None:
-    """Report the runs that died before they claimed anything, or after all was done.
-
-    Nothing else does where the code server died with them, and whoever waits for such a run - a
-    chunk, the next plan, the next closing run - would wait for good.
-    """
-    settled = dg.RunsFilter(statuses=_UNDER_WAY, updated_before=datetime.now(UTC) - _SETTLED_AFTER)
-    suspects = [
-        run
-        for run in instance.get_runs(settled)
-        if run.job_name in _OUR_JOBS and lease_is_free(connection, run.run_id)
-    ]
-    if suspects:
-        time.sleep(_SECOND_LOOK_SECONDS)
-    for run in suspects:
-        if lease_is_free(connection, run.run_id):
-            log.warning("run lost: its process is gone", job=run.job_name, run=run.run_id)
-            _report_dead(instance, instance.get_run_by_id(run.run_id))
 
 
 def _recover_chunk(
@@ -103,8 +83,49 @@ def _recover_chunk(
     finish_if_done(connection, lost.refresh_id)
 
 
+def _report_dead_runs(
+    instance: dg.DagsterInstance, connection: psycopg.Connection, location: str | None
+) -> None:
+    """Report every run of ours that has started and holds no lease.
+
+    Such a run died before it claimed anything, or after its work was done. If the code server died
+    with it, Dagster never notices: the run keeps its slot, and chunks, plans and sensors wait for
+    it forever.
+    """
+    settled = dg.RunsFilter(statuses=_UNDER_WAY, updated_before=datetime.now(UTC) - _SETTLED_AFTER)
+    suspects = [
+        run
+        for run in instance.get_runs(settled)
+        if _is_ours(run, location) and lease_is_free(connection, run.run_id)
+    ]
+    if suspects:
+        time.sleep(_SECOND_LOOK_SECONDS)
+    for run in suspects:
+        if lease_is_free(connection, run.run_id):
+            log.warning("run lost: its process is gone", job=run.job_name, run=run.run_id)
+            _report_dead(instance, instance.get_run_by_id(run.run_id))
+
+
+def _is_ours(run: dg.DagsterRun, location: str | None) -> bool:
+    """Return whether the run is one of this package's jobs, or materializes only its assets.
+
+    Every such run holds the lease of its id from start to end (`DatabaseResource`).
+    """
+    # The jobs plan refreshes, and a plan begins with a recovery: hence the import so late.
+    from library_pipeline.defs.jobs import ASSETS, JOBS  # noqa: PLC0415
+
+    started_from = location_of(run)
+    if location and started_from and started_from != location:
+        return False
+    if run.job_name != _ASSET_JOB:
+        return run.job_name in {job.name for job in JOBS}
+    checked = {check.asset_key for check in run.asset_check_selection or ()}
+    selected = {*(run.asset_selection or ()), *checked}
+    return bool(selected) and selected <= {key for asset in ASSETS for key in asset.keys}
+
+
 def _report_dead(instance: dg.DagsterInstance, run: dg.DagsterRun | None) -> None:
-    """Let Dagster know of a run whose process is gone, or it would hold its slot for good."""
+    """Tell Dagster that the run's process is gone, so that the run's slot is free."""
     if run is None or run.is_finished:
         return
     if run.status is dg.DagsterRunStatus.CANCELING:

@@ -1,4 +1,4 @@
-"""What refreshes did, in pictures: an asset that is drawn when they are closed."""
+"""The asset `refresh_report`: pictures of what the last refreshes did."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,8 +9,15 @@ import dagster as dg
 import psycopg
 from PIL import Image
 
-from library_pipeline.defs.markdown import component_page, link, picture, plain, refresh_page
-from library_pipeline.defs.materializations import REPORT, VECTOR_INDEX
+from library_pipeline.defs.materializations import (
+    REPORT,
+    VECTOR_INDEX,
+    component_page,
+    link,
+    picture,
+    plain,
+    refresh_page,
+)
 from library_pipeline.defs.resources import DatabaseResource
 from library_pipeline.search.outcome_sheets import (
     Thumbnails,
@@ -24,12 +31,11 @@ from library_pipeline.settings import load_settings
 from library_pipeline.store.closing import last_change, refreshes_to_close
 from library_pipeline.store.history import growth_on_record, paces
 from library_pipeline.store.index import thumbnails
-from library_pipeline.store.leases import lease
 from library_pipeline.store.outcome_samples import Sample, Shown, added, changed, failed
 
-MOST_TILES: Final = 24
-# Dagster keeps metadata in its database, and the page of an asset loads a hundred of them.
-MOST_BYTES: Final = 100_000
+MAX_TILES: Final = 24
+# Dagster keeps metadata in its database, and an asset's page loads a hundred of them.
+MAX_BYTES: Final = 100_000
 
 _Draw = Callable[[Sample, Thumbnails], Image.Image]
 _SHEETS: Final[dict[str, tuple[Callable[..., Sample], _Draw]]] = {
@@ -41,14 +47,14 @@ _SHEETS: Final[dict[str, tuple[Callable[..., Sample], _Draw]]] = {
 
 @dataclass(slots=True)
 class Report:
-    """Metadata in the order in which it is shown, and what could not be drawn, with reasons."""
+    """Metadata in the order of display, and the reasons why parts could not be drawn."""
 
     metadata: dict[str, Any] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Go on without this part if it fails: a picture is no reason to fail a closing run."""
+        """Record the part's error instead of raising it: a picture must not fail a closing run."""
         try:
             yield
         except Exception as error:
@@ -63,7 +69,7 @@ def refresh_report(
 
     Started by hand, it shows the last refresh that did something.
     """
-    with database.open() as db, lease(db, context.run.run_id), db.connect() as connection:
+    with database.open() as db, db.connect() as connection:
         refreshes = refreshes_to_close(connection, context.run.run_id) or last_change(connection)
         report = draw_report(connection, refreshes, web_url=load_settings().web_url)
     for problem in report.problems:
@@ -76,14 +82,14 @@ def refresh_report(
 def draw_report(
     connection: psycopg.Connection, refreshes: Sequence[str], *, web_url: str | None
 ) -> Report:
-    """Return the report of these refreshes; links need the service's address, `web_url`."""
+    """Draw the report of `refreshes`; without the service's address `web_url` it has no links."""
     report = Report()
     if refreshes:
         links = ", ".join(link(each, refresh_page(web_url, each)) for each in refreshes)
         report.metadata["refreshes"] = dg.MetadataValue.md(links)
     for name, (read, draw) in _SHEETS.items():
         with report.part(name):
-            sample = read(connection, refreshes, limit=MOST_TILES)
+            sample = read(connection, refreshes, limit=MAX_TILES)
             report.metadata[f"{name}_components"] = sample.total
             if sample.total:
                 sheet = draw(sample, thumbnails(connection, sample.digests))
@@ -102,16 +108,16 @@ def draw_report(
 def _sheet(
     label: str, sheet: Image.Image, sample: Sample, web_url: str | None
 ) -> dg.MarkdownMetadataValue:
-    """Return a sheet with its components' names below: failed ones in lines, with the reason."""
+    """Return a sheet with its components' names below, and the reason of each failed one."""
     lines = [_line(one, web_url) for one in sample.shown]
     if more := sample.total - len(sample.shown):
         lines.append(f"and {more:,} more")
     listed = "\n".join(f"- {line}" for line in lines) if _failed(sample) else ", ".join(lines)
-    return dg.MetadataValue.md(f"{picture(label, webp_within(sheet, MOST_BYTES))}\n\n{listed}")
+    return dg.MetadataValue.md(f"{picture(label, webp_within(sheet, MAX_BYTES))}\n\n{listed}")
 
 
 def _line(one: Shown, web_url: str | None) -> str:
-    # What was never seen has no page yet.
+    # A component that was never indexed has no page yet.
     page = component_page(web_url, one.component_id) if one.screenshot_sha256 else None
     name = link(one.title, page)
     if one.failure is None:
@@ -124,4 +130,4 @@ def _failed(sample: Sample) -> bool:
 
 
 def _plot(label: str, plot: Image.Image) -> dg.MarkdownMetadataValue:
-    return dg.MetadataValue.md(picture(label, webp_within(plot, MOST_BYTES, lossless=True)))
+    return dg.MetadataValue.md(picture(label, webp_within(plot, MAX_BYTES, lossless=True)))

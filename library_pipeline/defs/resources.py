@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache
+from typing import Self
 
 import dagster as dg
+from pydantic import PrivateAttr
 
 from library_pipeline.bundles.store import BundleStore
-from library_pipeline.refresh.items import EncoderInUse
+from library_pipeline.catalog.encoder import EncoderInfo
+from library_pipeline.encoders import Encoder
 from library_pipeline.settings import Settings, SettingsError, load_settings
 from library_pipeline.sources.factory import configured_sources, listed_sources
 from library_pipeline.sources.source import Source
 from library_pipeline.store.database import Database, open_database
-from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.leases import lease
 from library_pipeline.store.models import load_registered, register_configured
 
 
 class DatabaseResource(dg.ConfigurableResource):
-    """The library's database: the configured one, or the embedded server."""
+    """The library's database: the configured one, or the embedded server.
+
+    Every run uses it, so this is where a run takes the lease of its id: from before its first step
+    until after its last. A started run without its lease is dead, see `recovery`.
+    """
+
+    _opened: Database | None = PrivateAttr(default=None)
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
+        """Hold the run's lease while its steps run; a sensor's evaluation is no run."""
+        if context.run_id is None:
+            yield self
+            return
+        with self.open() as database, lease(database, context.run_id):
+            self._opened = database
+            try:
+                yield self
+            finally:
+                self._opened = None
 
     @contextmanager
     def open(self) -> Iterator[Database]:
         """Yield the database, migrated."""
+        if self._opened:
+            yield self._opened
+            return
         with open_database(load_settings()) as database:
             yield database
 
@@ -60,26 +85,23 @@ class BundleStoreResource(dg.ConfigurableResource):
 
 
 class EncodersResource(dg.ConfigurableResource):
-    """Which models embed screenshots. Loaded once a process, when needed."""
+    """Which models embed screenshots. A model is loaded once a process, when it is needed."""
 
     models: dict[str, str]
 
-    def register(self, database: Database) -> tuple[RegisteredEncoder, ...]:
-        """Make what is configured known to the database; return the encoders in use."""
+    def register(self, database: Database) -> tuple[EncoderInfo, ...]:
+        """Register the configured encoders; return the active and the configured ones."""
         with database.connect() as connection:
             return register_configured(connection, load_settings().all_encoders)
 
-    def in_use(self, database: Database) -> tuple[EncoderInUse, ...]:
-        """Return the encoders that search asks or will ask, each with the way to load it."""
+    def loader(self) -> Callable[[EncoderInfo], Encoder]:
+        """Return the function that loads an encoder, each one once."""
         configured = load_settings().all_encoders
-        return tuple(
-            EncoderInUse(known, cache(partial(load_registered, known, configured)))
-            for known in self.register(database)
-        )
+        return cache(lambda encoder: load_registered(encoder, configured))
 
     @property
     def batch_size(self) -> int:
-        """How many screenshots go to the encoders at a time: what suits the tightest of them."""
+        """How many screenshots are embedded at a time: the smallest of the encoders' settings."""
         return min(encoder.batch_size for encoder in load_settings().all_encoders)
 
 

@@ -1,4 +1,7 @@
-"""Four sensors: a source changed, or its CMS says so; an encoder, or a chunk, waits for a run."""
+"""The sensors: each starts runs for what waits in the database, so a tick may die at any point.
+
+Requesting a run twice is harmless, because Dagster starts a run_key once.
+"""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -6,35 +9,63 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import psycopg
 
-from library_pipeline.defs.jobs import close_refresh, incremental_refresh, reembed, refresh_chunk
-from library_pipeline.defs.recovery import recover
-from library_pipeline.defs.reembedding import PLAN
-from library_pipeline.defs.requests import (
-    UNFINISHED,
-    chunk_request,
-    closing_request,
-    ended_without_claim,
+from library_pipeline.catalog.encoder import EncoderInfo
+from library_pipeline.defs.assets import PLAN
+from library_pipeline.defs.components import chunk_config
+from library_pipeline.defs.in_process import (
+    REFRESH_TAG,
+    planning_run_key,
+    planning_run_request,
+    why_run_failed,
 )
+from library_pipeline.defs.jobs import (
+    close_refresh,
+    full_refresh,
+    incremental_refresh,
+    reembed,
+    refresh_chunk,
+)
+from library_pipeline.defs.recovery import recover
 from library_pipeline.defs.resources import DatabaseResource, EncodersResource, SourcesResource
 from library_pipeline.refresh.polling import changed_source
 from library_pipeline.sources.source import Source
-from library_pipeline.store.chunks import give_up_attempt, pending_chunks
-from library_pipeline.store.closing import finish_if_done
+from library_pipeline.store.chunks import MAX_ATTEMPTS, Chunk, give_up_chunk_attempt, pending_chunks
+from library_pipeline.store.closing import (
+    count_closing_run,
+    finish_if_done,
+    set_checked,
+    unchecked_refreshes,
+)
 from library_pipeline.store.database import Database
-from library_pipeline.store.embeddings import RegisteredEncoder
-from library_pipeline.store.plans import count_due
-from library_pipeline.store.reembedding import count_to_reembed, reembed_unfinished
+from library_pipeline.store.plans import count_due, reembed_unfinished
 from library_pipeline.store.refreshes import FailedPlans, failed_plans
+from library_pipeline.store.requests import (
+    OpenRequest,
+    give_up_attempt,
+    note_run,
+    note_sensor,
+    open_requests,
+    settle,
+)
 from library_pipeline.store.webhooks import last_plan, pending_call
 
+COMPONENTS_TAG = "library/components"
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+# The daemon evaluates sensors every 5 s; with 5 here, every other evaluation would come too early.
+REQUEST_POLL_SECONDS = 1
 CHUNK_POLL_SECONDS = 5
 CANDIDATE_POLL_SECONDS = 30
 WEBHOOK_POLL_SECONDS = 5
-LONGEST_PAUSE = timedelta(hours=1)
+MAX_PAUSE = timedelta(hours=1)
 
 
 def cms_sensor(poll_seconds: int) -> dg.SensorDefinition:
-    """Return the sensor that asks the sources every `poll_seconds` whether anything has changed."""
+    """Return the sensor that asks the sources for changes every `poll_seconds`."""
 
     @dg.sensor(
         name="cms_changes",
@@ -61,9 +92,9 @@ def _plan_if_needed(
     context: dg.SensorEvaluationContext,
     database: Database,
     sources: Sequence[Source],
-    encoders: Sequence[RegisteredEncoder],
+    encoders: Sequence[EncoderInfo],
 ) -> dg.SkipReason | dg.RunRequest:
-    if _planning(context.instance, "incremental_refresh", "full_refresh"):
+    if _is_planning(context.instance, "incremental_refresh", "full_refresh"):
         return dg.SkipReason("a refresh is being planned")
     with database.connect() as connection:
         if pause := _pause(failed_plans(connection), datetime.now(UTC)):
@@ -77,9 +108,9 @@ def _plan_if_needed(
 
 
 def webhook_sensor(*, running: bool) -> dg.SensorDefinition:
-    """Return the sensor that has a refresh planned as soon as a CMS has called a webhook.
+    """Return the sensor that starts a planning run after a CMS has called a webhook.
 
-    It is `running` by default where there is a webhook to call.
+    It is on by default if `running`, that is if webhooks are configured.
     """
 
     @dg.sensor(
@@ -104,14 +135,15 @@ def webhook_sensor(*, running: bool) -> dg.SensorDefinition:
 def _plan_if_called(
     instance: dg.DagsterInstance, connection: psycopg.Connection
 ) -> dg.SkipReason | dg.RunRequest:
-    """Nothing is noted down here: a call waits until a plan that began after it is on record.
+    """Start a planning run for a webhook call that no plan has followed yet.
 
-    So a tick, a run or a plan may die anywhere; until then what was asked for is under way.
+    A call is answered only by a plan that began after it and is on record, so a tick, a run or a
+    plan may die at any point without losing the call.
     """
     called_at = pending_call(connection)
     if called_at is None:
         return dg.SkipReason("no CMS has called since the last plan began")
-    if _planning(instance, "incremental_refresh", "full_refresh"):
+    if _is_planning(instance, "incremental_refresh", "full_refresh"):
         return dg.SkipReason("a refresh is being planned; one for the last call comes after it")
     now = datetime.now(UTC)
     for failed in (failed_plans(connection), _asked_in_vain(instance, last_plan(connection))):
@@ -121,9 +153,9 @@ def _plan_if_called(
 
 
 def _asked_in_vain(instance: dg.DagsterInstance, since: datetime | None) -> FailedPlans:
-    """Return how many runs for calls have failed `since` the last plan.
+    """Return how many runs for webhook calls have failed `since` the last plan.
 
-    The refresh of one that failed early is not on record, so failed_plans does not count it.
+    `failed_plans` misses a run that failed before its refresh was on record.
     """
     asked = dg.RunsFilter(
         job_name="incremental_refresh",
@@ -137,8 +169,8 @@ def _asked_in_vain(instance: dg.DagsterInstance, since: datetime | None) -> Fail
     return FailedPlans(len(records), records[0].update_timestamp, "their runs have the reason")
 
 
-def _planning(instance: dg.DagsterInstance, *jobs: str) -> bool:
-    """Whether a run of one of the planning `jobs` is queued or under way."""
+def _is_planning(instance: dg.DagsterInstance, *jobs: str) -> bool:
+    """Return whether a run of one of `jobs` is queued or under way."""
     return any(
         instance.get_run_ids(dg.RunsFilter(job_name=name, statuses=UNFINISHED), limit=1)
         for name in jobs
@@ -146,10 +178,10 @@ def _planning(instance: dg.DagsterInstance, *jobs: str) -> bool:
 
 
 def _pause(failed: FailedPlans, now: datetime) -> str | None:
-    """Return why to wait, after plans have failed: 30 s, 1, 2, 4, ... minutes, at most an hour."""
+    """Return why to wait after failed plans: 30 s, then 1, 2, 4, ... minutes, at most an hour."""
     if not failed.count or failed.last_at is None:
         return None
-    wait = min(timedelta(seconds=30 * 2 ** min(failed.count - 1, 10)), LONGEST_PAUSE)
+    wait = min(timedelta(seconds=30 * 2 ** min(failed.count - 1, 10)), MAX_PAUSE)
     until = failed.last_at + wait
     if now >= until:
         return None
@@ -170,17 +202,17 @@ def _pause(failed: FailedPlans, now: datetime) -> str | None:
 def encoder_candidates(
     context: dg.SensorEvaluationContext, database: DatabaseResource, encoders: EncodersResource
 ) -> dg.SkipReason | dg.RunRequest:
-    """Ask for a reembed of what is due, one at a time; what failed before waits its turn."""
+    """Start a reembed of what is due, unless one is under way; failed components wait."""
     with database.open() as db:
         candidates = [each for each in encoders.register(db) if each.candidate]
         if not candidates:
             return dg.SkipReason("no encoder waits to take another one's place")
         with db.connect() as connection:
-            if reembed_unfinished(connection) or _planning(context.instance, "reembed"):
+            if reembed_unfinished(connection) or _is_planning(context.instance, "reembed"):
                 return dg.SkipReason("a reembed is under way")
             if pause := _pause(failed_plans(connection, reembeds=True), datetime.now(UTC)):
                 return dg.SkipReason(pause)
-            due = count_to_reembed(connection, candidates)
+            due = count_due(connection, candidates, "reembed")
     if due:
         return dg.RunRequest(run_config={"ops": {PLAN: {"config": {"due_only": True}}}})
     return dg.SkipReason("no component lacks a candidate's vector, or is due for another try")
@@ -197,17 +229,106 @@ def encoder_candidates(
 def refresh_chunks(
     context: dg.SensorEvaluationContext, database: DatabaseResource
 ) -> dg.SensorResult | dg.SkipReason:
-    """Request runs for pending chunks; the chunk stays pending until its run claims it."""
+    """Start a run for each pending chunk; a chunk stays pending until its run claims it."""
     with database.open() as db, db.connect() as connection:
-        recover(context.instance, connection)
+        origin = context.code_location_origin
+        recover(context.instance, connection, origin.location_name if origin else None)
         for chunk in pending_chunks(connection):
-            if ended_without_claim(context.instance, chunk):
+            if _ended_without_claim(context.instance, chunk):
                 context.log.warning(f"the run asked for {chunk} ended before it began")
-                give_up_attempt(connection, chunk)
+                give_up_chunk_attempt(connection, chunk)
                 finish_if_done(connection, chunk.refresh_id)
         pending = pending_chunks(connection)
-        closing = closing_request(context.instance, connection)
-    requests = [*map(chunk_request, pending), *([closing] if closing else [])]
+        closing = _closing_request(context.instance, connection)
+    requests = [*map(_chunk_request, pending), *([closing] if closing else [])]
     if not requests:
         return dg.SkipReason("no chunk waits for a run")
     return dg.SensorResult(run_requests=requests)
+
+
+def _chunk_request(chunk: Chunk) -> dg.RunRequest:
+    """Return the request for a chunk's run; it is the same until a run claims the chunk."""
+    return dg.RunRequest(
+        job_name="refresh_chunk",
+        run_key=_run_key(chunk),
+        run_config=chunk_config(chunk.refresh_id, chunk.number),
+        tags={REFRESH_TAG: chunk.refresh_id, COMPONENTS_TAG: str(chunk.size)},
+    )
+
+
+def _ended_without_claim(instance: dg.DagsterInstance, chunk: Chunk) -> bool:
+    """Return whether the chunk's run was requested and ended, and did not claim the chunk."""
+    requested = dg.RunsFilter(tags={"dagster/run_key": _run_key(chunk)})
+    return any(run.is_finished for run in instance.get_runs(requested, limit=1))
+
+
+def _closing_request(
+    instance: dg.DagsterInstance, connection: psycopg.Connection
+) -> dg.RunRequest | None:
+    """Return the request for a closing run; None if none is needed or one is under way."""
+    waiting = unchecked_refreshes(connection)
+    under_way = dg.RunsFilter(job_name="close_refresh", statuses=UNFINISHED)
+    if not waiting or instance.get_run_ids(under_way, limit=1):
+        return None
+    newest = waiting[-1]
+    attempt = count_closing_run(connection, newest)
+    if attempt > MAX_ATTEMPTS:
+        # The next refresh's closing run does the same work.
+        set_checked(connection, waiting)
+        return None
+    return dg.RunRequest(
+        job_name="close_refresh",
+        run_key=f"{newest}:close:{attempt}",
+        tags={REFRESH_TAG: newest},
+    )
+
+
+def _run_key(chunk: Chunk) -> str:
+    return f"{chunk.refresh_id}:{chunk.number}:{chunk.attempt}"
+
+
+@dg.sensor(
+    name="refresh_requests",
+    jobs=[incremental_refresh, full_refresh, reembed],
+    minimum_interval_seconds=REQUEST_POLL_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Plans the refreshes that were asked for over HTTP (/api/refreshes), each once.",
+)
+def refresh_requests(
+    context: dg.SensorEvaluationContext, database: DatabaseResource
+) -> dg.SensorResult | dg.SkipReason:
+    """Start a run for each request that has none; a request is open until its plan has begun."""
+    with database.open() as db, db.connect() as connection:
+        note_sensor(connection)
+        for asked in open_requests(connection):
+            _note_run_of(context.instance, connection, asked)
+        # Read again: a request whose attempt was given up needs another run.
+        open_now = open_requests(connection)
+    waiting = [asked for asked in open_now if _run_of(context.instance, asked) is None]
+    if not waiting:
+        return dg.SkipReason("no request waits for a run")
+    return dg.SensorResult(run_requests=[planning_run_request(asked) for asked in waiting])
+
+
+def _note_run_of(
+    instance: dg.DagsterInstance, connection: psycopg.Connection, asked: OpenRequest
+) -> None:
+    """Note which run has taken the request, and count the attempt as lost if that run has ended.
+
+    A run that a person has terminated is not started again. If the refresh is on record by now,
+    this changes nothing.
+    """
+    run = _run_of(instance, asked)
+    if run is None:
+        return
+    note_run(connection, asked, run.run_id)
+    if run.status is dg.DagsterRunStatus.CANCELED:
+        reason = "its Dagster run was terminated before it had planned it"
+        settle(connection, asked.refresh_id, "cancelled", reason, attempt=asked.attempt)
+    elif run.is_finished:
+        give_up_attempt(connection, asked, why_run_failed(instance, run))
+
+
+def _run_of(instance: dg.DagsterInstance, asked: OpenRequest) -> dg.DagsterRun | None:
+    requested = dg.RunsFilter(tags={"dagster/run_key": planning_run_key(asked)})
+    return next(iter(instance.get_runs(requested, limit=1)), None)

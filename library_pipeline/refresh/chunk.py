@@ -1,15 +1,32 @@
-"""One chunk of a refresh, end to end: what is left of it is done, told of, and acknowledged."""
+"""One chunk of a refresh: fetch, decode, embed and store its components, with bounded memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import asyncio
+import os
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 
+from library_pipeline.bundles.download import BundleDownloader
 from library_pipeline.catalog.component import Component
-from library_pipeline.refresh.items import ALL_STAGES, ChunkReport, Equipment, Report, Stage, Task
+from library_pipeline.catalog.encoder import EncoderInfo
+from library_pipeline.catalog.failures import ComponentError
+from library_pipeline.catalog.refresh import Outcome
+from library_pipeline.refresh.embedding import Batcher, BatchVectors, embed_batch
+from library_pipeline.refresh.fetching import Fetcher
+from library_pipeline.refresh.items import (
+    ALL_STAGES,
+    ChunkReport,
+    Delivery,
+    Equipment,
+    Stage,
+    Success,
+    Task,
+)
 from library_pipeline.refresh.progress import Meter
-from library_pipeline.refresh.stream import ChunkStream
 from library_pipeline.store.chunks import (
     Chunk,
     cancel_chunk,
@@ -18,125 +35,271 @@ from library_pipeline.store.chunks import (
     put_back,
 )
 from library_pipeline.store.closing import cancellation_asked, finish_if_done
-from library_pipeline.store.index import indexed_bundles, indexed_files, known_bundles
+from library_pipeline.store.database import Database
+from library_pipeline.store.index import (
+    indexed_bundles,
+    indexed_files,
+    known_bundles,
+    store_batch,
+)
 from library_pipeline.store.manifest import components
 from library_pipeline.store.outcomes import set_outcomes, set_reported, unreported
 from library_pipeline.store.refreshes import is_forced
 
+BATCHES_AHEAD = 2
+
 
 def refresh_chunk(
-    equipment: Equipment,
-    chunk: Chunk,
-    *,
-    tell: Callable[[Sequence[Report]], None],
-    stages: frozenset[Stage] = ALL_STAGES,
+    equipment: Equipment, chunk: Chunk, *, stages: frozenset[Stage] = ALL_STAGES
 ) -> ChunkReport:
-    """Bring a claimed chunk's components up to date and return what became of each.
+    """Bring a claimed chunk's components up to date and return the result.
 
-    Every batch is acknowledged by its own transaction, so whatever happens afterwards, what was
-    stored stays. `tell` is given each success, those too that an earlier run of the chunk stored
-    and died before it told of them. Raises what stops the whole chunk, such as a lost database;
-    one component's failure is recorded and reported instead.
+    Each batch is committed by its own transaction, so what is stored stays, whatever happens
+    afterwards. A component's failure is recorded and returned; an error that stops the whole
+    chunk, such as a lost database, is raised. After telling Dagster, call `close_chunk`.
 
-    Of a reembed, whatever the `stages`, only vectors of the configured encoders are made, from
-    bundles that are kept.
+    A reembed ignores `stages`: it only makes vectors of the configured encoders, from bundles in
+    the bundle store.
     """
     connect = equipment.database.connect
     encoders = equipment.encoders
     reembeds = chunk.kind == "reembed"
     if reembeds:
         stages = frozenset[Stage]({"embedding"})
-        encoders = tuple(each for each in encoders if each.registered.configured)
+        encoders = tuple(each for each in encoders if each.configured)
     with connect() as writing, connect() as reading, connect() as noting:
-        tasks = _tasks_of_reembed(noting, chunk) if reembeds else _tasks(noting, chunk)
+        tasks = _plan_tasks(noting, chunk)
         meter = Meter(noting, chunk, equipment.stop)
-        stream = ChunkStream(equipment, chunk, stages, encoders, writing, reading, meter)
+        stream = _ChunkStream(equipment, chunk, stages, encoders, writing, reading, meter)
         stream.run(tasks)
-        _tell_all(noting, chunk, stream.reports, tell, indexed=reembeds or "index" in stages)
-        stopped = meter.halt.is_set() and bool(chunk_components(noting, chunk))
-        _leave(noting, chunk, stopped=stopped)
-        return ChunkReport(tuple(stream.reports), tuple(meter.failures), stopped)
+        done = {success.component_id for success in stream.successes}
+        untold = [
+            Success(component_id, bundle.revision, outcome, bundle)
+            for component_id, (outcome, bundle) in unreported(noting, chunk).items()
+            if component_id not in done
+        ]
+        news = [*stream.successes, *untold]
+        if reembeds or "index" in stages:
+            news = _drop_replaced(noting, news)
+        return ChunkReport(
+            tuple(stream.successes),
+            tuple(untold),
+            tuple(news),
+            tuple(meter.failures),
+            stopped=meter.halt.is_set() and bool(chunk_components(noting, chunk)),
+        )
 
 
-def _tell_all(
-    connection: psycopg.Connection,
-    chunk: Chunk,
-    reports: Sequence[Report],
-    tell: Callable[[Sequence[Report]], None],
-    *,
-    indexed: bool,
-) -> None:
-    told = {report.component_id for report in reports}
-    earlier = [
-        Report(component_id, bundle.revision, outcome, bundle)
-        for component_id, (outcome, bundle) in unreported(connection, chunk).items()
-        if component_id not in told
-    ]
-    everything = [*reports, *earlier]
-    news = _still_true(connection, everything) if indexed else everything
-    if news:
-        tell(news)
-    if everything:
-        set_reported(connection, chunk.refresh_id, [item.component_id for item in everything])
+def close_chunk(database: Database, chunk: Chunk, report: ChunkReport) -> None:
+    """Record that Dagster knows of the chunk's components, and close the chunk.
 
-
-def _still_true(connection: psycopg.Connection, reports: Sequence[Report]) -> list[Report]:
-    """Leave out what another refresh has overtaken meanwhile: it tells of the newer revision.
-
-    Told afterwards, the older one would be the latest that is known, and stay so.
+    A chunk that was stopped goes back to the pending ones, unless its refresh is cancelled.
     """
-    now = indexed_files(connection, [report.component_id for report in reports])
-    return [
-        report
-        for report in reports
-        if report.component_id in now and now[report.component_id].revision == report.revision
-    ]
+    told = [success.component_id for success in (*report.succeeded, *report.untold)]
+    with database.connect() as connection:
+        if told:
+            set_reported(connection, chunk.refresh_id, told)
+        if not report.stopped:
+            finish_chunk(connection, chunk)
+        elif cancellation_asked(connection, chunk.refresh_id):
+            cancel_chunk(connection, chunk.refresh_id, chunk.number)
+        else:
+            put_back(connection, chunk)
+        finish_if_done(connection, chunk.refresh_id)
 
 
-def _leave(connection: psycopg.Connection, chunk: Chunk, *, stopped: bool) -> None:
-    """Close the chunk; one that was stopped goes back, unless its refresh is cancelled."""
-    if not stopped:
-        finish_chunk(connection, chunk)
-    elif cancellation_asked(connection, chunk.refresh_id):
-        cancel_chunk(connection, chunk.refresh_id, chunk.number)
-    else:
-        put_back(connection, chunk)
-    finish_if_done(connection, chunk.refresh_id)
+def _plan_tasks(connection: psycopg.Connection, chunk: Chunk) -> list[Task]:
+    """Return what is left to do in the chunk.
 
-
-def _tasks(connection: psycopg.Connection, chunk: Chunk) -> list[Task]:
-    """Return what is left to do in the chunk."""
+    A component that has left the manifest or the index since the plan gets the outcome
+    `unchanged`; the next plan handles it.
+    """
     actions = chunk_components(connection, chunk)
     ids = list(actions)
-    indexed, known = indexed_files(connection, ids), known_bundles(connection, ids)
-    force = is_forced(connection, chunk.refresh_id)
-    tasks = [
-        Task(
-            component,
-            actions[component.component_id],
-            indexed.get(component.component_id),
-            known.get(component.component_id),
-            force,
-        )
-        for component in components(connection, ids)
-    ]
-    return _leave_out_the_rest(connection, chunk, actions, tasks)
-
-
-def _tasks_of_reembed(connection: psycopg.Connection, chunk: Chunk) -> list[Task]:
-    """Return what is left to do in the chunk, of the revisions that search shows by now."""
-    actions = chunk_components(connection, chunk)
-    tasks = [
-        Task(Component(component_id, bundle.revision, component_id, {}), "embed", known=bundle)
-        for component_id, bundle in indexed_bundles(connection, list(actions)).items()
-    ]
-    return _leave_out_the_rest(connection, chunk, actions, tasks)
-
-
-def _leave_out_the_rest(
-    connection: psycopg.Connection, chunk: Chunk, ids: Iterable[str], tasks: list[Task]
-) -> list[Task]:
-    """Return `tasks`; what has left meanwhile is the next plan's business."""
-    left = set(ids) - {task.component.component_id for task in tasks}
-    set_outcomes(connection, chunk.refresh_id, dict.fromkeys(left, "unchanged"))
+    if chunk.kind == "reembed":
+        tasks = [
+            Task(Component(component_id, bundle.revision, component_id, {}), "embed", known=bundle)
+            for component_id, bundle in indexed_bundles(connection, ids).items()
+        ]
+    else:
+        indexed, known = indexed_files(connection, ids), known_bundles(connection, ids)
+        force = is_forced(connection, chunk.refresh_id)
+        tasks = [
+            Task(
+                component,
+                actions[component.component_id],
+                indexed.get(component.component_id),
+                known.get(component.component_id),
+                force,
+            )
+            for component in components(connection, ids)
+        ]
+    gone = set(actions) - {task.component.component_id for task in tasks}
+    set_outcomes(connection, chunk.refresh_id, dict.fromkeys(gone, "unchanged"))
     return tasks
+
+
+def _drop_replaced(connection: psycopg.Connection, successes: Sequence[Success]) -> list[Success]:
+    """Return the successes whose revision the index still shows.
+
+    Another refresh may have stored a newer revision meanwhile, and tells Dagster of that one. If
+    the older revision were told afterwards, Dagster would show it as the latest.
+    """
+    now = indexed_files(connection, [success.component_id for success in successes])
+    return [
+        success
+        for success in successes
+        if success.component_id in now and now[success.component_id].revision == success.revision
+    ]
+
+
+class _ChunkStream:
+    """The phases of one chunk side by side; `successes` collects what has been stored.
+
+    Statements of two threads must not meet in one transaction, so the storing thread has the
+    connection `writing` and the batcher has `reading`.
+    """
+
+    def __init__(
+        self,
+        equipment: Equipment,
+        chunk: Chunk,
+        stages: frozenset[Stage],
+        encoders: Sequence[EncoderInfo],
+        writing: psycopg.Connection,
+        reading: psycopg.Connection,
+        meter: Meter,
+    ) -> None:
+        self._equipment = equipment
+        self._chunk = chunk
+        self._stages = stages
+        self._encoders = encoders
+        self._writing = writing
+        self._reading = reading
+        self._meter = meter
+        self.successes: list[Success] = []
+        self._broken: dict[str, str] = {}
+
+    def run(self, tasks: Sequence[Task]) -> None:
+        """Run all phases until `tasks` are done or the meter calls a halt."""
+        decoding = ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="decode")
+        # Forward passes stay in one thread: each thread that runs one keeps tens of megabytes.
+        with decoding, ThreadPoolExecutor(1, "embed") as embedding:
+            try:
+                asyncio.run(self._run(tasks, decoding, embedding))
+            except ExceptionGroup as group:
+                raise _first_error(group) from group
+
+    async def _run(
+        self, tasks: Sequence[Task], decoding: ThreadPoolExecutor, embedding: ThreadPoolExecutor
+    ) -> None:
+        tools = self._equipment
+        fetched: asyncio.Queue[Delivery | None] = asyncio.Queue(BATCHES_AHEAD * tools.batch_size)
+        decoded: asyncio.Queue[list[Delivery] | None] = asyncio.Queue(BATCHES_AHEAD)
+        metering = asyncio.create_task(self._meter.run())
+        try:
+            async with BundleDownloader(tools.sources, tools.bundles) as downloader:
+                fetcher = Fetcher(
+                    downloader,
+                    tools.bundles,
+                    fetched,
+                    self._meter,
+                    download="bundle" in self._stages,
+                )
+                batcher = Batcher(
+                    self._reading, self._encoders, tools.load, decoding, self._meter, self._stages
+                )
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(fetcher.run(tasks, tools.sources, self._meter.halt))
+                    group.create_task(batcher.run(fetched, decoded, tools.batch_size))
+                    group.create_task(self._embed_and_store(decoded, embedding))
+        finally:
+            metering.cancel()
+            self._meter.flush()
+
+    async def _embed_and_store(
+        self, decoded: asyncio.Queue[list[Delivery] | None], pool: ThreadPoolExecutor
+    ) -> None:
+        """Embed each batch while the batch before it is being stored."""
+        loop = asyncio.get_running_loop()
+        storing: asyncio.Task[None] | None = None
+        while batch := await decoded.get():
+            vectors = await loop.run_in_executor(
+                pool, embed_batch, self._encoders, self._equipment.load, batch
+            )
+            good = self._without_broken(batch, vectors.broken)
+            self._meter.add("embedded", len(good))
+            if storing:
+                await storing
+            storing = asyncio.create_task(asyncio.to_thread(self._store, good, vectors))
+        if storing:
+            await storing
+
+    def _without_broken(
+        self, batch: Sequence[Delivery], broken: Mapping[str, str]
+    ) -> list[Delivery]:
+        """Return the batch without the components whose screenshot got no usable vector.
+
+        A screenshot is embedded once a chunk, so later batches that show it fail as well.
+        """
+        self._broken.update(broken)
+        for item in batch:
+            if name := self._broken.get(item.bundle.screenshot_sha256):
+                message = f"component {item.component_id}: the encoder {name} gave no finite vector"
+                error = ComponentError("embed", "embed.not_finite", message)
+                self._meter.failed(error.failure(item.component_id))
+        return [item for item in batch if item.bundle.screenshot_sha256 not in self._broken]
+
+    def _store(self, batch: Sequence[Delivery], vectors: BatchVectors) -> None:
+        if not batch:
+            return
+        started = time.perf_counter()
+        outcomes: dict[str, Outcome] = {item.component_id: _outcome(item) for item in batch}
+        overtaken = store_batch(
+            self._writing,
+            refresh_id=self._chunk.refresh_id,
+            bundles=[item.bundle for item in batch],
+            screenshots=[item.decoded for item in batch if item.decoded],
+            vectors=vectors.vectors,
+            outcomes=outcomes,
+            index="index" in self._stages,
+        )
+        share = (time.perf_counter() - started) * 1000 / len(batch)
+        for item in batch:
+            item.milliseconds["store"] = share
+            if item.component_id not in overtaken:
+                self.successes.append(
+                    Success(
+                        item.component_id,
+                        item.bundle.revision,
+                        outcomes[item.component_id],
+                        item.bundle,
+                        item.downloaded_bytes,
+                        bool(item.embedded),
+                        item.milliseconds,
+                    )
+                )
+        self._meter.add("stored", len(batch))
+
+
+def _first_error(group: ExceptionGroup[Exception]) -> Exception:
+    """Return the error that stopped the phases, out of its nested groups."""
+    first = group.exceptions[0]
+    return _first_error(first) if isinstance(first, ExceptionGroup) else first
+
+
+def _outcome(item: Delivery) -> Outcome:
+    """Return what the refresh did: a check that repaired nothing leaves a component unchanged.
+
+    A new vector of an active encoder is a repair. A new vector of a candidate is not, as search
+    does not use it yet.
+    """
+    task = item.task
+    if task.action == "embed":
+        return "changed"
+    if task.action in ("new", "changed"):
+        return task.action
+    digests = {kind: file.sha256 for kind, file in item.bundle.files.items()}
+    same = task.indexed is not None and task.indexed.files == digests
+    repaired = not task.force and any(encoder.active for encoder in item.embedded)
+    return "unchanged" if same and not repaired else "changed"

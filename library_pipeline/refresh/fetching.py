@@ -1,4 +1,4 @@
-"""First phase: bring in the bundles of many components at once, a bounded number ahead."""
+"""First phase: download the bundles of many components at once, a bounded number ahead."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from library_pipeline.bundles.download import BundleDownloader
 from library_pipeline.bundles.store import BundleError, BundleStore
 from library_pipeline.catalog.failures import ComponentError
-from library_pipeline.refresh.items import Item, Task
+from library_pipeline.refresh.items import Delivery, Task
 from library_pipeline.refresh.progress import Meter
 from library_pipeline.sources.source import CONCURRENCY, Source
 
@@ -19,13 +19,13 @@ Stop = threading.Event
 
 
 class Fetcher:
-    """Turns tasks into items on `queue`; a failed task is told to the meter and goes no further."""
+    """Turns tasks into deliveries on `queue`; a failed task is recorded by the meter and ends."""
 
     def __init__(
         self,
         downloader: BundleDownloader,
         store: BundleStore,
-        queue: asyncio.Queue[Item | None],
+        queue: asyncio.Queue[Delivery | None],
         meter: Meter,
         *,
         download: bool,
@@ -37,9 +37,10 @@ class Fetcher:
         self._download = download
 
     async def run(self, tasks: Iterable[Task], sources: Sequence[Source], stop: Stop) -> None:
-        """Fetch all `tasks`, of each host as many at a time as its source allows; close the queue.
+        """Fetch all `tasks`, then close the queue.
 
-        Once `stop` is set no further task is begun; those under way are finished.
+        Each host serves as many downloads at a time as its source allows. After `stop` is set,
+        started tasks are finished and no further task is started.
         """
         concurrency = defaultdict(lambda: CONCURRENCY)
         concurrency |= {each.name: each.concurrency for each in sources}
@@ -66,15 +67,15 @@ class Fetcher:
                 self._meter.add("downloaded")
                 await self._queue.put(item)
 
-    async def _fetch(self, task: Task) -> Item:
-        if task.known is not None and (not self._download or _may_reuse(task)):
+    async def _fetch(self, task: Task) -> Delivery:
+        if task.known is not None and (not self._download or _can_reuse(task)):
             try:
                 screenshot = await asyncio.to_thread(self._store.get, task.known.screenshot_sha256)
             except BundleError as error:
                 if not self._download:
-                    raise _no_bundle(task, error) from error
+                    raise _missing_bundle(task, error) from error
             else:
-                return Item(task, task.known, screenshot, downloaded_bytes=0)
+                return Delivery(task, task.known, screenshot, downloaded_bytes=0)
         if not self._download:
             raise ComponentError(
                 "download",
@@ -86,17 +87,17 @@ class Fetcher:
             task.component, force=task.force, verify=task.action == "check"
         )
         phases = {"download": fetched.milliseconds}
-        return Item(task, fetched.bundle, fetched.screenshot, fetched.downloaded_bytes, phases)
+        return Delivery(task, fetched.bundle, fetched.screenshot, fetched.downloaded_bytes, phases)
 
 
 def _host(task: Task) -> str:
-    """Return what may be slow by itself: the host of the screenshot, "" for what is here."""
+    """Return the screenshot's host, which may be slow on its own; "" for a local file."""
     screenshot = task.component.files.get("screenshot")  # a reembed's tasks have no URLs
     scheme, _, rest = screenshot.url.partition("://") if screenshot else ("", "", "")
     return rest.partition("/")[0] if scheme.startswith("http") else ""
 
 
-def _no_bundle(task: Task, error: BundleError) -> ComponentError:
+def _missing_bundle(task: Task, error: BundleError) -> ComponentError:
     return ComponentError(
         "download",
         "download.no_bundle",
@@ -106,7 +107,7 @@ def _no_bundle(task: Task, error: BundleError) -> ComponentError:
     )
 
 
-def _may_reuse(task: Task) -> bool:
-    # An earlier run downloaded this revision and died before it was indexed; a check is there to
-    # compare with the CMS, and force to start anew: both take nothing for granted.
+def _can_reuse(task: Task) -> bool:
+    # An earlier run may have downloaded this revision and died before it was indexed. A check
+    # compares with the CMS and a forced refresh starts over, so both download again.
     return task.action != "check" and not task.force

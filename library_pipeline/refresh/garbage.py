@@ -1,4 +1,4 @@
-"""Garbage collection: files and rows of components that left long ago, and old records."""
+"""Garbage collection: files and rows of components removed long ago, and old records."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class GarbageError(LibraryError):
 
 @dataclass(frozen=True, slots=True)
 class Garbage:
-    """What was deleted, or would be; `file_bytes` is the size of the `files`."""
+    """What was deleted, or would be deleted; `file_bytes` is the size of the `files`."""
 
     rows: Rows
     files: int
@@ -45,11 +45,11 @@ def collect_garbage(
     keep_log: timedelta,
     dry_run: bool = False,
 ) -> Garbage:
-    """Delete what nothing refers to any more, or with `dry_run` only count it.
+    """Delete garbage, or only count it with `dry_run`.
 
-    Components that left the CMS and revisions that were replaced are kept for `keep_removed`,
-    finished refreshes for `keep_log`. Raises GarbageError while a refresh is at work: it may be
-    about to use a file that nothing refers to yet.
+    Removed components and replaced revisions are kept for `keep_removed`, finished refreshes for
+    `keep_log`. Raises GarbageError while a refresh runs, which may have downloaded a file that
+    nothing refers to yet.
     """
     with database.connect() as connection, sole_lease(connection, BUNDLES_IN_USE) as alone:
         if not alone:

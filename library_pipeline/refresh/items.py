@@ -1,4 +1,4 @@
-"""What flows through a refresh: one component on its way from the CMS to the index."""
+"""What moves through a chunk: one component on its way from the CMS to the index."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from library_pipeline.bundles.store import BundleStore
 from library_pipeline.catalog.bundle import Bundle
 from library_pipeline.catalog.component import Component
+from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.catalog.failures import Failure
 from library_pipeline.catalog.refresh import Action, Outcome
 from library_pipeline.encoders import Encoder
 from library_pipeline.sources.source import Source
 from library_pipeline.store.database import Database
-from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.index import IndexedFiles, Screenshot
 
 Stage = Literal["bundle", "embedding", "index"]
@@ -26,39 +26,30 @@ ALL_STAGES: frozenset[Stage] = frozenset({"bundle", "embedding", "index"})
 
 
 @dataclass(frozen=True, slots=True)
-class EncoderInUse:
-    """An encoder and how to get it; `load` is called once something must be embedded."""
-
-    registered: RegisteredEncoder
-    load: Callable[[], Encoder]
-
-
-@dataclass(frozen=True, slots=True)
 class Equipment:
-    """What a refresh works with: among it the encoders that search asks or will ask.
+    """What a chunk is done with.
 
-    `batch_size` screenshots are decoded for all of them and embedded at a time. Setting `stop` ends
-    a chunk early: what is under way is finished, nothing more is begun.
+    `encoders` are the active and the configured ones; `load` returns one of them ready to embed,
+    and is called only when something has to be embedded. `batch_size` screenshots are decoded and
+    embedded at a time. Setting `stop` ends a chunk early: started work is finished, and no further
+    component is started.
     """
 
     database: Database
     bundles: BundleStore
     sources: tuple[Source, ...]
-    encoders: tuple[EncoderInUse, ...]
+    encoders: tuple[EncoderInfo, ...]
+    load: Callable[[EncoderInfo], Encoder]
     batch_size: int = 32
     stop: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def registered(self) -> tuple[RegisteredEncoder, ...]:
-        """The encoders as the registry knows them."""
-        return tuple(encoder.registered for encoder in self.encoders)
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One component to refresh: its manifest entry, and what is known of it already.
+    """One component to refresh: its manifest entry, and what is already known of it.
 
-    With `force`, what is known does not count.
+    `indexed` and `known` are what the index and the bundle records hold. With `force` they are
+    ignored.
     """
 
     component: Component
@@ -69,11 +60,11 @@ class Task:
 
 
 @dataclass(slots=True)
-class Item:
-    """A task under way; each phase fills in its part, and `milliseconds` by phase.
+class Delivery:
+    """A task whose bundle has arrived; each later phase fills in its part.
 
-    `pixels` are for each encoder that has no vector of the screenshot yet; those that made one
-    now are in `embedded`.
+    `pixels` holds the preprocessed screenshot for each encoder that has no vector of it yet, and
+    `embedded` the encoders that made one in this chunk. `milliseconds` are by phase.
     """
 
     task: Task
@@ -82,8 +73,8 @@ class Item:
     downloaded_bytes: int
     milliseconds: dict[str, float] = field(default_factory=dict)
     decoded: Screenshot | None = None
-    pixels: dict[RegisteredEncoder, NDArray[np.uint8]] = field(default_factory=dict)
-    embedded: set[RegisteredEncoder] = field(default_factory=set)
+    pixels: dict[EncoderInfo, NDArray[np.uint8]] = field(default_factory=dict)
+    embedded: set[EncoderInfo] = field(default_factory=set)
 
     @property
     def component_id(self) -> str:
@@ -92,10 +83,10 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What became of one component that succeeded, for whoever tells people about it.
+class Success:
+    """A component that a chunk has brought up to date.
 
-    What an earlier run has done and not told of comes without its bytes and times.
+    A success that an earlier run of the chunk stored has no bytes and no times.
     """
 
     component_id: str
@@ -109,8 +100,15 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class ChunkReport:
-    """What became of a chunk's components; `stopped` if some of them were not begun."""
+    """The result of one run of a chunk; `stopped` if it did not start every component.
 
-    succeeded: tuple[Report, ...]
+    `succeeded` and `failures` are of this run. An earlier run of the chunk may have stored
+    components and died before it told Dagster: those are `untold`. `news` is what Dagster has to
+    be told now, from both: all but what another refresh has replaced since.
+    """
+
+    succeeded: tuple[Success, ...]
+    untold: tuple[Success, ...]
+    news: tuple[Success, ...]
     failures: tuple[Failure, ...]
     stopped: bool = False

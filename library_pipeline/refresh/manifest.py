@@ -1,4 +1,4 @@
-"""Bringing the manifests up to date: what changed where a source can tell, else all of it."""
+"""Reading the manifests: only the changes if a source can list them, else everything."""
 
 from __future__ import annotations
 
@@ -24,16 +24,15 @@ from library_pipeline.store.manifest_state import (
 
 log = structlog.get_logger(__name__)
 
-# Some updates are listed a while after the time they bear, when their transaction commits or a
-# cache expires; besides, clocks of a CMS of several machines differ. An update that comes twice
-# costs next to nothing.
+# A CMS may list an update later than its timestamp, when a transaction commits or a cache expires,
+# and the clocks of its machines may differ. Reading an update twice costs next to nothing.
 _OVERLAP = timedelta(seconds=60)
 _READINGS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestRead:
-    """What became of one source's manifest: its entries, None where it is as it was."""
+    """A source's manifest after reading: its number of entries, None if it is unchanged."""
 
     source: str
     entries: int | None
@@ -44,8 +43,9 @@ def load_current_manifests(
 ) -> list[ManifestRead]:
     """Bring the manifests up to date with their sources.
 
-    Unless `conditional`, all is read, whatever is known. A source that cannot be read changes
-    nothing and stops no other; its error is on record. If none can be read, ManifestError.
+    With `conditional`, a source that confirms its ETag is not read again. A source that cannot be
+    read keeps its manifest, its error is recorded, and the others are read. Raises ManifestError
+    if no source can be read.
     """
     done: list[ManifestRead] = []
     failed: list[ManifestError] = []
@@ -86,9 +86,10 @@ def _load(connection: psycopg.Connection, source: Source, *, conditional: bool) 
 def _read_whole(
     connection: psycopg.Connection, source: Source, opened: OpenSource, etag: str | None = None
 ) -> int:
-    """Make the listing the current manifest; raises NotModified if `etag` is its own.
+    """Make the listing the current manifest; return the number of its entries.
 
-    A listing that shifts while it is read is read anew, a few times.
+    A listing that shifts while it is read is read again, a few times. Raises NotModified if `etag`
+    is still current.
     """
     for attempt in range(_READINGS):
         try:
@@ -129,10 +130,10 @@ def _read_delta(
     etag: str | None,
     asked: datetime,
 ) -> int | None:
-    """Put the updates since `asked` over the current manifest, whose ETag is `etag`.
+    """Apply the updates since `asked` to the current manifest, whose ETag is `etag`.
 
-    Returns how many entries it then has, None if the updates cannot be trusted.
-    Raises NotModified if there are none.
+    Returns the number of its entries, None if the updates do not add up. Raises NotModified if
+    there are none.
     """
     with suppress(ListingShifted), load_manifest(connection, source.name) as load:
         totals: set[int | None] = set()
@@ -148,11 +149,11 @@ def _read_delta(
             source=source.identity, etag=opened.etag, read_at=opened.read_at, total=total
         )
         return total if fits else None
-    return None  # pages of updates that do not fit together say nothing
+    return None  # the listing shifted between two pages of updates
 
 
 def _agreed(totals: Iterable[int | None]) -> int | None:
-    """Return the total that all pages gave, None if one gave none or another."""
+    """Return the total that all pages gave, None if they differ or one gave none."""
     first, *others = {*totals} or {None}
     return None if others else first
 

@@ -1,4 +1,4 @@
-"""The first step of a refresh: bring in the manifest, compare it with the index, cut chunks."""
+"""The first step of every refresh: read the manifests, compare, and cut chunks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import psycopg
 
+from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.catalog.refresh import RefreshRequest
 from library_pipeline.refresh.manifest import load_current_manifests
@@ -14,7 +15,6 @@ from library_pipeline.sources.source import Source
 from library_pipeline.store.ann import drop_for_bulk_load
 from library_pipeline.store.closing import stop_refresh
 from library_pipeline.store.database import Database
-from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.leases import lease
 from library_pipeline.store.manifest import unknown_components
 from library_pipeline.store.plans import Plan, make_plan
@@ -30,7 +30,7 @@ class UnknownComponentError(LibraryError):
 
 def plan_refresh(
     database: Database,
-    encoders: Sequence[RegisteredEncoder],
+    encoders: Sequence[EncoderInfo],
     request: RefreshRequest,
     *,
     run_id: str | None,
@@ -39,18 +39,24 @@ def plan_refresh(
     buckets: int | None = None,
     sources: Sequence[Source] | None,
 ) -> Plan:
-    """Record the refresh, planned by the Dagster run `run_id`, over what `sources` list now.
+    """Record the refresh as planned by the Dagster run `run_id`, and return its plan.
 
-    Without them the manifest is taken as it is. A full refresh trusts no ETag.
-    Raises ManifestError and UnknownComponentError, after which the refresh is on record as
-    failed, and RefreshExistsError.
+    The manifests are read from `sources` first; a full refresh trusts no ETag. Without `sources`,
+    as for a reembed, the stored manifests are taken as they are.
+
+    Raises RefreshExistsError if the id is taken. Raises ManifestError if no source can be read
+    and UnknownComponentError if the scope names unlisted components; then the refresh is on record
+    as failed.
     """
     with lease(database, request.refresh_id), database.connect() as connection:
         create_refresh(connection, request, run_id=run_id)
         try:
             unread: tuple[str, ...] = ()
             if sources is not None:
-                unread = _read(database, sources, conditional=request.kind != "full")
+                conditional = request.kind != "full"
+                done = load_current_manifests(database, sources, conditional=conditional)
+                read = {each.source for each in done}
+                unread = tuple(each.name for each in sources if each.name not in read)
                 record_unread(connection, request.refresh_id, unread)
             _check_listed(connection, request.scope.only)
             plan = make_plan(
@@ -62,18 +68,12 @@ def plan_refresh(
                 buckets=buckets,
             )
             for encoder in encoders:
-                drop_for_bulk_load(connection, encoder, plan.fresh)
+                if encoder.configured or request.kind != "reembed":
+                    drop_for_bulk_load(connection, encoder, plan.fresh)
         except Exception as error:
             stop_refresh(connection, request.refresh_id, str(error))
             raise
     return replace(plan, unread_sources=unread)
-
-
-def _read(database: Database, sources: Sequence[Source], *, conditional: bool) -> tuple[str, ...]:
-    """Bring the manifests up to date; return the sources that could not be read."""
-    done = load_current_manifests(database, sources, conditional=conditional)
-    read = {each.source for each in done}
-    return tuple(each.name for each in sources if each.name not in read)
 
 
 def _check_listed(connection: psycopg.Connection, ids: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Whether a source has changed since its manifest was read: what polls ask, and how often."""
+"""Polling: has a source changed since its manifest was read?"""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from library_pipeline.store.manifest_state import (
 
 log = structlog.get_logger(__name__)
 
-# A source that has to be read whole to be compared is asked for a tenth of the time at most.
+# Polling takes at most a tenth of the time, even of a source that has to be read whole.
 _REST = 9
 
 
 def changed_source(connection: psycopg.Connection, sources: Sequence[Source]) -> str | None:
-    """Return the first source that does not list what it did, None if all do.
+    """Return the name of the first source that has changed, None if none has.
 
-    One that cannot be asked keeps no other from being asked, and counts as unchanged; if none can,
-    its ManifestError is raised.
+    A source that cannot be asked counts as unchanged. Raises ManifestError if no source can be
+    asked.
     """
     failed: list[ManifestError] = []
     for source in sources:
@@ -59,14 +59,14 @@ def _changed(connection: psycopg.Connection, source: Source) -> bool:
     etag = known.etag if known and known.source == source.identity else None
     with source.open() as opened:
         poll = opened.changed(etag)
-    # A sync token may be good for a while only; the newer one says the same.
+    # A sync token may expire; the newer one stands for the same manifest.
     if poll.not_modified and poll.etag and poll.etag != etag:
         renew_etag(connection, source.name, etag, poll.etag)
     return bool(poll)
 
 
 def _rests(connection: psycopg.Connection, source: Source) -> bool:
-    """Whether asking took so long that it is not done again yet."""
+    """Return whether the last poll took so long that the next one is not due yet."""
     last = last_poll(connection, source.name)
     if last is None:
         return False

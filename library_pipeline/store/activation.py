@@ -1,19 +1,19 @@
-"""Changing over from one encoder to another, and freeing what is left of it."""
+"""Changing from one encoder to another, and deleting the old one."""
 
 from __future__ import annotations
 
 import psycopg
 
+from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.store.ann import ensure_ann_index
 from library_pipeline.store.coverage import EncoderCoverage, covers_all, encoder_coverage
-from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.leases import BUNDLES_IN_USE, sole_lease
 from library_pipeline.store.registry import activate, drop, encoders_in_use, known_encoders
 
 
 class ActivationError(LibraryError):
-    """An encoder cannot be activated or dropped; the message says why and what to do."""
+    """An encoder cannot be activated or deleted; the message says why and what to do."""
 
     def __init__(self, message: str, *, code: str = "encoder.not_activated") -> None:
         super().__init__(code, message)
@@ -21,39 +21,41 @@ class ActivationError(LibraryError):
 
 def find_encoder(
     connection: psycopg.Connection, name: str, fingerprint: str | None = None
-) -> RegisteredEncoder:
-    """Return the encoder called `name` with `fingerprint`, or with none given its candidate.
+) -> EncoderInfo:
+    """Return the encoder `name` whose fingerprint begins with `fingerprint`.
 
-    The beginning of a fingerprint will do. Raises ActivationError unless there is exactly one.
+    Without a fingerprint, return the candidate of that name. Raises ActivationError unless exactly
+    one encoder matches.
     """
     known = [each for each in known_encoders(connection) if each.name == name]
-    wanted = [
+    matches = [
         each
         for each in known
         if (each.fingerprint.startswith(fingerprint) if fingerprint else each.candidate)
     ]
-    if len(wanted) == 1:
-        return wanted[0]
+    if len(matches) == 1:
+        return matches[0]
     there = ", ".join(f"{each.name} {each.fingerprint}" for each in known)
     what = f"{name} {fingerprint}" if fingerprint else f"candidate called {name}"
     raise ActivationError(
-        f"there {'are several encoders' if wanted else 'is no encoder'} {what}; "
+        f"there {'are several encoders' if matches else 'is no encoder'} {what}; "
         f"there is: {there or 'none of that name'} (library-pipeline encoders list)"
     )
 
 
 def make_active(
-    connection: psycopg.Connection, encoder: RegisteredEncoder, *, incomplete: bool = False
+    connection: psycopg.Connection, encoder: EncoderInfo, *, incomplete: bool = False
 ) -> EncoderCoverage:
-    """Have search ask `encoder` instead of the active one of its name; return what it covers.
+    """Make `encoder` the active one of its name, and return its coverage.
 
-    Its vector index is built first where it is due, while search goes on. Raises ActivationError
-    if it lacks a searchable component, which would then not be found, unless `incomplete` will do.
+    Its vector index is built first if one is due; search goes on meanwhile. Raises ActivationError
+    if a searchable component has no vector of it, since search would no longer find that component.
+    `incomplete` allows it.
     """
     _refuse(encoder_coverage(connection, encoder), incomplete=incomplete)
     ensure_ann_index(connection, encoder)
     with connection.transaction():
-        # Nothing becomes searchable meanwhile.
+        # No component may become searchable between this count and the activation.
         connection.execute("lock table pipeline.component in share mode")
         covered = encoder_coverage(connection, encoder)
         _refuse(covered, incomplete=incomplete)
@@ -61,8 +63,8 @@ def make_active(
     return covered
 
 
-def activate_complete(connection: psycopg.Connection) -> list[RegisteredEncoder]:
-    """Activate the candidates that cover every searchable component; return them."""
+def activate_complete(connection: psycopg.Connection) -> list[EncoderInfo]:
+    """Activate and return the candidates that cover every searchable component."""
     complete = [
         each
         for each in encoders_in_use(connection)
@@ -71,10 +73,10 @@ def activate_complete(connection: psycopg.Connection) -> list[RegisteredEncoder]
     return [each for each in complete if _activated(connection, each)]
 
 
-def free_encoder(connection: psycopg.Connection, encoder: RegisteredEncoder) -> None:
-    """Drop an encoder that search does not ask, with its vectors.
+def free_encoder(connection: psycopg.Connection, encoder: EncoderInfo) -> None:
+    """Delete an encoder that is not active, with its vectors.
 
-    Raises ActivationError for an active one, and while a refresh is at work with it.
+    Raises ActivationError for an active encoder, and while a refresh runs.
     """
     if encoder.active:
         raise ActivationError(
@@ -90,13 +92,12 @@ def free_encoder(connection: psycopg.Connection, encoder: RegisteredEncoder) -> 
         drop(connection, encoder)
 
 
-def _activated(connection: psycopg.Connection, encoder: RegisteredEncoder) -> bool:
+def _activated(connection: psycopg.Connection, encoder: EncoderInfo) -> bool:
     try:
         make_active(connection, encoder)
     except ActivationError:
-        return (
-            False  # a component has become searchable in between; the next closing run sees to it
-        )
+        # A component has become searchable meanwhile. The next closing run tries again.
+        return False
     return True
 
 

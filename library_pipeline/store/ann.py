@@ -15,7 +15,8 @@ from typing import Final, Literal
 import psycopg
 from psycopg import errors, sql
 
-from library_pipeline.store.embeddings import RegisteredEncoder, embedding_table
+from library_pipeline.catalog.encoder import EncoderInfo
+from library_pipeline.store.embeddings import embedding_table
 from library_pipeline.store.leases import sole_lease
 
 # Below this an exact scan takes 10 to 50 ms, and an index would only make loads slower.
@@ -27,7 +28,7 @@ ANN_FROM: Final = 20_000
 # an eighth, the drop at a quarter. Search without the index is slow: in doubt it stays.
 DROP_SHARE: Final = 0.25
 _BUILD_MEMORY: Final = 512 * 1024**2  # bytes; a graph that does not fit takes three times as long
-_LEAST_BUILD_MEMORY: Final = 64 * 1024**2
+_MIN_BUILD_MEMORY: Final = 64 * 1024**2
 
 _CREATE = "create index concurrently {name} on {table} using hnsw (vector halfvec_cosine_ops)"
 _DROP = "drop index concurrently if exists pipeline.{name}"
@@ -41,10 +42,10 @@ _READ_BY_INDEX = """
 select set_config('enable_sort', 'off', true), set_config('hnsw.ef_search', %s, true),
        set_config('hnsw.iterative_scan', 'off', true)
 """
-# Whoever gave the server more memory for this than we ask for meant it.
+# A server that is configured with more memory than we ask for keeps its setting.
 _BUILD_SETTINGS = """
 select set_config('statement_timeout', '0', false),
-       set_config('maintenance_work_mem', least(%(needed)s::bigint, greatest(%(most)s::bigint,
+       set_config('maintenance_work_mem', least(%(needed)s::bigint, greatest(%(max)s::bigint,
            pg_size_bytes(current_setting('maintenance_work_mem')))) / 1024 || 'kB', false)
 """
 _RESET = (
@@ -54,9 +55,9 @@ _RESET = (
 
 @dataclass(frozen=True, slots=True)
 class AnnIndex:
-    """What `ensure_ann_index` found or did; `seconds` is what building took.
+    """What `ensure_ann_index` found or did; a build took `seconds`.
 
-    `vectors` were in the table. `busy`: somebody else is building or dropping the index.
+    `vectors` counts the rows of the table. `busy`: another connection builds or drops the index.
     """
 
     state: Literal["built", "present", "too_few", "busy"]
@@ -65,12 +66,12 @@ class AnnIndex:
 
 
 def ensure_ann_index(
-    connection: psycopg.Connection, encoder: RegisteredEncoder, *, ann_from: int = ANN_FROM
+    connection: psycopg.Connection, encoder: EncoderInfo, *, ann_from: int = ANN_FROM
 ) -> AnnIndex:
     """Build the index of `encoder` if its table has `ann_from` vectors and no valid index.
 
-    Searches and loads go on meanwhile. Needs a connection in autocommit mode; waits for the
-    transactions that are open elsewhere in this database. Call it after every load.
+    Searches and loads go on meanwhile. The connection must be in autocommit mode. Waits for open
+    transactions of other connections to this database. Call it after every load.
     """
     with _alone(connection, encoder) as alone:
         if not alone:
@@ -86,14 +87,12 @@ def ensure_ann_index(
         return AnnIndex("built", vectors, time.perf_counter() - started)
 
 
-def drop_for_bulk_load(
-    connection: psycopg.Connection, encoder: RegisteredEncoder, incoming: int
-) -> bool:
-    """Drop the index if loading `incoming` vectors and building it again is quicker with it gone.
+def drop_for_bulk_load(connection: psycopg.Connection, encoder: EncoderInfo, incoming: int) -> bool:
+    """Drop the index if loading `incoming` vectors and rebuilding it is faster than keeping it.
 
-    Returns whether it was dropped; what a killed build left always is. Needs a connection in
-    autocommit mode. Call it once for a whole load, with all that it may add, and
-    `ensure_ann_index` afterwards, also if the load failed.
+    Returns whether it was dropped. The invalid index of a killed build is always dropped. The
+    connection must be in autocommit mode. Call this once for a whole load, with all vectors that
+    it may add, and `ensure_ann_index` afterwards, even if the load failed.
     """
     with _alone(connection, encoder) as alone:
         valid = _valid(connection, encoder) if alone else None
@@ -103,17 +102,17 @@ def drop_for_bulk_load(
         return True
 
 
-def ann_index_ready(connection: psycopg.Connection, encoder: RegisteredEncoder) -> bool:
-    """Whether the vectors of `encoder` have a whole index, which `nearest` can go by."""
+def ann_index_ready(connection: psycopg.Connection, encoder: EncoderInfo) -> bool:
+    """Return whether `encoder` has a valid index for `nearest` to use."""
     return _valid(connection, encoder) is True
 
 
 def nearest(
-    encoder: RegisteredEncoder, query: sql.Composable, candidates: sql.Composable
+    encoder: EncoderInfo, query: sql.Composable, candidates: sql.Composable
 ) -> sql.Composed:
     """Return the SELECT of (screenshot_sha256, distance) nearest to `query`, a halfvec expression.
 
-    Inside `read_by_index` it goes by the index, if there is one.
+    Inside `read_by_index` it uses the index, if there is one.
     """
     table = embedding_table(encoder.id)
     return sql.SQL(_NEAREST).format(query=query, table=table, candidates=candidates)
@@ -121,22 +120,22 @@ def nearest(
 
 @contextmanager
 def read_by_index(connection: psycopg.Connection, candidates: int) -> Iterator[None]:
-    """Make `nearest` go by the index inside the block, for at most `candidates` (1 to 1,000).
+    """Make `nearest` use the index inside the block, for at most `candidates` (1 to 1,000).
 
-    The block is a transaction that only reads: it is rolled back, and its settings with it.
+    The block is a transaction that only reads; it is rolled back, together with its settings.
     """
     with connection.transaction(force_rollback=True):
         connection.execute(_READ_BY_INDEX, (str(candidates),))
         yield
 
 
-def _build(connection: psycopg.Connection, encoder: RegisteredEncoder, vectors: int) -> None:
+def _build(connection: psycopg.Connection, encoder: EncoderInfo, vectors: int) -> None:
     name = sql.Identifier(_name(encoder))
     create = sql.SQL(_CREATE).format(name=name, table=embedding_table(encoder.id))
     # A node takes 2 bytes a dimension and, measured, 800 for its neighbours.
-    needed = max(_LEAST_BUILD_MEMORY, vectors * (2 * encoder.dim + 1024))
+    needed = max(_MIN_BUILD_MEMORY, vectors * (2 * encoder.dim + 1024))
     try:
-        connection.execute(_BUILD_SETTINGS, {"needed": needed, "most": _BUILD_MEMORY})
+        connection.execute(_BUILD_SETTINGS, {"needed": needed, "max": _BUILD_MEMORY})
         try:
             connection.execute(create)
         except (errors.DiskFull, errors.OutOfMemory):
@@ -149,29 +148,29 @@ def _build(connection: psycopg.Connection, encoder: RegisteredEncoder, vectors: 
             connection.execute(_RESET)
 
 
-def _drop(connection: psycopg.Connection, encoder: RegisteredEncoder) -> None:
+def _drop(connection: psycopg.Connection, encoder: EncoderInfo) -> None:
     connection.execute(sql.SQL(_DROP).format(name=sql.Identifier(_name(encoder))))
 
 
-def _valid(connection: psycopg.Connection, encoder: RegisteredEncoder) -> bool | None:
-    """Whether the index is whole; None if there is none."""
+def _valid(connection: psycopg.Connection, encoder: EncoderInfo) -> bool | None:
+    """Return whether the index is valid, None if there is none."""
     row = connection.execute(_VALID, (f"pipeline.{_name(encoder)}",)).fetchone()
     return row[0] if row else None
 
 
-def _count(connection: psycopg.Connection, encoder: RegisteredEncoder) -> int:
+def _count(connection: psycopg.Connection, encoder: EncoderInfo) -> int:
     count = sql.SQL("select count(*) from {}").format(embedding_table(encoder.id))
     row = connection.execute(count).fetchone()
     return row[0] if row else 0
 
 
-def _name(encoder: RegisteredEncoder) -> str:
+def _name(encoder: EncoderInfo) -> str:
     return f"embedding_{encoder.id}_ann"
 
 
 @contextmanager
-def _alone(connection: psycopg.Connection, encoder: RegisteredEncoder) -> Iterator[bool]:
-    """Yield whether nobody else is building or dropping this index, and keep it so.
+def _alone(connection: psycopg.Connection, encoder: EncoderInfo) -> Iterator[bool]:
+    """Try to be the only connection that builds or drops this index; yield whether it is.
 
     Raises ValueError for a connection on which an index cannot be built concurrently.
     """
@@ -181,6 +180,6 @@ def _alone(connection: psycopg.Connection, encoder: RegisteredEncoder) -> Iterat
             f"the index {_name(encoder)} is built and dropped concurrently, which needs a "
             "connection in autocommit mode and outside a transaction"
         )
-    # To wait for the lock would be to wait for ever: a concurrent build waits for its waiters.
+    # Waiting for the lock could deadlock: a concurrent build waits for those who wait for it.
     with sole_lease(connection, _name(encoder)) as alone:
         yield alone

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import psycopg
 from psycopg import sql
 
-# The same hash as catalog.partition_keys.bucket_key, in SQL; a test holds them together.
+# The hash of catalog.partition_keys.bucket_key in SQL; a test compares the two.
 BUCKET = sql.SQL("(('x' || substr(md5(component_id), 1, 8))::bit(32)::bigint %% %(buckets)s)")
 _KEY = re.compile(r"bucket-([0-9]{5})-of-([1-9][0-9]{0,5})")
 _IN_BUCKETS = """
@@ -21,7 +21,7 @@ select {bucket} as bucket, count(*),
 from pipeline.component where removed_at is null and {bucket} = any(%(numbers)s)
 group by bucket
 """
-# What the manifest itself got wrong is not the bucket's refresh to fail by.
+# A fault of the manifest entry does not fail the bucket.
 _FAILING = """
 select distinct {bucket} from pipeline.failure
 where phase <> 'manifest' and {bucket} = any(%(numbers)s)
@@ -40,7 +40,7 @@ def components_in_buckets(
 def bucket_versions(
     connection: psycopg.Connection, keys: Sequence[str], buckets: int
 ) -> dict[str, tuple[int, str]]:
-    """Return how many components each bucket has, and a hash of their indexed revisions, by key."""
+    """Return each bucket's number of components and the hash of their indexed revisions, by key."""
     numbers = {_number(key, buckets): key for key in keys}
     terms = {"buckets": buckets, "numbers": list(numbers)}
     statement = sql.SQL(_VERSIONS).format(bucket=BUCKET)
@@ -53,7 +53,7 @@ def bucket_versions(
 def failing_buckets(
     connection: psycopg.Connection, keys: Sequence[str], buckets: int
 ) -> frozenset[str]:
-    """Return those of the buckets `keys` in which a component's failure stands."""
+    """Return those of the buckets `keys` that hold a failed component."""
     numbers = {_number(key, buckets): key for key in keys}
     statement = sql.SQL(_FAILING).format(bucket=BUCKET)
     rows = connection.execute(statement, {"buckets": buckets, "numbers": list(numbers)})
@@ -61,13 +61,13 @@ def failing_buckets(
 
 
 def is_bucket(key: str, buckets: int) -> bool:
-    """Return whether `key` is one of so many buckets."""
+    """Return whether `key` names one of `buckets` buckets."""
     found = _KEY.fullmatch(key)
     return bool(found) and int(found[2]) == buckets and int(found[1]) < buckets
 
 
 def _number(key: str, buckets: int) -> int:
-    """Return the number in a bucket's key. Raises ValueError for a key of another making."""
+    """Return the number in a bucket's key. Raises ValueError for a key of another setting."""
     if not is_bucket(key, buckets):
         raise ValueError(
             f"partition {key} is none of {buckets} buckets (refresh.partition_buckets); it is left "

@@ -12,7 +12,7 @@ from library_pipeline.store.runs import add_run
 
 MAX_ATTEMPTS = 3
 
-# What an earlier attempt has done already is not done again, and counts.
+# The components that an earlier attempt has done are not done again, and count as progress.
 _CLAIM = """
 update pipeline.refresh_chunk k set state = 'running', run_id = %(run)s, attempt = attempt + 1,
     started_at = coalesce(started_at, now()), downloaded = o.good, embedded = o.good,
@@ -25,7 +25,7 @@ where k.refresh_id = %(refresh)s and k.chunk = %(chunk)s and k.state = 'pending'
 returning k.attempt, k.size, k.second_try,
     (select r.kind from pipeline.refresh r where r.id = k.refresh_id)
 """
-# A chunk whose run holds no lease any more goes back, or is given up after MAX_ATTEMPTS.
+# A lost chunk becomes pending again, or dead after MAX_ATTEMPTS.
 _RELEASE = """
 update pipeline.refresh_chunk set run_id = null,
     state = case when attempt < %(max)s then 'pending' else 'dead' end
@@ -58,7 +58,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class LostChunk:
-    """A chunk that a run claimed and can do no more: its process is gone."""
+    """A chunk whose run claimed it and lost its process."""
 
     refresh_id: str
     number: int
@@ -89,7 +89,7 @@ def lost_chunks(connection: psycopg.Connection) -> list[LostChunk]:
 
 
 def release_chunk(connection: psycopg.Connection, lost: LostChunk) -> bool:
-    """Put a lost chunk back, or give it up; whether it will be tried again."""
+    """Make a lost chunk pending again, or dead; return whether it is pending."""
     row = connection.execute(
         _RELEASE,
         {
@@ -103,7 +103,7 @@ def release_chunk(connection: psycopg.Connection, lost: LostChunk) -> bool:
 
 
 def cancel_chunk(connection: psycopg.Connection, refresh_id: str, chunk: int) -> None:
-    """Close a chunk that a person has stopped; what it has stored stays."""
+    """Close a chunk that a person has cancelled; what it has stored stays stored."""
     connection.execute(
         """update pipeline.refresh_chunk set state = 'cancelled'
            where refresh_id = %s and chunk = %s and state in ('pending', 'running')""",
@@ -112,7 +112,7 @@ def cancel_chunk(connection: psycopg.Connection, refresh_id: str, chunk: int) ->
 
 
 def put_back(connection: psycopg.Connection, chunk: Chunk) -> None:
-    """Leave a claimed chunk to another run, at no attempt's cost: this one was told to stop."""
+    """Make a claimed chunk pending again after its run was told to stop; no attempt is counted."""
     connection.execute(
         """update pipeline.refresh_chunk set state = 'pending', run_id = null,
                attempt = attempt - 1
@@ -121,10 +121,10 @@ def put_back(connection: psycopg.Connection, chunk: Chunk) -> None:
     )
 
 
-def give_up_attempt(connection: psycopg.Connection, chunk: Chunk) -> None:
-    """Count an attempt whose run ended before it claimed the chunk, and give the chunk up at last.
+def give_up_chunk_attempt(connection: psycopg.Connection, chunk: Chunk) -> None:
+    """Count an attempt whose run ended before it claimed the chunk; dead after MAX_ATTEMPTS.
 
-    Does nothing if the chunk has been claimed meanwhile.
+    Does nothing if another run has claimed the chunk meanwhile.
     """
     connection.execute(
         """update pipeline.refresh_chunk set attempt = attempt + 1,
@@ -135,12 +135,12 @@ def give_up_attempt(connection: psycopg.Connection, chunk: Chunk) -> None:
 
 
 def pending_chunks(connection: psycopg.Connection, *, limit: int = 100) -> list[Chunk]:
-    """Return chunks that wait for a run of their own, oldest refresh first."""
+    """Return pending chunks for which sensors start runs, those of the oldest refresh first."""
     return [Chunk(*row) for row in connection.execute(_PENDING, (limit,))]
 
 
 def next_chunk(connection: psycopg.Connection, refresh_id: str) -> int | None:
-    """Return the refresh's first chunk that nobody has claimed."""
+    """Return the number of the refresh's first pending chunk, None if there is none."""
     row = connection.execute(
         """select min(chunk) from pipeline.refresh_chunk
            where refresh_id = %s and state = 'pending'""",
@@ -168,7 +168,7 @@ def add_progress(
     stored: int = 0,
     failed: int = 0,
 ) -> None:
-    """Add to the chunk's counts; who watches is told through NOTIFY."""
+    """Add to the chunk's counts; a database trigger notifies watchers."""
     connection.execute(
         """update pipeline.refresh_chunk set downloaded = downloaded + %s,
                embedded = embedded + %s, stored = stored + %s, failed = failed + %s
@@ -178,7 +178,7 @@ def add_progress(
 
 
 def finish_chunk(connection: psycopg.Connection, chunk: Chunk) -> None:
-    """Mark the chunk as done, whatever became of its components."""
+    """Mark the chunk as done, with or without failed components."""
     connection.execute(
         """update pipeline.refresh_chunk set state = 'done'
            where refresh_id = %s and chunk = %s and state = 'running'""",

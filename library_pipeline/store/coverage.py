@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
 
 import psycopg
 from psycopg import sql
 
-from library_pipeline.store.embeddings import RegisteredEncoder, embedding_table
+from library_pipeline.catalog.encoder import EncoderInfo, EncoderState
+from library_pipeline.store.embeddings import embedding_table
 from library_pipeline.store.registry import known_encoders
-
-EncoderState = Literal["active", "candidate", "kept"]
 
 _COVERED = """
 select count(*), count(e.screenshot_sha256),
@@ -28,9 +26,9 @@ select exists (
 
 @dataclass(frozen=True, slots=True)
 class EncoderCoverage:
-    """One encoder: how many of the searchable `components` it covers, and what its vectors take.
+    """One encoder as it is shown to people: how many searchable `components` have its vectors.
 
-    `embedded` counts screenshots, `size` is in bytes, with the vector index.
+    `embedded` counts screenshots with a vector. `size` is the bytes of the table and its indexes.
     """
 
     name: str
@@ -48,18 +46,18 @@ class EncoderCoverage:
 
     @property
     def active(self) -> bool:
-        """Whether search asks it."""
+        """Whether search asks this encoder."""
         return self.state == "active"
 
     @property
     def share(self) -> float:
-        """What share of the searchable components it covers, 1 for none to cover."""
+        """Covered share of the searchable components, 0 to 1; 1 for an empty library."""
         return self.covered / self.components if self.components else 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Counts over the whole library: searchable, listed by the CMS, failed."""
+    """Counts over the whole library: searchable, listed by the CMS, and failed components."""
 
     components: int
     listed: int
@@ -67,7 +65,7 @@ class Coverage:
 
 
 def coverage(connection: psycopg.Connection) -> Coverage:
-    """Return how much of the library is indexed."""
+    """Return the counts of the whole library."""
     row = connection.execute(
         """select (select count(*) from pipeline.component where removed_at is null),
                   (select count(*) from pipeline.manifest_entry),
@@ -77,26 +75,21 @@ def coverage(connection: psycopg.Connection) -> Coverage:
 
 
 def encoder_coverages(connection: psycopg.Connection) -> tuple[EncoderCoverage, ...]:
-    """Return every encoder that has vectors here, by name, the oldest first."""
+    """Return the coverage of every encoder, sorted by name, then oldest first."""
     return tuple(encoder_coverage(connection, each) for each in known_encoders(connection))
 
 
-def encoder_coverage(connection: psycopg.Connection, encoder: RegisteredEncoder) -> EncoderCoverage:
+def encoder_coverage(connection: psycopg.Connection, encoder: EncoderInfo) -> EncoderCoverage:
     """Return how much of the library `encoder` covers."""
     table = embedding_table(encoder.id)
     name = sql.Literal(f"pipeline.embedding_{encoder.id}")
     row = connection.execute(sql.SQL(_COVERED).format(embedding=table, name=name)).fetchone()
     components, covered, embedded, size = row or (0, 0, 0, 0)
-    spec = encoder.spec
     return EncoderCoverage(
-        name=spec.name,
-        model=spec.model,
-        revision=spec.revision,
-        framing=spec.framing,
-        precision=spec.precision,
+        **asdict(encoder.spec),
         fingerprint=encoder.fingerprint,
         dim=encoder.dim,
-        state="active" if encoder.active else "candidate" if encoder.configured else "kept",
+        state=encoder.state,
         components=components,
         covered=covered,
         embedded=embedded,
@@ -104,8 +97,8 @@ def encoder_coverage(connection: psycopg.Connection, encoder: RegisteredEncoder)
     )
 
 
-def covers_all(connection: psycopg.Connection, encoder: RegisteredEncoder) -> bool:
-    """Whether every searchable component has a vector of `encoder`."""
+def covers_all(connection: psycopg.Connection, encoder: EncoderInfo) -> bool:
+    """Return whether every searchable component has a vector of `encoder`."""
     table = embedding_table(encoder.id)
     row = connection.execute(sql.SQL(_LACKING).format(embedding=table)).fetchone()
     return bool(row and not row[0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import psycopg
@@ -12,7 +11,7 @@ from pgvector import HalfVector
 from pgvector.psycopg import register_vector
 from psycopg import sql
 
-from library_pipeline.catalog.encoder import EncoderSpec
+from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.store.records import read_records
 
 _CREATE_TABLE = """
@@ -21,7 +20,7 @@ create table if not exists {table} (
     vector halfvec({dim}) not null
 )
 """
-# Search looks up thousands of rows by digest: by hash that costs half of what the key's tree does.
+# Search looks up thousands of rows by digest; a hash index costs half of the key's tree.
 _CREATE_LOOKUP = "create index if not exists {name} on {table} using hash (screenshot_sha256)"
 _STAGE = "create temp table {stage} (screenshot_sha256 text, vector halfvec({dim})) on commit drop"
 _COPY = "copy {stage} (screenshot_sha256, vector) from stdin (format binary)"
@@ -32,39 +31,11 @@ select screenshot_sha256, vector from {stage} order by screenshot_sha256
 on conflict (screenshot_sha256) do update set vector = excluded.vector
 """
 
-
-@dataclass(frozen=True, slots=True)
-class RegisteredEncoder:
-    """An encoder as the registry had it; `id` names its table of vectors.
-
-    Search asks the `active` ones. A `configured` one that is not active is a candidate.
-    """
-
-    id: int
-    spec: EncoderSpec
-    fingerprint: str
-    dim: int
-    active: bool = True
-    configured: bool = True
-
-    @property
-    def name(self) -> str:
-        """What the index calls it; several fingerprints may share the name, one is active."""
-        return self.spec.name
-
-    @property
-    def model(self) -> str:
-        """Hub name, folder or `demo`."""
-        return self.spec.model
-
-    @property
-    def candidate(self) -> bool:
-        """Whether it is being filled and not asked yet."""
-        return self.configured and not self.active
+RegisteredEncoder = EncoderInfo  # the former name
 
 
 def know_vectors(connection: psycopg.Connection) -> None:
-    """Have `connection` understand pgvector's types; the server is asked once a connection."""
+    """Register pgvector's types on `connection`, once."""
     if connection.adapters.types.get("halfvec") is None:
         register_vector(connection)
 
@@ -75,7 +46,7 @@ def embedding_table(encoder_id: int) -> sql.Identifier:
 
 
 def create_embedding_table(connection: psycopg.Connection, encoder_id: int, dim: int) -> None:
-    """Make the table for vectors of `dim`, unless it is there."""
+    """Create the table for vectors of `dim` dimensions if it does not exist."""
     table = embedding_table(encoder_id)
     lookup = sql.Identifier(f"embedding_{encoder_id}_screenshot")
     connection.execute(sql.SQL(_CREATE_TABLE).format(table=table, dim=sql.Literal(dim)))
@@ -92,11 +63,11 @@ def embedded_screenshots(
 
 
 def all_vectors(
-    connection: psycopg.Connection, encoder: RegisteredEncoder, *, searchable: bool = False
+    connection: psycopg.Connection, encoder: EncoderInfo, *, searchable: bool = False
 ) -> tuple[list[str], NDArray[np.float16]]:
-    """Return every screenshot that `encoder` has embedded, by digest, and its (n, dim) vectors.
+    """Return the n digests that `encoder` has embedded and their (n, dim) float16 vectors.
 
-    With `searchable` only those that a searchable component shows.
+    With `searchable`, only screenshots of searchable components.
     """
     vector = np.dtype([("size", ">i2"), ("unused", ">i2"), ("values", ">f2", (encoder.dim,))])
     select = sql.SQL(
@@ -113,10 +84,10 @@ def all_vectors(
 
 def store_embeddings(
     connection: psycopg.Connection,
-    encoder: RegisteredEncoder,
+    encoder: EncoderInfo,
     vectors: Mapping[str, NDArray[np.float32]],
 ) -> None:
-    """Keep `vectors`, each (dim,) float32, by screenshot digest; a present one is replaced.
+    """Store `vectors`, each (dim,) float32, by screenshot digest, over any present ones.
 
     Runs inside the caller's transaction.
     """

@@ -1,4 +1,4 @@
-"""What nothing refers to any more: removed components, screenshots, vectors, old records."""
+"""Garbage in the database: removed components, unused screenshots and vectors, old records."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ delete from pipeline.component where removed_at < now() - %(keep)s
   and not exists (select from pipeline.manifest_entry m
                   where m.component_id = pipeline.component.component_id)
 """
-# A bundle is needed while its revision is indexed, or listed and on its way into the index.
+# A bundle is needed while its revision is indexed, or listed and about to be indexed.
 _BUNDLES = """
 delete from pipeline.bundle b where fetched_at < now() - %(keep)s
   and not exists (select from pipeline.component c
@@ -30,7 +30,7 @@ where not exists (select from pipeline.component c where c.screenshot_sha256 = s
   and not exists (select from pipeline.bundle b
                   where b.files -> 'screenshot' ->> 'sha256' = s.sha256)
 """
-# What was found out about them, in this order.
+# Rows about orphaned screenshots, in the order in which they can be deleted.
 _FINDINGS = (
     """delete from pipeline.look_alike p using pipeline.compared c, orphaned o
        where c.screenshot_sha256 = o.sha256 and p.a = c.number""",
@@ -60,7 +60,7 @@ class Rows:
 def delete_unneeded(
     connection: psycopg.Connection, *, keep_removed: timedelta, keep_log: timedelta
 ) -> Rows:
-    """Delete what has been of no use for long enough, inside the caller's transaction."""
+    """Delete garbage that is old enough, inside the caller's transaction; return the counts."""
     terms = {"keep": keep_removed, "keep_log": keep_log}
     components = connection.execute(_REMOVED, terms).rowcount
     bundles = connection.execute(_BUNDLES, terms).rowcount
@@ -80,7 +80,7 @@ def delete_unneeded(
 
 
 def needed_files(connection: psycopg.Connection) -> set[bytes]:
-    """Return the sha256 digests, in binary, of all files that a bundle on record has."""
+    """Return the binary sha256 digests of all files of recorded bundles."""
     with connection.transaction(), connection.cursor("needed_files") as cursor:
         cursor.execute(
             """select distinct decode(file.value ->> 'sha256', 'hex')

@@ -1,4 +1,4 @@
-"""Is the index whole, sound and fresh? Questions that only read, each one query over the whole."""
+"""Checks of the index: is it complete, sound and fresh? Each check is one read-only query."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
+from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.store.ann import ann_index_ready, nearest, read_by_index
-from library_pipeline.store.embeddings import RegisteredEncoder, embedding_table
+from library_pipeline.store.embeddings import embedding_table
 from library_pipeline.store.registry import active_encoders
 from library_pipeline.store.removals import held_removals
 
@@ -22,7 +23,7 @@ NORM_TOLERANCE: Final = 0.001
 RECALL_K: Final = 10
 RECALL_CANDIDATES: Final = 120  # as many as library.match_components takes for so few
 RECALL_SAMPLE: Final = 50
-LEAST_RECALL: Final = 0.98
+MIN_RECALL: Final = 0.98
 _SAME_DISTANCE: Final = 1e-6
 
 _COVERAGE = """
@@ -75,9 +76,9 @@ from (
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The answer to one question: is it well, in words, and in numbers by name.
+    """The result of one check: whether it passed, a sentence, and numbers by name.
 
-    `examples` are ids, at most `EXAMPLES`, of what is not well.
+    `examples` are at most `EXAMPLES` ids of what failed it.
     """
 
     ok: bool
@@ -88,11 +89,11 @@ class Finding:
 
 def of_every_encoder(
     connection: psycopg.Connection,
-    ask: Callable[[psycopg.Connection, RegisteredEncoder], Finding],
+    ask: Callable[[psycopg.Connection, EncoderInfo], Finding],
 ) -> Finding:
-    """Ask of every active encoder: well if all are; numbers are under each one's name, if several.
+    """Run a check for every active encoder; it passes if all pass, or if there is none yet.
 
-    Well, and saying so, where there is none yet.
+    With several encoders, each number's name begins with the encoder's.
     """
     encoders = active_encoders(connection)
     findings = {encoder.name: ask(connection, encoder) for encoder in encoders}
@@ -113,8 +114,8 @@ def of_every_encoder(
     )
 
 
-def embedding_coverage(connection: psycopg.Connection, encoder: RegisteredEncoder) -> Finding:
-    """Has every searchable component a vector of `encoder`? Those that lack one are not found."""
+def embedding_coverage(connection: psycopg.Connection, encoder: EncoderInfo) -> Finding:
+    """Check that every searchable component has a vector of `encoder`; search misses the others."""
     query = sql.SQL(_COVERAGE).format(embedding=embedding_table(encoder.id))
     row = connection.execute(query, {"examples": EXAMPLES}).fetchone()
     components, lacking, ids = row or (0, 0, [])
@@ -127,10 +128,10 @@ def embedding_coverage(connection: psycopg.Connection, encoder: RegisteredEncode
     return Finding(lacking == 0, summary, numbers, tuple(ids))
 
 
-def vector_norms(connection: psycopg.Connection, encoder: RegisteredEncoder) -> Finding:
-    """Have all vectors of `encoder` norm 1? Examples are digests of screenshots.
+def vector_norms(connection: psycopg.Connection, encoder: EncoderInfo) -> Finding:
+    """Check that all vectors of `encoder` have norm 1; examples are digests of screenshots.
 
-    A finite norm says that every component is finite; what is not counts as off.
+    A vector with a component that is not finite has no finite norm, so it fails.
     """
     query = sql.SQL(_NORMS).format(embedding=embedding_table(encoder.id))
     terms = {"tolerance": NORM_TOLERANCE, "examples": EXAMPLES}
@@ -146,10 +147,10 @@ def vector_norms(connection: psycopg.Connection, encoder: RegisteredEncoder) -> 
     return Finding(off == 0, summary, numbers, tuple(digests or ()))
 
 
-def ann_recall(connection: psycopg.Connection, encoder: RegisteredEncoder) -> Finding:
-    """Does the ANN index find the 10 nearest vectors that an exact scan finds, of 50 vectors?
+def ann_recall(connection: psycopg.Connection, encoder: EncoderInfo) -> Finding:
+    """Check that the ANN index finds what an exact scan finds: the 10 nearest of 50 vectors.
 
-    Well, and saying so, where there is no index: then search is exact.
+    Passes where there is no index, because search is exact then.
     """
     if not ann_index_ready(connection, encoder):
         return Finding(True, f"{encoder.name} has no ANN index; search is exact", {})
@@ -164,16 +165,15 @@ def ann_recall(connection: psycopg.Connection, encoder: RegisteredEncoder) -> Fi
     recall = float(hits / size) if size else 1.0
     summary = (
         f"the ANN index of {encoder.name} finds {recall:.1%} of the {RECALL_K} nearest vectors "
-        f"of {sampled}; at least {LEAST_RECALL:.0%} is well"
+        f"of {sampled}; at least {MIN_RECALL:.0%} is well"
     )
-    return Finding(recall >= LEAST_RECALL, summary, {"recall": recall, "sampled": sampled})
+    return Finding(recall >= MIN_RECALL, summary, {"recall": recall, "sampled": sampled})
 
 
 def freshness(connection: psycopg.Connection, *, max_age: timedelta = timedelta.max) -> Finding:
-    """Is what the CMS lists indexed or on record as failed, and was the list read in `max_age`?
+    """Check that listed components are indexed or failed, and the list is younger than `max_age`.
 
-    Without `max_age` any age is well. While a refresh is at work, what it has not reached yet
-    counts as behind.
+    While a refresh runs, the components that it has not reached yet count as behind.
     """
     row = connection.execute(_FRESHNESS).fetchone()
     listed, behind, failed, age = row or (0, 0, 0, None)
@@ -189,7 +189,7 @@ def freshness(connection: psycopg.Connection, *, max_age: timedelta = timedelta.
 
 
 def removals_held(connection: psycopg.Connection) -> Finding:
-    """Does no removal wait for a person's approval? Examples are component ids."""
+    """Check that no removal waits for approval; examples are component ids."""
     held = held_removals(connection, examples=EXAMPLES)
     if not held.count:
         return Finding(True, "no removal waits for approval", {"held": 0})
@@ -202,7 +202,7 @@ def removals_held(connection: psycopg.Connection) -> Finding:
 
 
 def _some(ids: Sequence[str]) -> str:
-    """Return the ids as words; more than `EXAMPLES` are never asked for, so they may go on."""
+    """Return the ids as words, with dots if there may be more than `EXAMPLES`."""
     return ", ".join(ids) + (", ..." if len(ids) == EXAMPLES else "")
 
 

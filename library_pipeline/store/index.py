@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from library_pipeline.catalog.bundle import Bundle
 from library_pipeline.catalog.component import FILE_KINDS
+from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.catalog.refresh import Outcome
-from library_pipeline.store.embeddings import RegisteredEncoder, store_embeddings
+from library_pipeline.store.embeddings import store_embeddings
 from library_pipeline.store.outcomes import set_outcomes
 
 # One statement for a whole batch; sorted, so that two writers lock rows in the same order.
@@ -51,7 +52,7 @@ on conflict (component_id) do update set revision = excluded.revision, name = ex
     screenshot_sha256 = excluded.screenshot_sha256, indexed_at = now(), removed_at = null
 returning c.component_id
 """
-# The vectors are what a reembed failed to make; what else failed is nearer to the CMS.
+# New vectors settle only the failure of a reembed; other failures concern the CMS.
 _CLEAR_REEMBED_FAILURE = """
 delete from pipeline.failure f using pipeline.refresh r
 where r.id = f.refresh_id and r.kind = 'reembed' and f.component_id = any(%s)
@@ -61,7 +62,7 @@ _CLEAR_FAILURE = "delete from pipeline.failure where component_id = any(%s)"
 
 @dataclass(frozen=True, slots=True)
 class Screenshot:
-    """What is known of a decoded screenshot; `size` in bytes, `thumbnail` a small WebP."""
+    """A decoded screenshot: `size` is in bytes, `thumbnail` is a small WebP."""
 
     sha256: str
     format: str
@@ -73,7 +74,7 @@ class Screenshot:
 
 @dataclass(frozen=True, slots=True)
 class IndexedFiles:
-    """What the index holds of a component: its revision and its files' digests."""
+    """A component in the index: its revision and the sha256 digest of each kind of file."""
 
     revision: str
     files: Mapping[str, str]
@@ -109,15 +110,15 @@ def store_batch(
     refresh_id: str,
     bundles: Sequence[Bundle],
     screenshots: Sequence[Screenshot],
-    vectors: Mapping[RegisteredEncoder, Mapping[str, NDArray[np.float32]]],
+    vectors: Mapping[EncoderInfo, Mapping[str, NDArray[np.float32]]],
     outcomes: Mapping[str, Outcome],
     index: bool = True,
 ) -> set[str]:
-    """Store one batch in one transaction; with `index` false its components are not searchable yet.
+    """Store one batch in one transaction; without `index` its components stay out of search.
 
-    `vectors` holds (dim,) float32 by encoder and screenshot digest, for those that were embedded
-    now. Returns the components that did not get in, as the manifest has another revision of them by
-    now; they are recorded as unchanged, and the next plan finds them.
+    `vectors` holds the new (dim,) float32 vectors by encoder and screenshot digest. Returns the ids
+    of components that the manifest lists at another revision by now: they are not indexed, get the
+    outcome `unchanged`, and the next plan takes them up.
     """
     overtaken: set[str] = set()
     with connection.transaction():
@@ -136,7 +137,7 @@ def store_batch(
 
 
 def indexed_files(connection: psycopg.Connection, ids: Sequence[str]) -> dict[str, IndexedFiles]:
-    """Return what the index holds of the components `ids`, by component id."""
+    """Return the indexed revisions and files of the components `ids`, by component id."""
     rows = connection.execute(
         """select component_id, revision, config_sha256, format_sha256, records_sha256,
                   screenshot_sha256
@@ -184,7 +185,7 @@ def _component_row(bundle: Bundle) -> tuple[str, ...]:
 
 
 def _columns(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
-    """Return `rows`, at least one, as columns."""
+    """Transpose `rows`, of which there is at least one."""
     return [list(column) for column in zip(*rows, strict=True)]
 
 

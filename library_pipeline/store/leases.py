@@ -1,4 +1,4 @@
-"""Leases: who holds one is alive; the database server frees it when its holder's process dies."""
+"""Leases: locks that the database server frees when the process of their holder dies."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import psycopg
 from library_pipeline.store.database import Database
 
 BUNDLES_IN_USE = "bundles in use"
-"""What every run holds that works with bundles and vectors; who deletes some holds it alone."""
+"""Every run that uses bundles or vectors holds this lease; whoever deletes some holds it alone."""
 
 
 @contextmanager
 def lease(database: Database, *names: str) -> Iterator[None]:
-    """Hold the leases `names` on a connection of their own; the server frees them if we die.
+    """Hold the leases `names`, together with other holders, on a connection of their own.
 
-    Others may hold the same ones. Waits while somebody has one to himself.
+    Waits while another connection holds one of them alone.
     """
     with database.connect() as connection:
         for name in names:
@@ -25,14 +25,14 @@ def lease(database: Database, *names: str) -> Iterator[None]:
         try:
             yield
         finally:
-            # The end of the connection would do, but a moment after whoever looks next.
+            # Closing the connection frees them too, but a moment later than the next query.
             with suppress(psycopg.OperationalError):
                 connection.execute("select pg_advisory_unlock_all()")
 
 
 @contextmanager
 def sole_lease(connection: psycopg.Connection, name: str) -> Iterator[bool]:
-    """Hold a lease alone for a while; yields False at once if anybody has it."""
+    """Hold a lease alone in the block; yield False at once if another connection holds it."""
     row = connection.execute(
         "select pg_try_advisory_lock(hashtextextended(%s, 0))", (name,)
     ).fetchone()
@@ -45,6 +45,6 @@ def sole_lease(connection: psycopg.Connection, name: str) -> Iterator[bool]:
 
 
 def lease_is_free(connection: psycopg.Connection, name: str) -> bool:
-    """Whether nobody holds the lease called `name`."""
+    """Return whether no connection holds the lease `name`."""
     with sole_lease(connection, name) as free:
         return free

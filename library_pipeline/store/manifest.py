@@ -1,4 +1,4 @@
-"""The current manifest: staged page by page, made current in one transaction once it is whole."""
+"""The manifest in the database: staged page by page, then made current in one transaction."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _COPY = """
 copy manifest_stage (component_id, partition_key, revision, name, client, category, tags,
                      updated_at, attributes, files, problem_code, problem) from stdin
 """
-# The same entry twice is a page that shifted while it was read; different ones share an id.
+# Equal entries come from a page that shifted while it was read; different ones share an id.
 _MARK_DUPLICATES = """
 update manifest_stage s set problem_code = 'manifest.duplicate_id',
     problem = format('component %s: the manifest lists this id %s times with different content; '
@@ -71,7 +71,7 @@ where name = %s and source = %s and deltas
 
 
 class ManifestLoad:
-    """A source's manifest on its way in, or what changed; nothing is visible before the commit."""
+    """A manifest, or its changes, being loaded; others see nothing before the commit."""
 
     def __init__(self, connection: psycopg.Connection, name: str) -> None:
         self._connection = connection
@@ -101,16 +101,15 @@ class ManifestLoad:
     ) -> None:
         """Make the staged manifest the current one, in one transaction.
 
-        `read_at` is when it was read, by the CMS's clock, and `total` how many components all of
-        its pages said there are; without these the next manifest has to be a whole one, too.
-        What it lacks is dropped, unless it is `short` of its own total.
+        `read_at` is the time of reading by the CMS's clock, `total` the number of components that
+        all pages gave. Without these two, the next manifest has to be read whole as well. Missing
+        entries are deleted, unless the manifest is `short` of its own total.
         """
         with self._connection.transaction():
             self._connection.execute(_MARK_DUPLICATES)
             self._connection.execute(_UPSERT, (self._name,))
             if not self.unidentified and not self.short(total):
-                # An entry without an id, or one that was missed, may be any component: then
-                # absence proves nothing.
+                # Otherwise an entry without an id, or a missed one, may be any component.
                 self._connection.execute(_DELETE_ABSENT, (self._name,))
             deltas = read_at is not None and self._dated and self._count() == total
             unidentified = len(self.unidentified)
@@ -118,11 +117,10 @@ class ManifestLoad:
             self._connection.execute(_RECORD, record)
 
     def commit_delta(self, *, source: str, etag: str | None, read_at: datetime, total: int) -> bool:
-        """Put what is staged over the current manifest, in one transaction; return whether it fits.
+        """Apply the staged changes to the current manifest at once; return whether they fit.
 
-        It does if the manifest then has `total` entries. If it has not, because something was
-        removed or added unnoticed, or if an entry lacks its id or time or is there twice, nothing
-        is changed: the manifest has to be read whole.
+        They fit if the manifest then has `total` entries. If the number differs, or an entry has no
+        id, no time, or two versions, nothing is changed and the manifest has to be read whole.
         """
         if not self._dated:
             return False
@@ -137,12 +135,12 @@ class ManifestLoad:
         return False
 
     def short(self, total: int | None) -> bool:
-        """Whether entries are missing from what is staged, as when pages shift between readings."""
+        """Return whether staged entries are fewer than `total`, as when pages shift meanwhile."""
         return total is not None and self.entries + len(self.unidentified) < total
 
     @property
     def _dated(self) -> bool:
-        """Whether every entry says what it is an entry of, and when it changed."""
+        """Whether every entry has its id and its time of change."""
         return not self.unidentified and not self._undated
 
     def _count(self) -> int:
@@ -154,7 +152,7 @@ class ManifestLoad:
 
 @contextmanager
 def load_manifest(connection: psycopg.Connection, name: str = "cms") -> Iterator[ManifestLoad]:
-    """Yield a load of source `name`; its staging table goes with it, committed or not."""
+    """Yield a load of source `name`; its staging table is dropped afterwards."""
     connection.execute(_STAGE)
     try:
         yield ManifestLoad(connection, name)
@@ -164,7 +162,7 @@ def load_manifest(connection: psycopg.Connection, name: str = "cms") -> Iterator
 
 
 def components(connection: psycopg.Connection, ids: Sequence[str]) -> list[Component]:
-    """Return the current manifest's usable entries for `ids`, in the order of their ids."""
+    """Return the current manifest's usable entries for `ids`, sorted by id."""
     rows = connection.execute(
         """select component_id, revision, name, client, category, tags, updated_at, files,
                   attributes, source
@@ -192,8 +190,8 @@ def components(connection: psycopg.Connection, ids: Sequence[str]) -> list[Compo
 def unknown_components(connection: psycopg.Connection, ids: Sequence[str]) -> list[str]:
     """Return those of `ids` that the current manifest does not list."""
     rows = connection.execute(
-        """select wanted from unnest(%s::text[]) wanted where not exists
-           (select from pipeline.manifest_entry where component_id = wanted) order by wanted""",
+        """select asked from unnest(%s::text[]) asked where not exists
+           (select from pipeline.manifest_entry where component_id = asked) order by asked""",
         (list(ids),),
     )
     return [row[0] for row in rows]

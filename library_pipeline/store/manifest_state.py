@@ -1,4 +1,4 @@
-"""What is known of each source's manifest as a whole: when it was read, and how it went."""
+"""The state of each source's manifest: when it was read, and with which result."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import psycopg
 
 @dataclass(frozen=True, slots=True)
 class CurrentManifest:
-    """What is known of a manifest as a whole; `unidentified` entries had no usable id.
+    """A source's current manifest; `unidentified` entries had no usable id.
 
-    `read_at` is when it was read, by the source's clock. With `deltas`, what changed since then can
-    be put over it: every entry tells when it changed, and they are as many as the source has.
+    `read_at` is the time of reading by the source's clock. `deltas` says that later changes can be
+    applied to it: every entry has its time of change, and no entry is missing.
     """
 
     source: str
@@ -25,8 +25,8 @@ class CurrentManifest:
 
 
 @dataclass(frozen=True, slots=True)
-class Polled:
-    """When a source was last asked whether it has changed, and how many seconds that took."""
+class LastPoll:
+    """When a source was last asked for changes, and how many seconds that took."""
 
     at: datetime
     took_seconds: float
@@ -34,7 +34,7 @@ class Polled:
 
 @dataclass(frozen=True, slots=True)
 class ManifestState:
-    """What a source listed last and when, None if it never was read; and why not, if so."""
+    """The last listing of a source: its size, its time (None if never read), its last error."""
 
     entries: int
     fetched_at: datetime | None
@@ -51,7 +51,7 @@ def manifest_states(connection: psycopg.Connection) -> dict[str, ManifestState]:
 
 
 def current_manifest(connection: psycopg.Connection, name: str = "cms") -> CurrentManifest | None:
-    """Return what the current manifest of a source is, or None before the first."""
+    """Return the current manifest of a source, None before the first."""
     row = connection.execute(
         """select source, etag, unidentified, read_at, deltas from pipeline.manifest
            where name = %s and fetched_at is not null""",
@@ -61,21 +61,21 @@ def current_manifest(connection: psycopg.Connection, name: str = "cms") -> Curre
 
 
 def confirm_manifest(connection: psycopg.Connection, name: str) -> None:
-    """Record that the source has just said that its current manifest still is its own."""
+    """Record that the source has just confirmed its current manifest as unchanged."""
     connection.execute(
         "update pipeline.manifest set fetched_at = now(), error = null where name = %s", (name,)
     )
 
 
 def renew_etag(connection: psycopg.Connection, name: str, etag: str | None, newer: str) -> None:
-    """Record the ETag that now stands for what `etag` did, unless the manifest was read since."""
+    """Replace `etag` by an equivalent `newer` one, unless the manifest was read meanwhile."""
     connection.execute(
         "update pipeline.manifest set etag = %s where name = %s and etag = %s", (newer, name, etag)
     )
 
 
 def record_unreadable(connection: psycopg.Connection, name: str, error: str) -> None:
-    """Record why a source's manifest could not be read; what it last listed stays current."""
+    """Record why a source's manifest could not be read; its last listing stays current."""
     connection.execute(
         """insert into pipeline.manifest (name, source, error) values (%s, '', %s)
            on conflict (name) do update set error = excluded.error""",
@@ -84,7 +84,7 @@ def record_unreadable(connection: psycopg.Connection, name: str, error: str) -> 
 
 
 def confirm_readable(connection: psycopg.Connection, name: str) -> None:
-    """Record that a source answers again."""
+    """Record that a source can be read again."""
     connection.execute(
         "update pipeline.manifest set error = null where name = %s and error is not null", (name,)
     )
@@ -98,18 +98,18 @@ def record_poll(connection: psycopg.Connection, name: str, took_seconds: float) 
     )
 
 
-def last_poll(connection: psycopg.Connection, name: str) -> Polled | None:
+def last_poll(connection: psycopg.Connection, name: str) -> LastPoll | None:
     """Return when a source was last asked, None if never."""
     row = connection.execute(
         """select polled_at, took_seconds from pipeline.manifest
            where name = %s and polled_at is not null""",
         (name,),
     ).fetchone()
-    return Polled(*row) if row else None
+    return LastPoll(*row) if row else None
 
 
 def forget_other_sources(connection: psycopg.Connection, names: Sequence[str]) -> None:
-    """Drop the manifests of sources that are not configured any more; `names` are."""
+    """Delete the manifests of all sources but the configured ones, `names`."""
     with connection.transaction():
         gone = connection.execute(
             "delete from pipeline.manifest where name <> all(%s) returning name", (list(names),)

@@ -1,7 +1,7 @@
-"""The registry of encoders: which are configured, which one of each name search asks.
+"""The registry of encoders: which ones are configured, and which one of each name is active.
 
-While nothing is searchable, what is configured is active. Afterwards a changed model, or one under
-a new name, is a candidate: it is filled beside the active ones, and `activate` makes it one.
+While the library is empty, a configured encoder is active at once. Later, a changed model or a new
+name makes a candidate: a reembed fills it beside the active ones, and `activate` switches to it.
 """
 
 from __future__ import annotations
@@ -13,12 +13,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from library_pipeline.catalog.encoder import EncoderSpec
-from library_pipeline.store.embeddings import (
-    RegisteredEncoder,
-    create_embedding_table,
-    embedding_table,
-)
+from library_pipeline.catalog.encoder import EncoderInfo, EncoderSpec
+from library_pipeline.store.embeddings import create_embedding_table, embedding_table
 
 _KNOWN = """
 select id, name, model, revision, framing, precision, fingerprint, dim, active, configured
@@ -28,7 +24,7 @@ _ADD = """
 insert into pipeline.encoder (name, model, revision, framing, precision, fingerprint, dim)
 values (%(name)s, %(model)s, %(revision)s, %(framing)s, %(precision)s, %(fingerprint)s, %(dim)s)
 """
-# Other words for the same weights: the newest ones are the likeliest to lead there again.
+# A new spec for the same weights: the newest one is the likeliest to find them again.
 _REWORD = """
 update pipeline.encoder
 set model = %(model)s, revision = %(revision)s, framing = %(framing)s, precision = %(precision)s
@@ -43,12 +39,12 @@ where name = %(name)s and configured <> (fingerprint = %(fingerprint)s)
 _FORGET_NAMES = """
 update pipeline.encoder set configured = false where configured and not name = any(%s)
 """
-# Two statements: the rule of one active encoder a name is checked row by row.
+# Two statements, as the constraint of one active encoder per name is checked row by row.
 _ACTIVATE = (
     "update pipeline.encoder set active = false where name = %(name)s and active and id <> %(id)s",
     "update pipeline.encoder set active = true where id = %(id)s and not active",
 )
-# A name that is not configured any more is served until one that is can take its place.
+# An encoder whose name is no longer configured stays active until a configured one is active.
 _RETIRE = """
 with named as (select distinct name from pipeline.encoder where configured)
 update pipeline.encoder e set active = false
@@ -60,10 +56,10 @@ _SEARCHABLE = "select exists (select from pipeline.component where removed_at is
 
 def register_encoder(
     connection: psycopg.Connection, spec: EncoderSpec, *, fingerprint: str, dim: int
-) -> RegisteredEncoder:
-    """Make an encoder known as the configured one of its name, with a table; idempotent.
+) -> EncoderInfo:
+    """Record an encoder as the configured one of its name, and create its table of vectors.
 
-    It is active at once while nothing is searchable, else a candidate until it is activated.
+    It is active at once while no component is searchable, and a candidate otherwise. Idempotent.
     """
     terms = {
         "name": spec.name,
@@ -92,8 +88,8 @@ def register_encoder(
 
 def configure_encoders(
     connection: psycopg.Connection, configured: Sequence[tuple[EncoderSpec, str, int]]
-) -> tuple[RegisteredEncoder, ...]:
-    """Register all (spec, fingerprint, dim) that are configured; return the encoders in use."""
+) -> tuple[EncoderInfo, ...]:
+    """Register all configured (spec, fingerprint, dim); return the active and configured ones."""
     with _changing(connection):
         connection.execute(_FORGET_NAMES, ([spec.name for spec, _, _ in configured],))
         for spec, fingerprint, dim in configured:
@@ -102,31 +98,31 @@ def configure_encoders(
     return encoders_in_use(connection)
 
 
-def encoders_in_use(connection: psycopg.Connection) -> tuple[RegisteredEncoder, ...]:
-    """Return the encoders that search asks or will ask: the active and the configured ones."""
+def encoders_in_use(connection: psycopg.Connection) -> tuple[EncoderInfo, ...]:
+    """Return the active and the configured encoders."""
     return tuple(each for each in known_encoders(connection) if each.active or each.configured)
 
 
-def active_encoders(connection: psycopg.Connection) -> tuple[RegisteredEncoder, ...]:
-    """Return the encoders that search asks, at most one a name; none before the first refresh."""
+def active_encoders(connection: psycopg.Connection) -> tuple[EncoderInfo, ...]:
+    """Return the active encoders, at most one of each name; none before the first refresh."""
     return tuple(each for each in known_encoders(connection) if each.active)
 
 
-def known_encoders(connection: psycopg.Connection) -> tuple[RegisteredEncoder, ...]:
-    """Return every encoder that has a table of vectors, by name, the oldest first."""
+def known_encoders(connection: psycopg.Connection) -> tuple[EncoderInfo, ...]:
+    """Return every registered encoder, sorted by name, then oldest first."""
     rows = connection.execute(_KNOWN + "order by name, id")
     return tuple(_encoder(row) for row in rows)
 
 
-def activate(connection: psycopg.Connection, encoder: RegisteredEncoder) -> None:
-    """Have search ask `encoder` instead of the active one of its name, in one transaction."""
+def activate(connection: psycopg.Connection, encoder: EncoderInfo) -> None:
+    """Make `encoder` the active one of its name, in one transaction."""
     with _changing(connection):
         _activate(connection, encoder)
         connection.execute(_RETIRE)
 
 
-def drop(connection: psycopg.Connection, encoder: RegisteredEncoder) -> None:
-    """Forget an encoder and free its vectors, unless it is active by now (ValueError)."""
+def drop(connection: psycopg.Connection, encoder: EncoderInfo) -> None:
+    """Delete an encoder and its vectors. Raises ValueError if it is active by now."""
     with _changing(connection):
         gone = connection.execute(
             "delete from pipeline.encoder where id = %s and not active", (encoder.id,)
@@ -137,7 +133,7 @@ def drop(connection: psycopg.Connection, encoder: RegisteredEncoder) -> None:
         connection.execute(sql.SQL("drop table {}").format(embedding_table(encoder.id)))
 
 
-def _activate(connection: psycopg.Connection, encoder: RegisteredEncoder) -> None:
+def _activate(connection: psycopg.Connection, encoder: EncoderInfo) -> None:
     for statement in _ACTIVATE:
         connection.execute(statement, {"name": encoder.name, "id": encoder.id})
 
@@ -149,16 +145,16 @@ def _changing(connection: psycopg.Connection) -> Iterator[None]:
         yield
 
 
-def _find(connection: psycopg.Connection, name: str, fingerprint: str) -> RegisteredEncoder | None:
+def _find(connection: psycopg.Connection, name: str, fingerprint: str) -> EncoderInfo | None:
     row = connection.execute(
         _KNOWN + "where name = %s and fingerprint = %s", (name, fingerprint)
     ).fetchone()
     return _encoder(row) if row else None
 
 
-def _encoder(row: tuple[Any, ...]) -> RegisteredEncoder:
+def _encoder(row: tuple[Any, ...]) -> EncoderInfo:
     encoder_id, name, model, revision, framing, precision, fingerprint, dim, active, configured = (
         row
     )
     spec = EncoderSpec(name, model, revision, framing, precision)
-    return RegisteredEncoder(encoder_id, spec, fingerprint, dim, active, configured)
+    return EncoderInfo(encoder_id, spec, fingerprint, dim, active, configured)

@@ -1,4 +1,4 @@
-"""What left the CMS leaves search; too much of it at once waits until a person approves it."""
+"""Removals: components that left the CMS leave search, a large removal only after approval."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ with gone as (
 )
 select partition_key from gone order by partition_key
 """
-# A failure of what is not listed any more is nobody's business.
+# The failure of a component that is no longer listed has no meaning.
 _FORGET_FAILURES = """
 delete from pipeline.failure f
 where not exists (select from pipeline.manifest_entry m where m.component_id = f.component_id)
@@ -54,12 +54,12 @@ class HeldRemovals:
 def remove_absent(
     connection: psycopg.Connection, refresh_id: str, max_removed_share: float
 ) -> tuple[tuple[str, ...], int]:
-    """Take what the manifest lacks out of the index, inside the caller's transaction.
+    """Take components that the manifest lacks out of the index, in the caller's transaction.
 
-    Returns the partition keys of what was removed, and how many are held back: all that nobody
-    has approved, if they are more than `max_removed_share` of the indexed components or a source
-    lists nothing any more. With unidentified entries in a source's manifest, absence from it
-    proves nothing.
+    Returns the partition keys of the removed components, and the number of held removals. All
+    unapproved removals are held if they exceed `max_removed_share` of the indexed components, or if
+    a source lists nothing any more. A source whose manifest has unidentified entries removes
+    nothing, because each of those entries may be any component.
     """
     if connection.execute("select from pipeline.manifest limit 1").fetchone() is None:
         return (), 0
@@ -80,7 +80,7 @@ def remove_absent(
 
 
 def held_removals(connection: psycopg.Connection, *, examples: int = 10) -> HeldRemovals:
-    """Return what waits for approval."""
+    """Return the removals that wait for approval."""
     row = connection.execute(
         """select (select count(*) from pipeline.removal_hold where approved_at is null),
                   (select count(*) from pipeline.component where removed_at is null),
@@ -94,9 +94,9 @@ def held_removals(connection: psycopg.Connection, *, examples: int = 10) -> Held
 
 
 def approve_removals(connection: psycopg.Connection) -> int:
-    """Let the next plan remove what is held back now; return how many.
+    """Approve all removals held now, for the next plan to carry out; return their number.
 
-    What leaves the CMS later is judged anew, and what comes back stays.
+    A component that leaves the CMS later needs its own approval. One that returns is not removed.
     """
     return connection.execute(
         "update pipeline.removal_hold set approved_at = now() where approved_at is null"

@@ -62,10 +62,10 @@ def test_the_layout_is_asked_for_once_the_library_is_large_enough(
     cms: SampleCms,
 ) -> None:
     def tick() -> object:
-        context = dg.build_sensor_context(
+        with dg.build_sensor_context(
             instance=instance, resources={"database": DatabaseResource()}, definitions=definitions
-        )
-        return atlas_layouts(context)
+        ) as context:
+            return atlas_layouts(context)
 
     refresh()
     assert isinstance(tick(), dg.SkipReason)

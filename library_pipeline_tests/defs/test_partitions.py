@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from library_pipeline.catalog.partition_keys import component_id, partition_key
-from library_pipeline.defs.requests import chunk_config
+from library_pipeline.defs.components import chunk_config
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.store.database import Database
 from library_pipeline.store.refreshes import recent, result

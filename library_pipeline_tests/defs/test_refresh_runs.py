@@ -13,10 +13,12 @@ from dagster._core.definitions.data_version import CachingStaleStatusResolver, S
 from dagster._core.loader import LoadingContextForTest
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
+from library_pipeline.defs import resources
 from library_pipeline.defs.in_process import RefreshError
 from library_pipeline.defs.materializations import BUNDLE, EMBEDDING, INDEX
-from library_pipeline.defs.partitions import components_partitions
+from library_pipeline.defs.storage import components_partitions
 from library_pipeline.sample_cms import Faults, SampleCms
+from library_pipeline.settings import SettingsError
 from library_pipeline.store.database import Database
 from library_pipeline.store.refreshes import recent, result
 from library_pipeline_tests.bundles_on_disk import picture, write_bundle
@@ -47,6 +49,17 @@ def metadata(instance: dg.DagsterInstance, asset: dg.AssetKey, key: str) -> dict
     materialization = records[0].asset_materialization
     assert materialization
     return {name: value.value for name, value in materialization.metadata.items()}
+
+
+def test_a_run_that_finds_no_database_says_why(
+    refresh: Refresh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(_: object) -> None:
+        raise SettingsError("the database cannot be reached")
+
+    monkeypatch.setattr(resources, "open_database", unreachable)
+    with pytest.raises(RefreshError, match="the database cannot be reached"):
+        refresh()
 
 
 def test_each_component_gets_one_materialization_of_each_asset(

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from library_pipeline.defs import report as module
-from library_pipeline.defs.markdown import plain
+from library_pipeline.defs.materializations import plain
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline_tests.bundles_on_disk import picture, write_bundle
 from library_pipeline_tests.defs.conftest import Refresh
@@ -43,7 +43,7 @@ def picture_of(value: dg.MetadataValue) -> Image.Image:
     found = re.match(r"!\[[^]]*\]\(data:image/webp;base64,([A-Za-z0-9+/=]+)\)", value.md_str)
     assert found is not None
     data = base64.b64decode(found[1], validate=True)
-    assert len(data) <= module.MOST_BYTES
+    assert len(data) <= module.MAX_BYTES
     with Image.open(io.BytesIO(data), formats=["WEBP"]) as image:
         return image.convert("RGB")
 
@@ -154,7 +154,7 @@ def test_of_thousands_a_few_are_shown_within_bounds(
     shown = latest(instance)
     assert shown["added_components"].value == 46
     text = text_of(shown["added"])
-    assert text.count("Component ") == module.MOST_TILES
+    assert text.count("Component ") == module.MAX_TILES
     assert text.endswith("and 22 more")
 
 

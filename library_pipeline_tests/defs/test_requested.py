@@ -7,8 +7,8 @@ import psycopg
 import pytest
 
 from library_pipeline.catalog.refresh import RefreshKind, RefreshRequest, RefreshScope
+from library_pipeline.defs.assets import PLAN
 from library_pipeline.defs.recovery import recover
-from library_pipeline.defs.reembedding import PLAN
 from library_pipeline.sample_cms import Faults, FileFault, SampleCms
 from library_pipeline.store.closing import cancel_refresh
 from library_pipeline.store.refreshes import progress, result

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
-from library_pipeline.defs.requests import REFRESH_TAG
+from library_pipeline.defs.in_process import REFRESH_TAG
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import load_settings
 from library_pipeline.store.database import Database

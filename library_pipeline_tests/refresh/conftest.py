@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import cache
 
 import psycopg
 import pytest
@@ -17,17 +17,15 @@ from library_pipeline.catalog.refresh import (
     RefreshResult,
     RefreshScope,
 )
-from library_pipeline.refresh.chunk import refresh_chunk
+from library_pipeline.refresh.chunk import close_chunk, refresh_chunk
 from library_pipeline.refresh.items import (
     ALL_STAGES,
     ChunkReport,
-    EncoderInUse,
     Equipment,
-    Report,
     Stage,
+    Success,
 )
 from library_pipeline.refresh.planning import plan_refresh
-from library_pipeline.refresh.reembedding import plan_reembed
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import EncoderSettings, load_settings
 from library_pipeline.sources.factory import contract_source
@@ -47,8 +45,8 @@ class Refresher:
 
     def __init__(self, database: Database, sources: Sequence[Source]) -> None:
         self.reports: list[ChunkReport] = []
-        self.told: list[Report] = []
-        self.tell: Callable[[Sequence[Report]], None] = self.told.extend
+        self.told: list[Success] = []
+        self.tell: Callable[[Sequence[Success]], None] = self.told.extend
         self.after_plan: Callable[[], object] = lambda: None
         self.before_chunk: Callable[[Chunk], object] = lambda chunk: None
         self.equipment = Equipment(
@@ -56,6 +54,7 @@ class Refresher:
             bundles=BundleStore(load_settings().bundle_root),
             sources=tuple(sources),
             encoders=(),
+            load=lambda encoder: load_registered(encoder, ()),
             batch_size=4,
         )
         self.configure(EncoderSettings(model="demo"))
@@ -64,10 +63,8 @@ class Refresher:
         """Have these encoders configured, as a run that starts now would find them."""
         with self.equipment.database.connect() as connection:
             known = register_configured(connection, configured)
-        encoders = tuple(
-            EncoderInUse(each, cache(partial(load_registered, each, configured))) for each in known
-        )
-        self.equipment = dataclasses.replace(self.equipment, encoders=encoders)
+        load = cache(lambda encoder: load_registered(encoder, configured))
+        self.equipment = dataclasses.replace(self.equipment, encoders=known, load=load)
 
     def ask_otherwise(self, **terms: float) -> None:
         """Ask the CMS on other terms, keys of CmsConnection."""
@@ -89,30 +86,26 @@ class Refresher:
         request = RefreshRequest(
             new_refresh_id(datetime.now(UTC)), kind, "cli", scope, force, in_process=True
         )
-        if kind == "reembed":
-            plan_reembed(
-                database, self.equipment.registered, request, run_id=None, chunk_size=chunk_size
-            )
-        else:
-            plan_refresh(
-                database,
-                self.equipment.registered,
-                request,
-                run_id=None,
-                chunk_size=chunk_size,
-                max_removed_share=0.5,
-                sources=self.equipment.sources,
-            )
+        plan_refresh(
+            database,
+            self.equipment.encoders,
+            request,
+            run_id=None,
+            chunk_size=chunk_size,
+            max_removed_share=0.5,
+            sources=None if kind == "reembed" else self.equipment.sources,
+        )
         self.after_plan()
         with database.connect() as connection:
             while (number := next_chunk(connection, request.refresh_id)) is not None:
                 chunk = claim(connection, request.refresh_id, number, "test")
                 assert chunk
                 self.before_chunk(chunk)
-                self.reports.append(
-                    refresh_chunk(self.equipment, chunk, tell=self.tell, stages=stages)
-                )
-                if self.reports[-1].stopped:
+                report = refresh_chunk(self.equipment, chunk, stages=stages)
+                self.tell(report.news)
+                close_chunk(database, chunk, report)
+                self.reports.append(report)
+                if report.stopped:
                     break
             finish_if_done(connection, request.refresh_id)
             return result(connection, request.refresh_id)

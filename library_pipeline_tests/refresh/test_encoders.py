@@ -11,16 +11,16 @@ import pytest
 from psycopg import sql
 
 from library_pipeline.bundles.store import BundleError
+from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.catalog.refresh import RefreshScope
 from library_pipeline.encoders import read_image
 from library_pipeline.refresh import embedding
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import EncoderSettings
 from library_pipeline.store.coverage import encoder_coverages
-from library_pipeline.store.embeddings import RegisteredEncoder, embedding_table
+from library_pipeline.store.embeddings import embedding_table
 from library_pipeline.store.failures import open_failures
 from library_pipeline.store.plans import count_due
-from library_pipeline.store.reembedding import count_to_reembed
 from library_pipeline.store.refreshes import recent
 from library_pipeline_tests.bundles_on_disk import picture, write_bundle
 from library_pipeline_tests.encoders.conftest import CENTRE_CROP, write_checkpoint
@@ -54,8 +54,8 @@ def covered(connection: psycopg.Connection) -> dict[tuple[str, str], int]:
     return {(each.name, each.state): each.covered for each in encoder_coverages(connection)}
 
 
-def candidate(refresh: Refresher) -> RegisteredEncoder:
-    (found,) = [each for each in refresh.equipment.registered if each.candidate]
+def candidate(refresh: Refresher) -> EncoderInfo:
+    (found,) = [each for each in refresh.equipment.encoders if each.candidate]
     return found
 
 
@@ -69,7 +69,8 @@ def test_a_screenshot_is_decoded_once_for_all_encoders(
     assert counts(refresh()) == {"total": 6, "new": 6}
     assert len(decoded) == 6
     assert covered(connection) == {("clip", "active"): 6, ("small", "active"): 6}
-    stored, loaded = refresh.equipment.registered[1], refresh.equipment.encoders[1].load()
+    stored = refresh.equipment.encoders[1]
+    loaded = refresh.equipment.load(stored)
     row = connection.execute(
         sql.SQL(
             """select vector::real[] from {} join pipeline.component using (screenshot_sha256)
@@ -97,9 +98,12 @@ def test_a_vector_that_is_not_finite_names_its_encoder(
         def embed_pixels(pictures: list[np.ndarray]) -> np.ndarray:
             return np.full((len(pictures), 32), np.nan, np.float32)
 
-    first, second = refresh.equipment.encoders
-    broken: Any = dataclasses.replace(second, load=FakeBrokenEncoder)  # type: ignore[arg-type]
-    refresh.equipment = dataclasses.replace(refresh.equipment, encoders=(first, broken))
+    load = refresh.equipment.load
+
+    def load_broken(encoder: EncoderInfo) -> Any:
+        return FakeBrokenEncoder() if encoder.name == "small" else load(encoder)
+
+    refresh.equipment = dataclasses.replace(refresh.equipment, load=load_broken)
     done = refresh()
     assert {(each.phase, each.code) for each in done.failures} == {("embed", "embed.not_finite")}
     assert "component c-0: the encoder small gave no finite vector" in done.failures[0].message
@@ -112,7 +116,7 @@ def test_a_candidate_makes_nothing_due_and_gets_what_comes_by(
     refresh()
     refresh.configure(DEMO, small)
     assert covered(connection) == {("clip", "active"): 6, ("small", "candidate"): 0}
-    assert count_due(connection, refresh.equipment.registered) == 0
+    assert count_due(connection, refresh.equipment.encoders) == 0
     write_bundle(cms.folder, "c-6")
     assert counts(refresh()) == {"total": 7, "new": 1, "unchanged": 6}
     assert covered(connection) == {("clip", "active"): 7, ("small", "candidate"): 1}
@@ -178,7 +182,7 @@ def test_while_a_reembed_is_at_work_a_change_is_not_kept_waiting(
     assert counts(refresh("reembed")) == {"total": 6, "changed": 6}
     assert inner == [{"total": 6, "changed": 1, "unchanged": 5}]
     assert covered(connection) == {("clip", "active"): 6, ("small", "candidate"): 6}
-    assert count_to_reembed(connection, [candidate(refresh)]) == 0
+    assert count_due(connection, [candidate(refresh)], "reembed") == 0
 
 
 def test_a_screenshot_that_is_gone_is_named_waits_and_comes_back(
@@ -194,7 +198,7 @@ def test_a_screenshot_that_is_gone_is_named_waits_and_comes_back(
     assert (failure.component_id, failure.code) == ("c-2", "download.no_bundle")
     assert "`library-pipeline retry --now` or a full refresh brings back" in failure.message
     due_only = RefreshScope(due_only=True)
-    assert count_to_reembed(connection, [candidate(refresh)]) == 0
+    assert count_due(connection, [candidate(refresh)], "reembed") == 0
     assert counts(refresh("reembed", due_only)) == {"total": 6, "unchanged": 5, "waiting": 1}
     assert counts(refresh("retry")) == {"total": 1, "unchanged": 1}
     assert open_failures(connection) == []
@@ -232,4 +236,4 @@ def test_a_reembed_leaves_the_failure_of_a_newer_revision_on_record(
     assert counts(refresh("reembed")) == {"total": 6, "changed": 5, "failed": 1}
     assert [each.code for each in open_failures(connection)] == ["image.not_an_image"]
     assert counts(refresh()) == {"total": 6, "unchanged": 5, "waiting": 1}
-    assert count_to_reembed(connection, [candidate(refresh)]) == 0
+    assert count_due(connection, [candidate(refresh)], "reembed") == 0

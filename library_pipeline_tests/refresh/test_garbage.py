@@ -57,7 +57,7 @@ def files_of(connection: psycopg.Connection, ids: Iterable[str]) -> set[str]:
 
 def sizes(connection: psycopg.Connection, refresh: Refresher) -> dict[str, int]:
     """Return how many rows each table has."""
-    vectors = f"embedding_{refresh.equipment.registered[0].id}"
+    vectors = f"embedding_{refresh.equipment.encoders[0].id}"
     found: dict[str, int] = {}
     for table in ("component", "bundle", "screenshot", vectors, "refresh"):
         row = connection.execute(f"select count(*) from pipeline.{table}").fetchone()

@@ -23,9 +23,8 @@ from library_pipeline_tests.refresh.conftest import Refresher, counts, searchabl
 
 def use(refresh: Refresher, load: Callable[[], Any], **changes: Any) -> None:
     """Have the refresher embed by what `load` returns."""
-    (encoder,) = refresh.equipment.encoders
     refresh.equipment = dataclasses.replace(
-        refresh.equipment, encoders=(dataclasses.replace(encoder, load=load),), **changes
+        refresh.equipment, load=lambda encoder: load(), **changes
     )
 
 
@@ -166,7 +165,7 @@ def test_a_full_refresh_finds_what_the_index_has_lost(
     refresh: Refresher, connection: psycopg.Connection
 ) -> None:
     refresh()
-    encoder = refresh.equipment.registered[0].id
+    encoder = refresh.equipment.encoders[0].id
     connection.execute(
         f"""delete from pipeline.embedding_{encoder} where screenshot_sha256 =
             (select screenshot_sha256 from pipeline.component where component_id = 'c-1')"""
@@ -205,7 +204,7 @@ def test_a_manifest_that_cannot_be_read_fails_the_refresh_and_nothing_else(
 
 def test_each_stage_does_just_its_part(refresh: Refresher, connection: psycopg.Connection) -> None:
     def vectors() -> int:
-        encoder = refresh.equipment.registered[0].id
+        encoder = refresh.equipment.encoders[0].id
         row = connection.execute(f"select count(*) from pipeline.embedding_{encoder}").fetchone()
         return row[0] if row else 0
 

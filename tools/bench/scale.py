@@ -22,7 +22,7 @@ import numpy as np
 from library_pipeline.catalog.refresh import RefreshKind, RefreshRequest, RefreshResult
 from library_pipeline.cli.console import quiet_logs
 from library_pipeline.definitions import library_definitions
-from library_pipeline.defs import announcing
+from library_pipeline.defs import components
 from library_pipeline.defs.in_process import run_refresh
 from library_pipeline.defs.instance import open_instance
 from library_pipeline.encoders.model_encoder import ModelEncoder
@@ -114,7 +114,7 @@ def _at_once(self: ModelEncoder, pictures: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _first_load(library: _Library, found: Scale) -> None:
-    original = announcing.log_materializations
+    original = components.log_materializations
 
     def timed(context: object, events: Sequence[dg.AssetMaterialization]) -> None:
         started = time.perf_counter()
@@ -124,7 +124,7 @@ def _first_load(library: _Library, found: Scale) -> None:
 
     Path("/proc/self/clear_refs").write_text("5")  # the highest so far counts no more
     base = _memory("VmRSS")
-    with patch.object(announcing, "log_materializations", timed):
+    with patch.object(components, "log_materializations", timed):
         started = time.perf_counter()
         done = library.refresh("incremental")
         found.first_load = time.perf_counter() - started

@@ -13,7 +13,7 @@ from psycopg import sql
 from library_pipeline.bundles.store import BundleError, BundleStore
 from library_pipeline.catalog.partition_keys import partition_key
 from library_pipeline.defs.materializations import INDEX
-from library_pipeline.defs.partitions import NAME
+from library_pipeline.defs.storage import COMPONENTS
 from library_pipeline.store.embeddings import embedding_table
 from tools.soak.listing import Listed
 
@@ -40,7 +40,9 @@ def audit(
 
 def stray_partitions(instance: dg.DagsterInstance, listed: Iterable[str]) -> int:
     """Count partitions of components that are gone; garbage collection drops them."""
-    return len({*instance.get_dynamic_partitions(NAME)} - {partition_key(id_) for id_ in listed})
+    return len(
+        {*instance.get_dynamic_partitions(COMPONENTS)} - {partition_key(id_) for id_ in listed}
+    )
 
 
 def _index_is_the_cms(
@@ -113,7 +115,7 @@ def _all_is_finished(connection: psycopg.Connection) -> Iterator[str]:
 
 
 def _dagster_knows(instance: dg.DagsterInstance, listed: Mapping[str, Listed]) -> Iterator[str]:
-    keys = instance.get_dynamic_partitions(NAME)
+    keys = instance.get_dynamic_partitions(COMPONENTS)
     yield from _line("partitions twice", {key for key in keys if keys.count(key) > 1})
     wanted = {partition_key(id_): component.revision for id_, component in listed.items()}
     yield from _line("without a partition", wanted.keys() - {*keys})

@@ -16,7 +16,7 @@ def check_schedules(settings: Settings) -> Iterator[Check]:
     """Yield whether Dagster takes the cron expressions."""
     from dagster import DagsterInvalidDefinitionError  # noqa: PLC0415 - takes seconds
 
-    from library_pipeline.defs.schedules import (  # noqa: PLC0415
+    from library_pipeline.defs.jobs import (  # noqa: PLC0415
         full_refresh_schedule,
         garbage_schedule,
     )
@@ -55,8 +55,8 @@ def check_dagster(settings: Settings) -> Iterator[Check]:
 
 def _daemon_is_alive(settings: Settings) -> bool | None:
     """Return whether Dagster's daemon has lately been heard of, None if Dagster never ran."""
-    from library_pipeline.defs.dagster_storage import sensors_run  # noqa: PLC0415
     from library_pipeline.defs.instance import open_instance  # noqa: PLC0415
+    from library_pipeline.defs.storage import sensors_run  # noqa: PLC0415
 
     with dagster_has_tables(settings) as database:
         if database is None:

@@ -18,7 +18,7 @@ from library_pipeline.bundles.store import BundleStore
 from library_pipeline.catalog.component import FILE_KINDS, Component, FileKind, FileRef
 from library_pipeline.cli.console import quiet_logs
 from library_pipeline.refresh.fetching import Fetcher
-from library_pipeline.refresh.items import Item, Task
+from library_pipeline.refresh.items import Delivery, Task
 from library_pipeline.refresh.progress import Meter
 from library_pipeline.sources.factory import CMS, contract_source
 from library_pipeline.sources.http.connection import CmsConnection
@@ -69,7 +69,7 @@ def _fetched(one: str, other: str, path: str | None) -> float:
     good = [_task(f"{one}/files/{_SIZE}/{number}") for number in range(GOOD)]
 
     async def fetch(store: BundleStore) -> float:
-        queue, stop = asyncio.Queue[Item | None](), threading.Event()
+        queue, stop = asyncio.Queue[Delivery | None](), threading.Event()
         meter = Meter(cast("psycopg.Connection", None), Chunk("bench", 1, 1, GOOD), stop)
         async with BundleDownloader([source], store) as downloader:
             fetcher = Fetcher(downloader, store, queue, meter, download=True)
