@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from library_pipeline.defs.jobs import layout_atlas
+from library_pipeline.defs.recovery import UNFINISHED
 from library_pipeline.defs.resources import DatabaseResource
-from library_pipeline.defs.sensors import UNFINISHED
 from library_pipeline.search.atlas import umap_is_due
 from library_pipeline.store.atlas import atlas_state
 from library_pipeline.store.registry import active_encoders
