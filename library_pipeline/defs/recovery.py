@@ -16,6 +16,12 @@ from library_pipeline.store.refreshes import orphans
 from library_pipeline.store.requests import plan_again
 from library_pipeline.store.runs import runs_of
 
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
 _STOPPED_BY_HAND = (dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.CANCELING)
 _UNDER_WAY = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 # A run that has just started does not hold its lease yet: its process still loads the resources.

@@ -25,7 +25,7 @@ from library_pipeline.defs.jobs import (
     reembed,
     refresh_chunk,
 )
-from library_pipeline.defs.recovery import recover
+from library_pipeline.defs.recovery import UNFINISHED, recover
 from library_pipeline.defs.resources import DatabaseResource, EncodersResource, SourcesResource
 from library_pipeline.refresh.polling import changed_source
 from library_pipeline.sources.source import Source
@@ -50,12 +50,6 @@ from library_pipeline.store.requests import (
 from library_pipeline.store.webhooks import last_plan, pending_call
 
 COMPONENTS_TAG = "library/components"
-UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-]
 # The daemon evaluates sensors every 5 s; with 5 here, every other evaluation would come too early.
 REQUEST_POLL_SECONDS = 1
 CHUNK_POLL_SECONDS = 5
