@@ -1,4 +1,4 @@
-"""The commands and their options; each one's work is in a module of its own."""
+"""Every command and its options. A command imports its module when it runs: --help stays fast."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import typer
 from library_pipeline import __version__
 from library_pipeline.catalog.refresh import RefreshScope
 from library_pipeline.cli.console import confirm, console, expected_errors, fail
-from library_pipeline.cli.encoders import encoders
-from library_pipeline.cli.source import source
 
 app = typer.Typer(
     help="Keep a visual index of a CMS's component library, and search it by picture.",
@@ -19,8 +17,16 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,  # they could show secrets
 )
+encoders = typer.Typer(
+    help="Show the encoders, change over from one to another, free what is left.",
+    no_args_is_help=True,
+)
+sources = typer.Typer(
+    help="Show the sources of components, check what is understood of them, preview them.",
+    no_args_is_help=True,
+)
 app.add_typer(encoders, name="encoders")
-app.add_typer(source, name="source")
+app.add_typer(sources, name="source")
 
 Only = Annotated[
     list[str] | None, typer.Option(help="Only the component with this id; may be repeated.")
@@ -30,6 +36,13 @@ Category = Annotated[str | None, typer.Option(help="Only components of this cate
 Limit = Annotated[int | None, typer.Option(min=1, help="At most this many components.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what happens as it does.")]
+SourceName = Annotated[
+    str | None,
+    typer.Argument(help="A source, as `source list` shows it; may be left out if there is one."),
+]
+Fingerprint = Annotated[
+    str | None, typer.Argument(help="Or its beginning; without one, the candidate of that name.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, do it.")]
 
 
@@ -152,7 +165,7 @@ def gc(
     ] = False,
 ) -> None:
     """Delete bundles, vectors and records that nothing refers to any more."""
-    from library_pipeline.cli.garbage import delete_garbage  # noqa: PLC0415
+    from library_pipeline.cli.housekeeping import delete_garbage  # noqa: PLC0415
 
     with expected_errors():
         delete_garbage(yes=yes, dry_run=dry_run)
@@ -227,7 +240,7 @@ def search(  # noqa: PLR0913 - each is an option
 
     Several count together: `search shot.png --text "in dark" --not-like footer-3`.
     """
-    from library_pipeline.cli.search import Question, search_library  # noqa: PLC0415
+    from library_pipeline.cli.search_command import SearchQuestion, search_library  # noqa: PLC0415
     from library_pipeline.search.attributes import parse_attributes  # noqa: PLC0415
     from library_pipeline.search.query import Query, parse_crop  # noqa: PLC0415
     from library_pipeline.search.weights import parse_weights  # noqa: PLC0415
@@ -236,7 +249,7 @@ def search(  # noqa: PLR0913 - each is an option
     if not (picture or text or like):
         fail("ask by at least one of: PICTURE, --text, --like")
     with expected_errors():
-        question = Question(
+        question = SearchQuestion(
             tuple(picture or ()),
             tuple(text or ()),
             tuple(like or ()),
@@ -293,7 +306,7 @@ def doctor(
     json: Json = False,
 ) -> None:
     """Look at everything a library needs, and say what is wrong. Ends with 1 if something is."""
-    from library_pipeline.cli.doctor import run_doctor  # noqa: PLC0415
+    from library_pipeline.cli.doctor.run import run_doctor  # noqa: PLC0415
 
     raise typer.Exit(0 if run_doctor(deep=deep, as_json=json) else 1)
 
@@ -372,7 +385,114 @@ def env() -> None:
 
     Use it as: eval "$(library-pipeline env)"
     """
-    from library_pipeline.cli.env import print_environment  # noqa: PLC0415
+    from library_pipeline.cli.dev import print_environment  # noqa: PLC0415
 
     with expected_errors():
         print_environment()
+
+
+@encoders.command("list")
+def list_encoders(
+    json: Annotated[bool, typer.Option("--json", help="Print the encoders as JSON.")] = False,
+) -> None:
+    """Show every encoder: coverage, dimension, fingerprint, size, and whether search asks it."""
+    from library_pipeline.cli import housekeeping  # noqa: PLC0415
+
+    with expected_errors():
+        housekeeping.list_encoders(as_json=json)
+
+
+@encoders.command()
+def activate(
+    name: Annotated[str | None, typer.Argument(help="As the configuration calls it.")] = None,
+    fingerprint: Fingerprint = None,
+    auto: Annotated[
+        bool, typer.Option("--auto", help="Every candidate that covers all components.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Even if it does not cover all components.")
+    ] = False,
+) -> None:
+    """Have search ask another encoder from now on: a candidate, or one that is kept."""
+    from library_pipeline.cli.housekeeping import activate_encoders  # noqa: PLC0415
+
+    if auto == (name is not None):
+        fail("name the encoder to activate, or say --auto")
+    with expected_errors():
+        activate_encoders(name, fingerprint, incomplete=yes)
+
+
+@encoders.command()
+def drop(
+    name: Annotated[str, typer.Argument(help="As the configuration calls or called it.")],
+    fingerprint: Annotated[str, typer.Argument(help="Or its beginning.")],
+    yes: Yes = False,
+) -> None:
+    """Delete an encoder that search does not ask, with its vectors and their index."""
+    from library_pipeline.cli.housekeeping import drop_encoder  # noqa: PLC0415
+
+    with expected_errors():
+        drop_encoder(name, fingerprint, yes=yes)
+
+
+@sources.command("list")
+def list_sources(json: Json = False) -> None:
+    """Show every configured source: where it is, what it listed last, why it could not be read.
+
+    Starts no database: without one that runs, the configuration is shown alone.
+    """
+    from library_pipeline.cli.source import overview  # noqa: PLC0415
+
+    with expected_errors():
+        overview.list_sources(as_json=json)
+
+
+@sources.command()
+def check(
+    name: SourceName = None,
+    items: Annotated[int, typer.Option(min=0, help="Show at most this many items.")] = 10,
+    all_: Annotated[bool, typer.Option("--all", help="Check every source.")] = False,
+    json: Json = False,
+) -> None:
+    """Read a source's first page and show, item by item, what was understood and what was not.
+
+    Ends with 1 if nothing usable was found. Changes nothing.
+    """
+    from library_pipeline.cli.source.check import check_sources  # noqa: PLC0415
+    from library_pipeline.cli.source.overview import choose_sources  # noqa: PLC0415
+    from library_pipeline.settings import load_settings  # noqa: PLC0415
+
+    with expected_errors():
+        settings = load_settings()
+        names = choose_sources(settings, name, every=all_)
+        ok = check_sources(settings, names, items=items, as_json=json)
+    raise typer.Exit(0 if ok else 1)
+
+
+@sources.command()
+def preview(
+    name: SourceName = None,
+    items: Annotated[int, typer.Option(min=1, max=200, help="Show so many components.")] = 12,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Write a page with the pictures to this .html file, for a browser."),
+    ] = None,
+    open_: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page of --output in the browser.")
+    ] = False,
+) -> None:
+    """Download the first screenshots of a source and show them: in the terminal, or as a page.
+
+    Ends with 1 if there was nothing to show. Changes nothing.
+    """
+    from library_pipeline.cli.source.overview import choose_sources  # noqa: PLC0415
+    from library_pipeline.cli.source.preview import preview_source  # noqa: PLC0415
+    from library_pipeline.settings import load_settings  # noqa: PLC0415
+
+    if open_ and output is None:
+        fail("--open opens the page that --output writes; name a file by --output FILE.html")
+    with expected_errors():
+        settings = load_settings()
+        (only,) = choose_sources(settings, name, every=False)
+        ok = preview_source(settings, only, items=items, output=output, in_browser=open_)
+    raise typer.Exit(0 if ok else 1)

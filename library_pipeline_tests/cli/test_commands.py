@@ -203,7 +203,7 @@ def test_every_setting_is_documented() -> None:
 def test_loading_the_program_loads_neither_torch_nor_dagster() -> None:
     """--help, search --like and status answer at once."""
     code = (
-        "import sys, library_pipeline.cli.app, library_pipeline.cli.search, "
+        "import sys, library_pipeline.cli.app, library_pipeline.cli.search_command, "
         "library_pipeline.cli.status; "
         "print([name for name in ('torch', 'transformers', 'dagster') if name in sys.modules])"
     )
