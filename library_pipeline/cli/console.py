@@ -43,7 +43,7 @@ def confirm(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        fail(f"{question} There is nobody to ask here; --yes answers.")
+        fail(f"{question} There is no terminal to ask on; confirm with --yes.")
     if not typer.confirm(question):
         fail("nothing was done")
 

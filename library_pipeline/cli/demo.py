@@ -38,6 +38,8 @@ refresh:
   poll_seconds: 10
 web_url: http://127.0.0.1:8400
 """
+_TEXT_QUERY = "a dark pricing table with three plans"
+_RESULTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +107,6 @@ def _free_port() -> int:
                 continue
             return probe.getsockname()[1]
     raise RuntimeError("no port of 127.0.0.1 is free")
-
-
-_TEXT_QUERY = "a dark pricing table with three plans"
-_RESULTS = 8
 
 
 def run_demo(folder: Path) -> int:

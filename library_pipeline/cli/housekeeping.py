@@ -60,11 +60,11 @@ def activate_encoders(name: str | None, fingerprint: str | None, *, incomplete: 
             return
         encoder = find_encoder(connection, name, fingerprint)
         if encoder.active:
-            console.print(f"search asks {encoder.name} ({encoder.fingerprint}) already")
+            console.print(f"search uses {encoder.name} ({encoder.fingerprint}) already")
             return
         covered = make_active(connection, encoder, incomplete=incomplete)
         console.print(
-            f"search asks {_describe(covered)} from now on; it covers {covered.covered} of "
+            f"search uses {_describe(covered)} from now on; it covers {covered.covered} of "
             f"{covered.components} components",
             markup=False,
         )
@@ -73,7 +73,7 @@ def activate_encoders(name: str | None, fingerprint: str | None, *, incomplete: 
 def _activate_complete(connection: psycopg.Connection) -> None:
     activated = activate_complete(connection)
     for encoder in activated:
-        console.print(f"search asks {encoder.name} ({encoder.fingerprint}) from now on")
+        console.print(f"search uses {encoder.name} ({encoder.fingerprint}) from now on")
     if not activated:
         console.print("No candidate covers all components: library-pipeline encoders list")
 

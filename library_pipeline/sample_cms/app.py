@@ -1,4 +1,4 @@
-"""The sample CMS's routes: the manifest, the files, and the switches for faults."""
+"""The sample CMS as an ASGI application: the manifest, the files, the token, the faults."""
 
 from __future__ import annotations
 

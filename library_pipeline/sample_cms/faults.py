@@ -16,7 +16,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from library_pipeline.catalog.component import FileKind
 
 _STRICT = ConfigDict(extra="forbid")
-
 Answer = Literal["status", "drop", "truncate", "stall", "longer_length", "shorter_length"]
 FileAnswer = Literal[
     "redirect",
@@ -36,6 +35,7 @@ ManifestFault = Literal[
     "repeating_pages",
     "skipping_pages",
 ]
+OPEN_PATHS = frozenset({"/healthz"})
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -197,9 +197,6 @@ def spoil(entry: dict[str, Any], switchboard: Switchboard) -> dict[str, Any]:
             case _:
                 pass
     return entry
-
-
-OPEN_PATHS = frozenset({"/healthz"})
 
 
 def error_response(

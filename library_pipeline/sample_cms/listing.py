@@ -19,6 +19,8 @@ from pathlib import Path
 from library_pipeline.sources.local.bundle import Item, Stamp, bundle_folders, read_item, stamp_of
 
 log = logging.getLogger(__name__)
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +119,6 @@ def _stamp(folder: str) -> Stamp:
         return stamp_of(folder)
     except FileNotFoundError:  # removed since the folder was listed
         return ()
-
-
-DEFAULT_LIMIT = 100
-MAX_LIMIT = 1000
 
 
 class BadQuery(ValueError):

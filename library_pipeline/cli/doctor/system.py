@@ -26,6 +26,12 @@ from library_pipeline.settings import (
 )
 from library_pipeline.settings.variables import known_variables
 
+PACKAGES = ("torch", "transformers", "dagster", "psycopg", "pgvector")
+_MIN_PYTHON, _TOO_NEW_PYTHON = (3, 11), (3, 14)
+_TOO_NEW_TORCH = (2, 14)
+_LITTLE_ROOM, _TOO_LITTLE_ROOM = 2e9, 300e6
+_BUNDLE_STORE = "bundle store"
+
 
 def check_configuration(settings: Settings | None, error: SettingsError | None) -> Iterator[Check]:
     """Yield one check that says where the settings come from, or one for each problem."""
@@ -57,11 +63,6 @@ def _config_file() -> str:
 def _set_variables() -> str:
     names = sorted(name for name in known_variables(Settings) if os.environ.get(name))
     return f"set by variables: {', '.join(names)}" if names else "no LIBRARY_* variable"
-
-
-PACKAGES = ("torch", "transformers", "dagster", "psycopg", "pgvector")
-_MIN_PYTHON, _TOO_NEW_PYTHON = (3, 11), (3, 14)
-_TOO_NEW_TORCH = (2, 14)
 
 
 def check_packages() -> Iterator[Check]:
@@ -99,9 +100,6 @@ def judge_packages(found: dict[str, str]) -> Check:
     return Check("packages", "ok", shown)
 
 
-_LITTLE_ROOM, _TOO_LITTLE_ROOM = 2e9, 300e6
-
-
 def check_disk(settings: Settings) -> Iterator[Check]:
     """Yield the free space at the library's home, which may not exist yet."""
     folder = _nearest_existing(settings.home)
@@ -129,9 +127,6 @@ def _nearest_existing(path: Path) -> Path:
     while not path.exists() and path != path.parent:
         path = path.parent
     return path
-
-
-_BUNDLE_STORE = "bundle store"
 
 
 def check_bundles(settings: Settings) -> Iterator[Check]:

@@ -23,6 +23,8 @@ from library_pipeline.sources.outline import lists_in, outline
 from library_pipeline.sources.sample import Sample, SampledItem, sampled_source, take_sample
 from library_pipeline.sources.wording import redacted
 
+_MAPPED = ("revision", "name", "client", "category", "tags", "updated_at", "attributes")
+
 
 def check_sources(settings: Settings, names: Sequence[str], *, items: int, as_json: bool) -> bool:
     """Print the first page of each source; return whether each has a usable component."""
@@ -74,9 +76,6 @@ def _blank(settings: Settings, name: str) -> SourceReport:
 
 def _failed(blank: SourceReport, code: str, message: str) -> SourceReport:
     return dataclasses.replace(blank, error={"code": code, "message": message})
-
-
-_MAPPED = ("revision", "name", "client", "category", "tags", "updated_at", "attributes")
 
 
 def _report_page(blank: SourceReport, sample: Sample, *, max_items: int) -> SourceReport:

@@ -18,6 +18,7 @@ from library_pipeline.store.manifest_state import ManifestState
 
 _PATIENCE_SECONDS: Final = 15.0
 _ANSWER_SECONDS: Final = 30.0
+_UNITS: Final = (("day", 86400), ("hour", 3600), ("minute", 60))
 
 
 def choose_sources(settings: Settings, name: str | None, *, every: bool) -> list[str]:
@@ -64,9 +65,6 @@ def brief_terms(timeout_seconds: float, answer_seconds: float) -> Mapping[str, f
 def source_settings(settings: Settings, name: str) -> SourceSettings | None:
     """Return the settings of a source, None for the section `cms`."""
     return next((each for each in settings.sources if each.name == name), None)
-
-
-_UNITS: Final = (("day", 86400), ("hour", 3600), ("minute", 60))
 
 
 @dataclass(frozen=True, slots=True)

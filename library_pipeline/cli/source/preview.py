@@ -34,6 +34,25 @@ from library_pipeline.sources.manifest import ManifestError
 from library_pipeline.sources.source import Source
 
 _SUFFIXES: Final = (".html", ".htm")
+_TEMPLATE: Final = Path(__file__).with_name("page.html")
+_TILE: Final = 34
+_GAP: Final = 2
+_UPPER_HALF: Final = "▀"
+# Twice the size on a page, for displays of high resolution.
+WIDTH: Final = 480
+HEIGHT: Final = 360
+# The largest picture allowed takes 150 MB while it is decoded.
+_MAX_CONCURRENT: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Screenshot:
+    """The screenshot of a component: WebP bytes of at most WIDTH x HEIGHT, or why there is none."""
+
+    component_id: str
+    name: str
+    picture: bytes | None
+    reason: str = ""
 
 
 def preview_source(
@@ -55,12 +74,8 @@ def preview_source(
     if output is None:
         draw_screenshots(console, [shot for shot in shots if shot.picture], screen)
     else:
-        _write(
-            output,
-            render_page(
-                name, listed_sources(settings)[name], shots, screen, datetime.now().astimezone()
-            ),
-        )
+        address, now = listed_sources(settings)[name], datetime.now().astimezone()
+        _write(output, render_page(name, address, shots, screen, now))
     _print_failures(shots, screen)
     shown = sum(shot.picture is not None for shot in shots)
     where = f": {output}" if output else ""
@@ -93,9 +108,6 @@ def _print_failures(shots: Sequence[Screenshot], screen: Screen) -> None:
             screen.line(f"     {shot.reason}")
 
 
-_TEMPLATE: Final = Path(__file__).with_name("page.html")
-
-
 def render_page(
     name: str, address: str, shots: Sequence[Screenshot], screen: Screen, taken_at: datetime
 ) -> str:
@@ -119,11 +131,6 @@ def _card(shot: Screenshot, screen: Screen) -> dict[str, str]:
         "reason": screen.clean(shot.reason),
         "picture": f"data:image/webp;base64,{data}",
     }
-
-
-_TILE: Final = 34
-_GAP: Final = 2
-_UPPER_HALF: Final = "▀"
 
 
 def shows_colours(console: Console) -> bool:
@@ -179,23 +186,6 @@ def half_blocks(picture: Image.Image, width: int) -> Text:
         for x in range(columns):
             text.append(_UPPER_HALF, Style(color=colour(x, y), bgcolor=colour(x, y + 1)))
     return text
-
-
-# Twice the size on a page, for displays of high resolution.
-WIDTH: Final = 480
-HEIGHT: Final = 360
-# The largest picture allowed takes 150 MB while it is decoded.
-_MAX_CONCURRENT: Final = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Screenshot:
-    """The screenshot of a component: WebP bytes of at most WIDTH x HEIGHT, or why there is none."""
-
-    component_id: str
-    name: str
-    picture: bytes | None
-    reason: str = ""
 
 
 def first_entries(
