@@ -69,7 +69,7 @@ def refresh(
     ] = False,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Download and embed everything again (implies --full)."),
+        typer.Option("--force", help="Download and embed unchanged ones again (implies --full)."),
     ] = False,
     only: Only = None,
     client: Client = None,

@@ -95,10 +95,8 @@ def _judge_page(name: str, page: ManifestPage, description: str) -> Check:
 
 def _judge_polls(name: str, cms: HttpCms) -> Check:
     """Return whether a poll of an unchanged CMS costs one small answer or the whole manifest."""
-    name, way_out = (
-        f"{name} polls",
-        "docs/cms.md says how a CMS answers 304; it saves both sides work",
-    )
+    name = f"{name} polls"
+    way_out = "docs/cms.md says how a CMS answers 304; it saves both sides work"
     if cms.etag is None:
         found = "the CMS gives no ETag, so every poll reads the whole manifest"
         return Check(name, "warning", found, way_out)
