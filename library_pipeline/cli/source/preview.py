@@ -46,7 +46,7 @@ _MAX_CONCURRENT: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Screenshot:
+class Preview:
     """The screenshot of a component: WebP bytes of at most WIDTH x HEIGHT, or why there is none."""
 
     component_id: str
@@ -100,7 +100,7 @@ def _write(output: Path, page: str) -> None:
         fail(f"{output} cannot be written: {error.strerror}")
 
 
-def _print_failures(shots: Sequence[Screenshot], screen: Screen) -> None:
+def _print_failures(shots: Sequence[Preview], screen: Screen) -> None:
     for shot in shots:
         if shot.picture is None:
             name = f" {shot.name}" if shot.name not in ("", shot.component_id) else ""
@@ -109,7 +109,7 @@ def _print_failures(shots: Sequence[Screenshot], screen: Screen) -> None:
 
 
 def render_page(
-    name: str, address: str, shots: Sequence[Screenshot], screen: Screen, taken_at: datetime
+    name: str, address: str, shots: Sequence[Preview], screen: Screen, taken_at: datetime
 ) -> str:
     """Return one HTML page that loads nothing and has no script; all its text is escaped."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
@@ -123,7 +123,7 @@ def render_page(
     )
 
 
-def _card(shot: Screenshot, screen: Screen) -> dict[str, str]:
+def _card(shot: Preview, screen: Screen) -> dict[str, str]:
     data = base64.b64encode(shot.picture or b"").decode("ascii")
     return {
         "id": screen.clean(shot.component_id) or "without an id",
@@ -139,7 +139,7 @@ def shows_colours(console: Console) -> bool:
     return console.is_terminal and enough and not console.no_color
 
 
-def draw_screenshots(console: Console, shots: Sequence[Screenshot], screen: Screen) -> None:
+def draw_screenshots(console: Console, shots: Sequence[Preview], screen: Screen) -> None:
     """Print the pictures in rows, as many as fit, each above its id and name."""
     columns = max(1, (console.width + _GAP) // (_TILE + _GAP))
     width = min(_TILE, console.width)
@@ -153,7 +153,7 @@ def draw_screenshots(console: Console, shots: Sequence[Screenshot], screen: Scre
         console.print()
 
 
-def _tile(shot: Screenshot, width: int, screen: Screen) -> Group:
+def _tile(shot: Preview, width: int, screen: Screen) -> Group:
     lines = [Text(screen.clean(shot.component_id), style="bold")]
     if shot.name != shot.component_id:
         lines.append(Text(screen.clean(shot.name)))
@@ -209,12 +209,12 @@ def first_entries(
 
 def take_screenshots(
     source: Source, entries: Sequence[Component | ManifestProblem]
-) -> list[Screenshot]:
+) -> list[Preview]:
     """Download and shrink the screenshots; each that fails has a reason instead of a picture."""
     return asyncio.run(_take(source, entries))
 
 
-async def _take(source: Source, entries: Sequence[Component | ManifestProblem]) -> list[Screenshot]:
+async def _take(source: Source, entries: Sequence[Component | ManifestProblem]) -> list[Preview]:
     turns = asyncio.Semaphore(_MAX_CONCURRENT)
     async with SourceFiles(source) as files:
         return await asyncio.gather(*(_take_screenshot(files, entry, turns) for entry in entries))
@@ -222,9 +222,9 @@ async def _take(source: Source, entries: Sequence[Component | ManifestProblem]) 
 
 async def _take_screenshot(
     files: SourceFiles, entry: Component | ManifestProblem, turns: asyncio.Semaphore
-) -> Screenshot:
+) -> Preview:
     if isinstance(entry, ManifestProblem):
-        return Screenshot(entry.component_id or "", "", None, f"{entry.code}: {entry.message}")
+        return Preview(entry.component_id or "", "", None, f"{entry.code}: {entry.message}")
     component_id, name = entry.component_id, entry.name
     ref = entry.files["screenshot"]
     async with turns:
@@ -232,8 +232,8 @@ async def _take_screenshot(
             download = await files.get(ref.url, "screenshot")
             picture = await asyncio.to_thread(_shrunk, ref, download.data)
         except (FileError, ImageError) as error:
-            return Screenshot(component_id, name, None, f"{error.code}: {error.message}")
-    return Screenshot(component_id, name, picture)
+            return Preview(component_id, name, None, f"{error.code}: {error.message}")
+    return Preview(component_id, name, picture)
 
 
 def _shrunk(ref: FileRef, data: bytes) -> bytes:

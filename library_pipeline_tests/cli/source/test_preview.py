@@ -13,7 +13,7 @@ from rich.console import Console
 
 from library_pipeline.cli.screen import Screen
 from library_pipeline.cli.source.preview import (
-    Screenshot,
+    Preview,
     draw_screenshots,
     half_blocks,
     shows_colours,
@@ -178,7 +178,7 @@ def terminal(width: int) -> Console:
 @pytest.mark.parametrize("width", [20, 36, 80, 110])
 def test_rows_of_pictures_fit_the_terminal(width: int) -> None:
     picture = thumbnail(Image.new("RGB", (300, 200), (10, 20, 30)))
-    shots = [Screenshot(f"shop:{n}", "A very long name indeed " * 3, picture) for n in range(5)]
+    shots = [Preview(f"shop:{n}", "A very long name indeed " * 3, picture) for n in range(5)]
     console = terminal(width)
     draw_screenshots(console, shots, Screen())
     assert isinstance(console.file, io.StringIO)
