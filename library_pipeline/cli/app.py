@@ -1,4 +1,4 @@
-"""The commands and their options; each one's work is in a module of its own."""
+"""Every command and its options. A command imports its module when it runs: --help stays fast."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import typer
 from library_pipeline import __version__
 from library_pipeline.catalog.refresh import RefreshScope
 from library_pipeline.cli.console import confirm, console, expected_errors, fail
-from library_pipeline.cli.encoders import encoders
-from library_pipeline.cli.source import source
 
 app = typer.Typer(
     help="Keep a visual index of a CMS's component library, and search it by picture.",
@@ -19,8 +17,16 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,  # they could show secrets
 )
+encoders = typer.Typer(
+    help="Show the encoders, switch search to another one, delete those no longer used.",
+    no_args_is_help=True,
+)
+sources = typer.Typer(
+    help="Show the sources of components, check how their items are read, preview them.",
+    no_args_is_help=True,
+)
 app.add_typer(encoders, name="encoders")
-app.add_typer(source, name="source")
+app.add_typer(sources, name="source")
 
 Only = Annotated[
     list[str] | None, typer.Option(help="Only the component with this id; may be repeated.")
@@ -30,6 +36,14 @@ Category = Annotated[str | None, typer.Option(help="Only components of this cate
 Limit = Annotated[int | None, typer.Option(min=1, help="At most this many components.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what happens as it does.")]
+SourceName = Annotated[
+    str | None,
+    typer.Argument(help="A source, as `source list` shows it; may be left out if there is one."),
+]
+Fingerprint = Annotated[
+    str | None,
+    typer.Argument(help="A fingerprint or its beginning; without one, the candidate of that name."),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, do it.")]
 
 
@@ -55,7 +69,7 @@ def refresh(
     ] = False,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Download and embed again what is there (implies --full)."),
+        typer.Option("--force", help="Download and embed unchanged ones again (implies --full)."),
     ] = False,
     only: Only = None,
     client: Client = None,
@@ -89,7 +103,10 @@ def refresh(
 def retry(
     *,
     now: Annotated[
-        bool, typer.Option("--now", help="All of them, whenever they are due, permanent ones too.")
+        bool,
+        typer.Option(
+            "--now", help="All of them: not only those that are due, and permanent failures too."
+        ),
     ] = False,
     only: Only = None,
     client: Client = None,
@@ -111,7 +128,7 @@ def retry(
 
 @app.command()
 def reembed(limit: Limit = None, json: Json = False, verbose: Verbose = False) -> None:
-    """Give what is searchable the vectors that a configured encoder lacks, without the CMS."""
+    """Compute the vectors that searchable components lack for an encoder, without the CMS."""
     from library_pipeline.cli.refresh import refresh_library  # noqa: PLC0415 - loads Dagster
 
     with expected_errors():
@@ -124,10 +141,10 @@ def reembed(limit: Limit = None, json: Json = False, verbose: Verbose = False) -
 @app.command()
 def cancel(
     refresh_id: Annotated[
-        str | None, typer.Argument(help="As status shows it; without one, all that run.")
+        str | None, typer.Argument(help="As `status` shows it; without one, all that run.")
     ] = None,
 ) -> None:
-    """Stop a refresh, wherever it runs, after what is under way; what is done stays done."""
+    """Stop a refresh, on any machine, after its current work; finished work is kept."""
     from library_pipeline.cli.cancel import cancel_refreshes  # noqa: PLC0415
 
     with expected_errors():
@@ -136,7 +153,7 @@ def cancel(
 
 @app.command()
 def approve(yes: Yes = False, json: Json = False, verbose: Verbose = False) -> None:
-    """Let components leave the index that left the CMS, too many at once to go unasked."""
+    """Remove components that left the CMS but were too many at once to remove without asking."""
     from library_pipeline.cli.approve import approve_held  # noqa: PLC0415 - loads Dagster
 
     with expected_errors():
@@ -152,7 +169,7 @@ def gc(
     ] = False,
 ) -> None:
     """Delete bundles, vectors and records that nothing refers to any more."""
-    from library_pipeline.cli.garbage import delete_garbage  # noqa: PLC0415
+    from library_pipeline.cli.housekeeping import delete_garbage  # noqa: PLC0415
 
     with expected_errors():
         delete_garbage(yes=yes, dry_run=dry_run)
@@ -170,29 +187,32 @@ def search(  # noqa: PLR0913 - each is an option
         list[str] | None, typer.Option(help="The id of a component to resemble; may be repeated.")
     ] = None,
     not_picture: Annotated[
-        list[Path] | None, typer.Option(help="A picture not to look like.")
+        list[Path] | None, typer.Option(help="A picture that results should not resemble.")
     ] = None,
-    not_text: Annotated[list[str] | None, typer.Option(help="Words not to fit.")] = None,
+    not_text: Annotated[
+        list[str] | None, typer.Option(help="Words that results should not fit.")
+    ] = None,
     not_like: Annotated[
         list[str] | None, typer.Option(help="The id of a component not to resemble.")
     ] = None,
     crop: Annotated[
         str | None,
         typer.Option(
-            help="Which part of the pictures is meant: LEFT,TOP,RIGHT,BOTTOM as shares from 0 to 1."
+            help="The part of the pictures to compare: LEFT,TOP,RIGHT,BOTTOM as shares from 0 to 1."
         ),
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many results.")] = 10,
     page: Annotated[int, typer.Option(min=1, max=1000, help="Which page of them.")] = 1,
     least_score: Annotated[
-        float | None, typer.Option(min=-1, max=1, help="Leave out what scores less.")
+        float | None, typer.Option(min=-1, max=1, help="Leave out results with a lower score.")
     ] = None,
     collapse: Annotated[
         float | None,
         typer.Option(
             min=0.01,
             max=1,
-            help="Show one of several that look as alike as this: 0.98 is all but the same.",
+            help="Show only one of several components that are at least this similar; 0.98 means "
+            "nearly identical.",
         ),
     ] = None,
     client: Annotated[
@@ -214,8 +234,8 @@ def search(  # noqa: PLR0913 - each is an option
     weight: Annotated[
         list[str] | None,
         typer.Option(
-            help="What an encoder's answer counts, as NAME=NUMBER; may be repeated, and leaves out "
-            "the others. Without, the settings say."
+            help="The weight of an encoder, as NAME=NUMBER; may be repeated, and leaves out the "
+            "others. By default the weights of the settings."
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
@@ -225,9 +245,9 @@ def search(  # noqa: PLR0913 - each is an option
 ) -> None:
     """Find the components that look like pictures, fit texts or resemble components.
 
-    Several count together: `search shot.png --text "in dark" --not-like footer-3`.
+    Several examples make one question: `search shot.png --text "in dark" --not-like footer-3`.
     """
-    from library_pipeline.cli.search import Question, search_library  # noqa: PLC0415
+    from library_pipeline.cli.search_command import SearchQuestion, search_library  # noqa: PLC0415
     from library_pipeline.search.attributes import parse_attributes  # noqa: PLC0415
     from library_pipeline.search.query import Query, parse_crop  # noqa: PLC0415
     from library_pipeline.search.weights import parse_weights  # noqa: PLC0415
@@ -236,7 +256,7 @@ def search(  # noqa: PLR0913 - each is an option
     if not (picture or text or like):
         fail("ask by at least one of: PICTURE, --text, --like")
     with expected_errors():
-        question = Question(
+        question = SearchQuestion(
             tuple(picture or ()),
             tuple(text or ()),
             tuple(like or ()),
@@ -288,12 +308,14 @@ def doctor(
     *,
     deep: Annotated[
         bool,
-        typer.Option("--deep", help="Also load the encoders, downloaded if need be, and embed."),
+        typer.Option(
+            "--deep", help="Also load the encoders, with a download if needed, and embed a picture."
+        ),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Look at everything a library needs, and say what is wrong. Ends with 1 if something is."""
-    from library_pipeline.cli.doctor import run_doctor  # noqa: PLC0415
+    """Check everything that a library needs, and say what is wrong. Ends with 1 if something is."""
+    from library_pipeline.cli.doctor.run import run_doctor  # noqa: PLC0415
 
     raise typer.Exit(0 if run_doctor(deep=deep, as_json=json) else 1)
 
@@ -301,7 +323,7 @@ def doctor(
 @app.command()
 def dev(
     demo: Annotated[
-        bool, typer.Option("--demo", help="Over the demo library, with its sample CMS.")
+        bool, typer.Option("--demo", help="Use the demo library, with its sample CMS.")
     ] = False,
     port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000,
     search_port: Annotated[int, typer.Option(help="Port of the search page.")] = 8400,
@@ -327,7 +349,9 @@ def serve(
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Option(help="Where the demo lives and writes.")] = Path("demo"),
+    folder: Annotated[Path, typer.Option(help="The folder of the demo and its results.")] = Path(
+        "demo"
+    ),
 ) -> None:
     """Index the sample library end to end, change it, refresh it and search it."""
     from library_pipeline.cli.demo import run_demo  # noqa: PLC0415
@@ -343,13 +367,13 @@ def sample_cms(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8100,
     token: Annotated[
         str | None,
-        typer.Option(envvar="SAMPLE_CMS_TOKEN", help="Ask for this bearer token."),
+        typer.Option(envvar="SAMPLE_CMS_TOKEN", help="Require this bearer token."),
     ] = None,
     faults: Annotated[
         bool, typer.Option("--faults", help="Let POST /_faults switch faults on.")
     ] = False,
 ) -> None:
-    """Serve a folder of bundles as a CMS: the reference for your own, and one to play with."""
+    """Serve a folder of bundles as a CMS: a reference for your own, and one to try things with."""
     from library_pipeline.sample_cms.server import serve as run  # noqa: PLC0415
     from library_pipeline.shipped import shipped  # noqa: PLC0415
 
@@ -368,11 +392,118 @@ def sample_cms(
 
 @app.command()
 def env() -> None:
-    """Start the embedded server for this shell and print the variables that lead to it.
+    """Start the embedded server for this shell and print the variables that point to it.
 
     Use it as: eval "$(library-pipeline env)"
     """
-    from library_pipeline.cli.env import print_environment  # noqa: PLC0415
+    from library_pipeline.cli.dev import print_environment  # noqa: PLC0415
 
     with expected_errors():
         print_environment()
+
+
+@encoders.command("list")
+def list_encoders(
+    json: Annotated[bool, typer.Option("--json", help="Print the encoders as JSON.")] = False,
+) -> None:
+    """Show every encoder: coverage, dimension, fingerprint, size, and whether search uses it."""
+    from library_pipeline.cli import housekeeping  # noqa: PLC0415
+
+    with expected_errors():
+        housekeeping.list_encoders(as_json=json)
+
+
+@encoders.command()
+def activate(
+    name: Annotated[str | None, typer.Argument(help="As the configuration calls it.")] = None,
+    fingerprint: Fingerprint = None,
+    auto: Annotated[
+        bool, typer.Option("--auto", help="Every candidate that covers all components.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Even if it does not cover all components.")
+    ] = False,
+) -> None:
+    """Let search use another encoder from now on: a candidate, or an earlier one that is kept."""
+    from library_pipeline.cli.housekeeping import activate_encoders  # noqa: PLC0415
+
+    if auto == (name is not None):
+        fail("name the encoder to activate, or say --auto")
+    with expected_errors():
+        activate_encoders(name, fingerprint, incomplete=yes)
+
+
+@encoders.command()
+def drop(
+    name: Annotated[str, typer.Argument(help="As the configuration calls or called it.")],
+    fingerprint: Annotated[str, typer.Argument(help="Its fingerprint, or the beginning of it.")],
+    yes: Yes = False,
+) -> None:
+    """Delete an encoder that search does not use, with its vectors and their index."""
+    from library_pipeline.cli.housekeeping import drop_encoder  # noqa: PLC0415
+
+    with expected_errors():
+        drop_encoder(name, fingerprint, yes=yes)
+
+
+@sources.command("list")
+def list_sources(json: Json = False) -> None:
+    """Show every configured source: where it is, what it listed last, why it could not be read.
+
+    Starts no database: unless one runs, only the configuration is shown.
+    """
+    from library_pipeline.cli.source import overview  # noqa: PLC0415
+
+    with expected_errors():
+        overview.list_sources(as_json=json)
+
+
+@sources.command()
+def check(
+    name: SourceName = None,
+    items: Annotated[int, typer.Option(min=0, help="Show at most this many items.")] = 10,
+    all_: Annotated[bool, typer.Option("--all", help="Check every source.")] = False,
+    json: Json = False,
+) -> None:
+    """Read the first page of a source and show, item by item, what the mapping finds in it.
+
+    Ends with 1 if nothing usable was found. Changes nothing.
+    """
+    from library_pipeline.cli.source.check import check_sources  # noqa: PLC0415
+    from library_pipeline.cli.source.overview import choose_sources  # noqa: PLC0415
+    from library_pipeline.settings import load_settings  # noqa: PLC0415
+
+    with expected_errors():
+        settings = load_settings()
+        names = choose_sources(settings, name, every=all_)
+        ok = check_sources(settings, names, items=items, as_json=json)
+    raise typer.Exit(0 if ok else 1)
+
+
+@sources.command()
+def preview(
+    name: SourceName = None,
+    items: Annotated[int, typer.Option(min=1, max=200, help="Show this many components.")] = 12,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Write a page with the pictures to this .html file, for a browser."),
+    ] = None,
+    open_: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page of --output in the browser.")
+    ] = False,
+) -> None:
+    """Download the first screenshots of a source and show them: in the terminal, or as a page.
+
+    Ends with 1 if there was nothing to show. Changes nothing.
+    """
+    from library_pipeline.cli.source.overview import choose_sources  # noqa: PLC0415
+    from library_pipeline.cli.source.preview import preview_source  # noqa: PLC0415
+    from library_pipeline.settings import load_settings  # noqa: PLC0415
+
+    if open_ and output is None:
+        fail("--open opens the page that --output writes; name a file by --output FILE.html")
+    with expected_errors():
+        settings = load_settings()
+        (only,) = choose_sources(settings, name, every=False)
+        ok = preview_source(settings, only, items=items, output=output, in_browser=open_)
+    raise typer.Exit(0 if ok else 1)

@@ -1,7 +1,8 @@
-"""How the command line speaks: one console, one way to end with an error, quiet libraries."""
+"""How every command prints: one console, one way to end with an error, one to print JSON."""
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import warnings
@@ -21,23 +22,28 @@ errors = Console(stderr=True, highlight=False, emoji=False)
 
 
 def fail(message: str, *, code: int = 2) -> NoReturn:
-    """Print what is wrong and end with `code`."""
+    """Print an error to stderr and end the program with `code`."""
     complain(message)
     raise typer.Exit(code)
 
 
 def complain(message: str) -> None:
-    """Print what is wrong, and go on."""
+    """Print an error to stderr."""
     errors.print("[bold red]error:[/] ", end="")
     errors.print(message, markup=False, soft_wrap=True)
 
 
+def print_json(value: object, *, ascii_only: bool = False) -> None:
+    """Print JSON; in ASCII, a text from outside cannot steer the terminal."""
+    console.print_json(json.dumps(value, default=str), ensure_ascii=ascii_only)
+
+
 def confirm(question: str, *, yes: bool) -> None:
-    """Go on if a person says yes, or has said so by --yes; else end with 2."""
+    """Return if a person answers yes or `yes` is set; end with 2 otherwise."""
     if yes:
         return
     if not sys.stdin.isatty():
-        fail(f"{question} There is nobody to ask here; --yes answers.")
+        fail(f"{question} There is no terminal to ask on; confirm with --yes.")
     if not typer.confirm(question):
         fail("nothing was done")
 
@@ -51,7 +57,7 @@ def clock(seconds: float) -> str:
 
 @contextmanager
 def expected_errors() -> Iterator[None]:
-    """End with a message instead of a traceback for errors that a person can do something about."""
+    """End with a message instead of a traceback, for errors that a person can act on."""
     from library_pipeline.store.embedded import EmbeddedServerError  # noqa: PLC0415 - --help stays fast
 
     try:
@@ -65,12 +71,12 @@ def expected_errors() -> Iterator[None]:
 
 
 def quiet_logs(*, verbose: bool) -> None:
-    """Keep progress readable: what matters is in the final table, the rest with --verbose."""
+    """Show log lines only with --verbose, so that progress stays readable."""
     level = logging.INFO if verbose else logging.CRITICAL
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     if not verbose:
-        # Dagster warns of what it calls beta inside of itself; no reader can do anything about it.
+        # Dagster warns of beta features that it uses itself; a user cannot act on that.
         warnings.filterwarnings("ignore", module=r"dagster\.")

@@ -3,27 +3,111 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import socket
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
 from library_pipeline.bundles.store import BundleStore
 from library_pipeline.catalog.refresh import Counts
-from library_pipeline.cli.console import console, errors
-from library_pipeline.cli.demo_library import DemoLibrary, fresh_demo
+from library_pipeline.cli.console import console, errors, fail
 from library_pipeline.cli.refresh import refresh_library
-from library_pipeline.cli.search import Question, draw_sheet
+from library_pipeline.cli.search_command import SearchQuestion, draw_sheet
 from library_pipeline.encoders import read_image
 from library_pipeline.sample_cms import SampleCms
-from library_pipeline.search.finder import Query, open_finder
+from library_pipeline.search.finder import open_finder
+from library_pipeline.search.query import Query
 from library_pipeline.search.sheet import stacked
-from library_pipeline.settings import load_settings
+from library_pipeline.settings import CONFIG_VARIABLE, load_settings
 from library_pipeline.shipped import shipped
+from library_pipeline.store.embedded import EmbeddedServer
 
-TEXT_QUERY = "a dark pricing table with three plans"
-RESULTS = 8
+_MARK = "# Written by `library-pipeline demo`, which deletes this folder when it runs again."
+_CMS_PORT = 8100
+_DEMO_CONFIG = """{mark}
+# Your own library needs only these keys; docs/configuration.md has every key.
+home: .library
+cms:
+  base_url: http://127.0.0.1:{port}
+encoder:
+  model: demo            # or openai/clip-vit-base-patch32, the real thing
+refresh:
+  poll_seconds: 10
+web_url: http://127.0.0.1:8400
+"""
+_TEXT_QUERY = "a dark pricing table with three plans"
+_RESULTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class DemoLibrary:
+    """The folder of a demo: a CMS to edit, a configuration, and all results."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        """The path of its library.yaml."""
+        return self.folder / "library.yaml"
+
+    @property
+    def cms_folder(self) -> Path:
+        """The bundles that its CMS serves: change them and the CMS has changed."""
+        return self.folder / "cms"
+
+    @property
+    def cms_port(self) -> int:
+        """The port that its configuration expects the CMS at."""
+        line = next(line for line in self.config.read_text().splitlines() if "base_url" in line)
+        return int(line.rsplit(":", 1)[1])
+
+    def exists(self) -> bool:
+        """Whether the folder holds a demo."""
+        return self.config.is_file() and self.config.read_text().startswith(_MARK)
+
+    def use(self) -> None:
+        """Make this demo the library of this process and its children."""
+        os.environ[CONFIG_VARIABLE] = str(self.config.absolute())
+
+
+def fresh_demo(folder: Path) -> DemoLibrary:
+    """Return a new demo with nothing indexed; replaces an earlier one in the folder."""
+    demo = DemoLibrary(folder)
+    if folder.exists() and any(folder.iterdir()):
+        if not demo.exists():
+            fail(f"{folder} holds something other than a demo; name another folder with --folder")
+        _wait_until_unused(folder)
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(shipped("sample_library") / "components", demo.cms_folder)
+    demo.config.write_text(_DEMO_CONFIG.format(mark=_MARK, port=_free_port()))
+    return demo
+
+
+def _wait_until_unused(folder: Path) -> None:
+    server = EmbeddedServer(folder / ".library")
+    for _ in range(100):
+        if not server.is_running():
+            return
+        time.sleep(0.1)
+    fail(f"the demo in {folder} is in use (`library-pipeline dev --demo`?); stop that first")
+
+
+def _free_port() -> int:
+    """Return the usual port, or another one if that is taken."""
+    for port in (_CMS_PORT, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return probe.getsockname()[1]
+    raise RuntimeError("no port of 127.0.0.1 is free")
 
 
 def run_demo(folder: Path) -> int:
@@ -72,15 +156,15 @@ def _edit(demo: DemoLibrary) -> dict[str, list[str]]:
 
 
 def _search(demo: DemoLibrary) -> None:
-    """Ask by a picture and by a text; write the answers as one sheet and as JSON."""
+    """Search by a picture and by a text; write the matches as one sheet and as JSON."""
     settings = load_settings()
     store = BundleStore(settings.bundle_root)
-    picture = Question(pictures=(_snapshot(demo),))
-    text = Question(texts=(TEXT_QUERY,))
+    picture = SearchQuestion(pictures=(_snapshot(demo),))
+    text = SearchQuestion(texts=(_TEXT_QUERY,))
     with open_finder(settings) as finder:
         sheets, found = [], {}
         for question in (picture, text):
-            matches = finder.find(Query(tuple(question.examples()), k=RESULTS))
+            matches = finder.find(Query(tuple(question.examples()), k=_RESULTS))
             sheets.append(draw_sheet(question, matches, store))
             found[str(question)] = [
                 {"component": match.component_id, "score": round(match.score, 4)}
@@ -93,7 +177,7 @@ def _search(demo: DemoLibrary) -> None:
 
 
 def _snapshot(demo: DemoLibrary) -> Path:
-    """Return a picture as somebody would have it: a smaller, cropped JPEG of a component."""
+    """Return a picture such as a person may have: a smaller, cropped JPEG of a component."""
     folders = sorted(path for path in demo.cms_folder.iterdir() if "pricing-table" in path.name)
     source = next(iter(folders or sorted(demo.cms_folder.iterdir())))
     image = read_image(str(next(source.glob("screenshot.*"))))
@@ -110,7 +194,7 @@ def _say(text: str) -> None:
 
 
 def _failed(text: str) -> int:
-    errors.print(f"[bold red]the demo did not come out as it should:[/] {text}", soft_wrap=True)
+    errors.print(f"[bold red]the demo did not give the expected result:[/] {text}", soft_wrap=True)
     return 1
 
 

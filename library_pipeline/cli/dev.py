@@ -1,8 +1,9 @@
-"""`library-pipeline dev`: database, Dagster UI and daemon, and the search page, as one program."""
+"""`library-pipeline dev` and `env`: the parts of the library as one program, or for one shell."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -15,13 +16,11 @@ from functools import partial
 from pathlib import Path
 
 from library_pipeline.cli.console import console, errors, fail
-from library_pipeline.cli.demo_library import DemoLibrary, fresh_demo
 from library_pipeline.defs.instance import instance_environment
-from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import load_settings
 from library_pipeline.shipped import shipped
 from library_pipeline.store.database import open_database
-from library_pipeline.store.embedded import EmbeddedServer
+from library_pipeline.store.embedded import EmbeddedServer, hold
 from library_pipeline.store.embedded.linux import die_with_parent
 
 DEMO_FOLDER = Path("demo")
@@ -30,7 +29,7 @@ STOP_SECONDS = 15
 
 def run_dev(*, demo: bool, port: int, search_port: int) -> int:
     """Run everything until Ctrl-C or SIGTERM, or until a part of it ends; return the exit code."""
-    told = _told_to_stop()
+    stopping = _stop_event()
     for number, option in ((port, "--port"), (search_port, "--search-port")):
         _require_free(number, f"choose another with {option}")
     with ExitStack() as stack:
@@ -41,7 +40,7 @@ def run_dev(*, demo: bool, port: int, search_port: int) -> int:
         environment = {**os.environ, **instance_environment(settings, database)}
         environment.setdefault("LIBRARY_WEB_URL", f"http://127.0.0.1:{search_port}")
         environment.setdefault("LIBRARY_DAGSTER_URL", f"http://127.0.0.1:{port}")
-        environment["PYTHONWARNINGS"] = "ignore"  # dagster dev announces its successor each time
+        environment["PYTHONWARNINGS"] = "ignore"  # `dagster dev` announces its successor each time
         children = [
             stack.enter_context(_child(command, environment))
             for command in (
@@ -52,12 +51,15 @@ def run_dev(*, demo: bool, port: int, search_port: int) -> int:
         console.print(f"Dagster UI   http://127.0.0.1:{port}   (ready in a moment)", markup=False)
         console.print("Ctrl-C stops everything.")
         own_server = EmbeddedServer(settings.home) if settings.database_url is None else None
-        return _wait(children, told, own_server)
+        return _wait(children, stopping, own_server)
 
 
 @contextmanager
 def _demo_cms() -> Iterator[None]:
-    """Serve the demo's CMS; make the demo first where there is none."""
+    """Serve the CMS of the demo; make the demo first if there is none."""
+    from library_pipeline.cli.demo import DemoLibrary, fresh_demo  # noqa: PLC0415 - takes seconds
+    from library_pipeline.sample_cms import SampleCms  # noqa: PLC0415
+
     demo = DemoLibrary(DEMO_FOLDER)
     if not demo.exists():
         demo = fresh_demo(DEMO_FOLDER)
@@ -84,7 +86,7 @@ def _dagster(port: int) -> list[str]:
 
 
 def _program(name: str) -> str:
-    """Return the path of a program of this Python's environment, activated or not."""
+    """Return the path of a program beside this Python, in an active environment or not."""
     return str(Path(sys.executable).with_name(name))
 
 
@@ -92,14 +94,14 @@ def _program(name: str) -> str:
 def _child(
     command: Sequence[str], environment: dict[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program in a process group of its own, and stop all of the group at the end."""
+    """Run a program in a process group of its own; stop the whole group at the end."""
     child = subprocess.Popen(  # noqa: S603
         command,
         env=environment,
         # Dagster warns of a dagster.yaml in the working directory that is not the one it uses.
         cwd=environment["DAGSTER_HOME"],
         start_new_session=True,
-        # kill -9 of this program must not leave a UI behind that has lost its database.
+        # After kill -9 of this program no UI may stay behind without its database.
         preexec_fn=partial(die_with_parent, os.getpid(), signal.SIGTERM),  # noqa: PLW1509
     )
     try:
@@ -119,32 +121,42 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
             continue
 
 
-def _told_to_stop() -> threading.Event:
-    """Return what Ctrl-C and SIGTERM set, from now on.
+def _stop_event() -> threading.Event:
+    """Return an event that Ctrl-C and SIGTERM set from now on.
 
-    Called before any child is started: a shell's background job has SIGINT ignored, which its
-    children would inherit and then not stop.
+    Call it before any child starts: a background job of a shell ignores SIGINT, and children that
+    inherit this would not stop.
     """
-    told = threading.Event()
+    stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: told.set())
-    return told
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping
 
 
 def _wait(
     children: Sequence[subprocess.Popen[bytes]],
-    told: threading.Event,
+    stopping: threading.Event,
     server: EmbeddedServer | None,
 ) -> int:
-    """Return 0 when told to stop, 1 when a child ended by itself; revive `server` if it dies."""
-    while not told.is_set():
+    """Return 0 once `stopping` is set, 1 once a child ends; restart `server` if it dies."""
+    while not stopping.is_set():
         for child in children:
             if child.poll() is not None:
                 errors.print(f"[bold red]{child.args} ended with {child.returncode}[/]")
                 return 1
-        # Its supervisor restarts postgres; if that was killed too, somebody has to ask for it.
+        # The supervisor restarts postgres; if the supervisor was killed too, start both here.
         if server is not None and not server.is_running():
             server.acquire()
         time.sleep(0.5)
     console.print("stopping ...")
     return 0
+
+
+def print_environment() -> None:
+    """Print `export` lines, and keep the embedded server up until the calling shell ends."""
+    settings = load_settings()
+    with open_database(settings) as database:
+        if settings.database_url is None:
+            hold(settings.home, os.getppid())
+        for name, value in instance_environment(settings, database).items():
+            print(f"export {name}={shlex.quote(value)}")  # noqa: T201 - for the shell's eval

@@ -1,8 +1,9 @@
-"""The sample CMS's routes: the manifest, the files, and the switches for faults."""
+"""The sample CMS as an ASGI application: the manifest, the files, the token, the faults."""
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import math
 import mimetypes
 import os
@@ -20,24 +21,63 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from library_pipeline.sample_cms.faults import FAULTS, Faults, Switchboard, file_path, spoil
-from library_pipeline.sample_cms.folder import BundleItem, LibraryFolder
-from library_pipeline.sample_cms.middleware import (
-    BearerAuth,
-    CountRequests,
+from library_pipeline.sample_cms.faults import (
+    FAULTS,
+    OPEN_PATHS,
+    Faults,
     MakeTrouble,
-    problem,
+    Switchboard,
+    error_response,
+    file_path,
+    spoil,
 )
-from library_pipeline.sample_cms.paging import BadQuery, page_of, read_query
+from library_pipeline.sample_cms.listing import BadQuery, LibraryFolder, page_of, read_query
+from library_pipeline.sources.local.bundles import BundleItem
 
-# A later page may rest on a look at the folder this old; the first, with the ETag, never does.
+# The first page, with the ETag, always reads the folder; later pages may use a listing this old.
 _FRESH_SECONDS = 1.0
 _MEDIA_TYPES = {".jfif": "image/jpeg", ".webp": "image/webp"}
 
 
+class CountRequests:
+    """Counts the requests for each path, so that tests can limit them."""
+
+    def __init__(self, app: ASGIApp, requests: Counter[str]) -> None:
+        self._app = app
+        self._requests = requests
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count the request and pass it on."""
+        if scope["type"] == "http":
+            self._requests[scope["path"]] += 1
+        await self._app(scope, receive, send)
+
+
+class BearerAuth:
+    """Answers 401 to a request without the token; `/healthz` needs none."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._expected = f"Bearer {token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 401."""
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS or self._knows(scope):
+            await self._app(scope, receive, send)
+            return
+        headers = {"WWW-Authenticate": 'Bearer realm="cms"'}
+        answer = error_response(401, "send the header Authorization: Bearer <token>", headers)
+        await answer(scope, receive, send)
+
+    def _knows(self, scope: Scope) -> bool:
+        given = dict(scope["headers"]).get(b"authorization", b"")
+        return hmac.compare_digest(given, self._expected)
+
+
 class _AnyText(Convertor[str]):
-    """Any characters at all, so that any id can stand in a path."""
+    """A path segment of any characters, so that every id can stand in a path."""
 
     regex = r"[\s\S]+"
 
@@ -61,7 +101,7 @@ def create_app(
 ) -> Starlette:
     """Return the CMS over `folder` as an ASGI application.
 
-    `base_url` is what URLs in the manifest start with, where that is not what a request asked for.
+    URLs in the manifest start with `base_url`; without it, with the address of the request.
     """
     switchboard = Switchboard(faults)
     requests: Counter[str] = Counter()
@@ -91,11 +131,11 @@ def healthz(request: Request) -> Response:
 
 
 def components(request: Request) -> Response:
-    """Answer one page of the manifest, or 304 when the library is as the client knows it."""
+    """Answer one page of the manifest, or 304 if the client has the current library."""
     try:
         query = read_query(request.query_params)
     except BadQuery as error:
-        return problem(400, str(error))
+        return error_response(400, str(error))
     switchboard: Switchboard = request.app.state.switchboard
     first = query.after is None
     listing = request.app.state.library.listing(0.0 if first else _FRESH_SECONDS)
@@ -108,7 +148,7 @@ def components(request: Request) -> Response:
         return Response(status_code=304, headers=headers)
     if "not_json" in switchboard.faults.manifest:
         return PlainTextResponse("<html>we are busy, come back later</html>")
-    # Entries that differ without an edit are not among those updated since, so all are listed.
+    # A fault changes entries without a new `updated_at`, so `updated_since` would miss them.
     dated = not switchboard.faults.change_entries
     page = page_of(
         listing,
@@ -131,14 +171,14 @@ def components(request: Request) -> Response:
 
 
 def _times_listed(component_id: str, faults: Faults) -> list[dict[str, Any]]:
-    """Return for each time that a component is listed what is different then."""
+    """Return the changes to the entry of a component, one for each time it is listed."""
     if component_id in faults.duplicate_ids:
         return [{}, {"revision": "another"}]
     return [{}, {}] if component_id in faults.repeated_ids else [{}]
 
 
 def manifest_entry(item: BundleItem, base: str) -> dict[str, Any]:
-    """Return what the manifest says of one component."""
+    """Return the manifest entry of one component."""
     return {
         "id": item.id,
         "revision": item.revision,
@@ -155,7 +195,7 @@ def manifest_entry(item: BundleItem, base: str) -> dict[str, Any]:
 
 
 def iso_time(time: datetime) -> str:
-    """Return a time as the manifest has it, in UTC."""
+    """Return a time in UTC, in ISO 8601 with a final Z."""
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -169,7 +209,7 @@ def file(request: Request) -> Response:
     except (KeyError, FileNotFoundError):
         path = data = None
     if path is None or data is None:
-        return problem(404, f"component {component_id[:100]!r} has no file {kind[:20]!r}")
+        return error_response(404, f"component {component_id[:100]!r} has no file {kind[:20]!r}")
     fault = request.app.state.switchboard.file_fault(component_id, kind)
     if fault and fault.do == "garbage":
         data = b"neither a picture nor JSON"
@@ -183,7 +223,7 @@ def file(request: Request) -> Response:
 
 
 def find(library: LibraryFolder, component_id: str, kind: str) -> BundleItem | None:
-    """Return a component; only for one that is not known is the folder looked through again."""
+    """Return a component; reads the folder again only if the last listing lacks it."""
     item = library.listing(math.inf).by_id.get(component_id)
     if item and kind in item.files and item.files[kind].path.exists():
         return item
@@ -191,17 +231,17 @@ def find(library: LibraryFolder, component_id: str, kind: str) -> BundleItem | N
 
 
 async def set_faults(request: Request) -> Response:
-    """Answer the faults in force (GET), or put others in force (POST; `{}` ends them all)."""
+    """Answer the active faults (GET), or replace them (POST; `{}` ends all)."""
     switchboard: Switchboard = request.app.state.switchboard
     if request.method == "POST":
         try:
             switchboard.set(FAULTS.validate_json(await request.body()))
         except ValidationError as error:
-            return problem(400, str(error))
+            return error_response(400, str(error))
     return JSONResponse(FAULTS.dump_python(switchboard.faults, mode="json"))
 
 
 def _matches(request: Request, etag: str) -> bool:
-    """Return whether If-None-Match names `etag` (RFC 9110: a list, compared weakly)."""
+    """Return whether If-None-Match names `etag` (RFC 9110: a list, weak comparison)."""
     given = request.headers.get("if-none-match", "").split(",")
     return any(one.strip().removeprefix("W/") in {etag, "*"} for one in given)

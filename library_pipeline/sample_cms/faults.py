@@ -1,7 +1,8 @@
-"""What can be made to go wrong, on purpose: a CMS's bad days, as plain data."""
+"""What the sample CMS can do wrong on purpose, as data, and the middleware that does it."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -9,11 +10,12 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from library_pipeline.catalog.component import FileKind
 
 _STRICT = ConfigDict(extra="forbid")
-
 Answer = Literal["status", "drop", "truncate", "stall", "longer_length", "shorter_length"]
 FileAnswer = Literal[
     "redirect",
@@ -33,11 +35,12 @@ ManifestFault = Literal[
     "repeating_pages",
     "skipping_pages",
 ]
+OPEN_PATHS = frozenset({"/healthz"})
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class RequestFault:
-    """Every k-th request, or the n-th ones (from 1), whose path starts with `path`, go wrong."""
+    """Makes requests go wrong whose path starts with `path`: every k-th, or the n-th (from 1)."""
 
     do: Answer
     every: int = 0
@@ -50,11 +53,11 @@ class RequestFault:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class FileFault:
-    """One file of one component goes wrong: its answer, its bytes or its manifest entry.
+    """Makes one file of one component go wrong: its answer, its bytes or its manifest entry.
 
-    `garbage` serves bytes that are neither picture nor JSON, `content_type` the right ones under
-    that name; `missing`, `relative_url`, `foreign_url` and `wrong_sha256` spoil the entry.
-    `times` > 0 heals it after as many requests.
+    `garbage` serves bytes that are neither a picture nor JSON, `content_type` the right bytes under
+    that type; `missing`, `relative_url`, `foreign_url` and `wrong_sha256` change the entry.
+    With `times` > 0 the fault ends after that many requests.
     """
 
     component: str
@@ -70,7 +73,7 @@ class FileFault:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Faults:
-    """Everything that goes wrong at the moment; by default nothing does."""
+    """Everything that goes wrong at the moment; by default nothing."""
 
     requests_per_second: float | None = None
     retry_after: str = "1"
@@ -82,12 +85,12 @@ class Faults:
 
     @property
     def change_entries(self) -> bool:
-        """Whether entries may be others than before although nobody edited them."""
+        """Whether the faults change entries that nobody edited."""
         return bool(self.files or self.duplicate_ids or "no_sha256" in self.manifest)
 
     @property
     def shifts(self) -> int:
-        """How many entries too late each page but the first begins; below 0, too early."""
+        """How many entries too late each page but the first begins; too early if below 0."""
         return ("skipping_pages" in self.manifest) - ("repeating_pages" in self.manifest)
 
 
@@ -96,7 +99,7 @@ FAULTS = TypeAdapter(Faults)
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What one request gets instead of a proper answer."""
+    """The wrong answer that one request gets."""
 
     do: str
     status: int = 503
@@ -106,27 +109,27 @@ class Trouble:
 
 
 class Switchboard:
-    """The faults in force, and the counts that say whose turn it is. One event loop's own."""
+    """The active faults, with the request counts that trigger them; for one event loop only."""
 
     def __init__(self, faults: Faults | None, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self.set(faults or Faults())
 
     def set(self, faults: Faults) -> None:
-        """Put other faults in force and start counting requests from zero."""
+        """Replace the active faults and count requests from zero."""
         self.faults = faults
         self._seen: Counter[int] = Counter()
         self._allowance = max(1.0, faults.requests_per_second or 0)
         self._counted_at = self._now()
 
     def trouble(self, path: str) -> Trouble | None:
-        """Count a request for `path` and return what goes wrong with it, if anything."""
+        """Count a request for `path`; return what goes wrong with it, None if nothing."""
         if self._over_limit():
             return Trouble("status", 429, retry_after=self.faults.retry_after)
         return self._file_trouble(path) or self._request_trouble(path)
 
     def file_fault(self, component_id: str, kind: str) -> FileFault | None:
-        """Return the fault of one file, whatever it is."""
+        """Return the fault of one file, None if it has none."""
         for fault in self.faults.files:
             if (fault.component, fault.kind) == (component_id, kind):
                 return fault
@@ -174,7 +177,7 @@ def file_path(component_id: str, kind: str) -> str:
 
 
 def spoil(entry: dict[str, Any], switchboard: Switchboard) -> dict[str, Any]:
-    """Return a manifest entry as the faults in force would have it."""
+    """Return a manifest entry with the active faults applied; changes `entry`."""
     for kind in list(entry["files"]):
         fault = switchboard.file_fault(entry["id"], kind)
         file = entry["files"][kind]
@@ -194,3 +197,97 @@ def spoil(entry: dict[str, Any], switchboard: Switchboard) -> dict[str, Any]:
             case _:
                 pass
     return entry
+
+
+def error_response(
+    status: int, message: str, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """Return a JSON object whose `error` says what is wrong."""
+    return JSONResponse({"error": message}, status, headers)
+
+
+class MakeTrouble:
+    """Makes requests go wrong as the switchboard says."""
+
+    def __init__(self, app: ASGIApp, switchboard: Switchboard) -> None:
+        self._app = app
+        self._switchboard = switchboard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or make it go wrong."""
+        exempt = scope["type"] != "http" or scope["path"] in {*OPEN_PATHS, "/_faults"}
+        trouble = None if exempt else self._switchboard.trouble(scope["path"])
+        if trouble is None:
+            await self._app(scope, receive, send)
+        else:
+            await self._go_wrong(trouble, scope, receive, send)
+
+    async def _go_wrong(self, trouble: Trouble, scope: Scope, receive: Receive, send: Send) -> None:
+        match trouble.do:
+            case "status" | "redirect":
+                await _trouble_response(trouble)(scope, receive, send)
+            case "drop":
+                await _hang_up(scope, receive)
+            case "truncate":
+                await self._app(scope, receive, _cut_short(scope, receive, send))
+            case "longer_length" | "shorter_length":
+                await self._app(scope, receive, _lying(trouble.do, scope, receive))
+            case _:  # a stall, or a fault that the routes apply to bytes or entries
+                await asyncio.sleep(trouble.seconds if trouble.do == "stall" else 0)
+                await self._app(scope, receive, send)
+
+
+def _trouble_response(trouble: Trouble) -> Response:
+    if trouble.do == "redirect":
+        return RedirectResponse(trouble.location, 302)
+    headers = {"Retry-After": trouble.retry_after} if trouble.retry_after else None
+    return error_response(trouble.status, "this is a fault on purpose", headers)
+
+
+def _cut_short(scope: Scope, receive: Receive, send: Send) -> Send:
+    """Return a `send` that announces the full length and stops in the middle of the body."""
+
+    async def half(message: Message) -> None:
+        if message["type"] != "http.response.body":
+            await send(message)
+            return
+        body = message.get("body", b"")
+        await send({**message, "body": body[: len(body) // 2], "more_body": True})
+        await _hang_up(scope, receive)
+
+    return half
+
+
+def _lying(how: str, scope: Scope, receive: Receive) -> Send:
+    """Return a `send` that announces twice the body's length or half of it, and sends all of it.
+
+    The connection stays open, so the client has to give up.
+    """
+    start: Message = {}
+
+    async def lie(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            start.update(message)
+            return
+        body = message.get("body", b"")
+        length = len(body) * 2 if how == "longer_length" else len(body) // 2
+        others = [each for each in start["headers"] if each[0].lower() != b"content-length"]
+        headers = [*others, (b"content-length", str(length).encode())]
+        lines = [b"%s: %s\r\n" % (name, value) for name, value in headers]
+        head = b"HTTP/1.1 %d On Purpose\r\n%s\r\n" % (start["status"], b"".join(lines))
+        # Past the server, which would not let length and body differ.
+        scope["state"]["write"](head + body)
+        await _disconnected(receive)
+
+    return lie
+
+
+async def _hang_up(scope: Scope, receive: Receive) -> None:
+    # Only HangUpProtocol lets an application close the connection.
+    scope["state"]["hang_up"]()
+    await _disconnected(receive)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

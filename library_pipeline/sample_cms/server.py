@@ -19,13 +19,13 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from library_pipeline.sample_cms.app import create_app
 from library_pipeline.sample_cms.faults import Faults
 
-_Protocol: Any = AutoHTTPProtocol  # which of two classes it is depends on what is installed
+_Protocol: Any = AutoHTTPProtocol  # one of two classes; the installed packages decide
 
 
 class HangUpProtocol(_Protocol):
-    """uvicorn's protocol, which also lets the application do what no server should.
+    """uvicorn's protocol, extended so that the sample CMS can misbehave.
 
-    That is to close the connection under itself, and to write what it likes to it.
+    The application can close its own connection and write raw bytes to it.
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:
@@ -82,7 +82,7 @@ class SampleCms:
 
     @property
     def faults(self) -> Faults:
-        """The faults in force; assign others to change them and to count from zero again."""
+        """The active faults; assigning others also counts requests from zero again."""
         return self._app.state.switchboard.faults
 
     @faults.setter
@@ -91,7 +91,7 @@ class SampleCms:
 
     @property
     def requests(self) -> Counter[str]:
-        """How many requests each path has had; `clear()` it to count anew."""
+        """The number of requests for each path; `clear()` starts again from zero."""
         return self._app.state.requests
 
     def start(self) -> Self:
@@ -104,9 +104,9 @@ class SampleCms:
         return self
 
     def stop(self) -> None:
-        """Stop serving at once, whatever is under way; returns when the port is closed."""
+        """Stop serving without waiting for open requests; returns when the port is closed."""
         self._server.should_exit = self._server.force_exit = True
-        # The thread itself ends a moment later, which nobody has to wait for.
+        # The thread itself ends a moment later; no caller needs to wait for that.
         while self._thread.is_alive() and any(s.is_serving() for s in self._server.servers):
             time.sleep(0.002)
 

@@ -1,7 +1,8 @@
 """library.yaml and LIBRARY_* environment variables as one validated object."""
 
 from library_pipeline.settings.errors import SettingsError
-from library_pipeline.settings.load import config_file, environment, load_settings
+from library_pipeline.settings.file import config_file
+from library_pipeline.settings.load import environment, load_settings
 from library_pipeline.settings.model import (
     CmsSettings,
     EncoderSettings,

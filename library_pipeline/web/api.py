@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from library_pipeline.search.attributes import attribute_word
-from library_pipeline.search.finder import UnanswerableError
+from library_pipeline.search.weights import UnanswerableError
 from library_pipeline.store.facets import Field
 from library_pipeline.store.search import Match
 from library_pipeline.web.library import InLibrary

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from library_pipeline.search.finder import UnanswerableError
 from library_pipeline.search.query import Example
+from library_pipeline.search.weights import UnanswerableError
 from library_pipeline.web import links
 from library_pipeline.web.api import FoundComponent, answer, refusals
 from library_pipeline.web.browse import Details

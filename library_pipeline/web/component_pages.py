@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from library_pipeline.encoders import EncoderError
-from library_pipeline.search.finder import SearchError
+from library_pipeline.search.weights import SearchError
 from library_pipeline.store.failures import open_failure, open_failures
 from library_pipeline.store.index import indexed_files
 from library_pipeline.web.browse import Card, Details, cards

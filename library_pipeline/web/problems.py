@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from library_pipeline.encoders import EncoderError, ImageError
-from library_pipeline.search.finder import SearchError, UnanswerableError
+from library_pipeline.search.weights import SearchError, UnanswerableError
 
 
 @dataclass(frozen=True, slots=True)

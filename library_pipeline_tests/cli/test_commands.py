@@ -85,7 +85,7 @@ def test_an_encoder_is_changed_from_the_command_line(
     assert "is the active one; activate another one first" in refused.stderr
     assert run("reembed").returncode == 0
     activated = told("encoders", "activate", "--auto")
-    assert "search asks clip" in activated.stdout, activated.stderr
+    assert "search uses clip" in activated.stdout, activated.stderr
     assert told("encoders", "drop", "clip", old["fingerprint"], "--yes").exit_code == 0
     (new,) = json.loads(told("encoders", "list", "--json").stdout)
     assert (new["model"], new["state"], new["share"]) == (str(model), "active", 1.0)
@@ -203,7 +203,7 @@ def test_every_setting_is_documented() -> None:
 def test_loading_the_program_loads_neither_torch_nor_dagster() -> None:
     """--help, search --like and status answer at once."""
     code = (
-        "import sys, library_pipeline.cli.app, library_pipeline.cli.search, "
+        "import sys, library_pipeline.cli.app, library_pipeline.cli.search_command, "
         "library_pipeline.cli.status; "
         "print([name for name in ('torch', 'transformers', 'dagster') if name in sys.modules])"
     )

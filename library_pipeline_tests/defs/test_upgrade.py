@@ -12,7 +12,8 @@ import pytest
 
 from library_pipeline.encoders import EncoderError
 from library_pipeline.sample_cms import SampleCms
-from library_pipeline.search.finder import Finder, SearchError
+from library_pipeline.search.finder import Finder
+from library_pipeline.search.weights import SearchError
 from library_pipeline.settings import load_settings
 from library_pipeline.store.activation import find_encoder, free_encoder, make_active
 from library_pipeline.store.chunks import claim

@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from library_pipeline.cli.demo_library import fresh_demo
+from library_pipeline.cli.demo import fresh_demo
 from library_pipeline.settings import load_settings
 from tools.bench.encoders.run import measure_encoders
 from tools.bench.machinery import Machinery, measure_machinery

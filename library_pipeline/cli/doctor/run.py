@@ -1,29 +1,28 @@
-"""What is looked at, in which order, and how it is told."""
+"""`library-pipeline doctor`: what it examines, in which order, and how it prints the checks."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Iterator
 from functools import partial
 
 from rich.table import Table
 from rich.text import Text
 
-from library_pipeline.cli.console import console
-from library_pipeline.cli.doctor.bundles import check_bundles
-from library_pipeline.cli.doctor.check import Check, State
-from library_pipeline.cli.doctor.configuration import check_configuration
-from library_pipeline.cli.doctor.dagster_instance import check_dagster, check_schedules
-from library_pipeline.cli.doctor.database import check_database
-from library_pipeline.cli.doctor.device import check_devices
-from library_pipeline.cli.doctor.disk import check_disk
-from library_pipeline.cli.doctor.encoders import check_encoders
-from library_pipeline.cli.doctor.examine import Examination, examine, secrets_of
-from library_pipeline.cli.doctor.manifests import check_manifests
-from library_pipeline.cli.doctor.packages import check_packages
-from library_pipeline.cli.doctor.sources import check_sources
-from library_pipeline.cli.doctor.webhooks import check_webhooks
+from library_pipeline.cli.console import console, print_json
+from library_pipeline.cli.doctor.check import Check, Examination, State, examine
+from library_pipeline.cli.doctor.cms import check_manifests, check_sources
+from library_pipeline.cli.doctor.databases import check_dagster, check_database
+from library_pipeline.cli.doctor.models import check_devices, check_encoders
+from library_pipeline.cli.doctor.system import (
+    check_bundles,
+    check_configuration,
+    check_disk,
+    check_packages,
+    check_schedules,
+    check_webhooks,
+)
+from library_pipeline.cli.screen import settings_secrets
 from library_pipeline.settings import Settings, SettingsError, load_settings
 
 _IMPORT_SECONDS = 60.0  # torch from a cold disk
@@ -38,7 +37,7 @@ _STYLES: dict[State, str] = {
 
 
 def run_doctor(*, deep: bool, as_json: bool) -> bool:
-    """Look at everything, print what was found, and return whether nothing is wrong."""
+    """Run every examination, print its checks, and return whether nothing is wrong."""
     checks = []
     for check in _checks(deep=deep):
         checks.append(check)
@@ -47,7 +46,7 @@ def run_doctor(*, deep: bool, as_json: bool) -> bool:
     wrong = sum(check.state == "wrong" for check in checks)
     if as_json:
         report = {"ok": not wrong, "checks": [dataclasses.asdict(check) for check in checks]}
-        console.print_json(json.dumps(report))
+        print_json(report)
     else:
         _print_verdict(wrong, sum(check.state == "warning" for check in checks))
     return not wrong
@@ -59,7 +58,7 @@ def _checks(*, deep: bool) -> Iterator[Check]:
     except SettingsError as error:
         yield from examine(_examinations(None, error, deep=deep), frozenset())
         return
-    yield from examine(_examinations(settings, None, deep=deep), secrets_of(settings))
+    yield from examine(_examinations(settings, None, deep=deep), settings_secrets(settings))
 
 
 def _examinations(
@@ -99,7 +98,7 @@ def _print(check: Check) -> None:
     lines = [Text(check.found)]
     if check.way_out:
         lines.append(Text(f"-> {check.way_out}", style="bold" if check.state == "wrong" else ""))
-    if not console.is_terminal:  # a line is a line, for whoever looks for words in it
+    if not console.is_terminal:  # one check, one line, for grep
         console.print(mark, Text(f"{check.name:17}"), lines[0], soft_wrap=True)
         for line in lines[1:]:
             console.print(" " * 26, line, soft_wrap=True)

@@ -1,5 +1,1 @@
-"""`library-pipeline source`: what the sources are, what is understood of them, how it looks."""
-
-from library_pipeline.cli.source.commands import source
-
-__all__ = ["source"]
+"""`library-pipeline source`: the configured sources, what they list, and how it looks."""

@@ -8,9 +8,13 @@ import psycopg
 import pytest
 
 from library_pipeline.cli.doctor.check import Check
-from library_pipeline.cli.doctor.dagster_instance import check_dagster
-from library_pipeline.cli.doctor.database import check_database
-from library_pipeline.cli.doctor.server import judge_pgvector, judge_server, judge_shared_memory
+from library_pipeline.cli.doctor.databases import (
+    check_dagster,
+    check_database,
+    judge_pgvector,
+    judge_server,
+    judge_shared_memory,
+)
 from library_pipeline.settings import load_settings
 from library_pipeline.store.database import Database
 from library_pipeline.store.embedded import EmbeddedServer

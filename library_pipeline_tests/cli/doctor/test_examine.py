@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr
 
-from library_pipeline.cli.doctor.check import Check
-from library_pipeline.cli.doctor.examine import Examination, examine, secrets_of
+from library_pipeline.cli.doctor.check import Check, Examination, examine
+from library_pipeline.cli.screen import settings_secrets
 from library_pipeline.settings import CmsSettings, Settings
 
 FINE = Check("fine", "ok", "is fine")
@@ -64,7 +64,7 @@ def test_no_secret_gets_past_whatever_a_library_says() -> None:
         "Bearer t0ken; bucketpass; another"
     )
     blurting = Examination("x", lambda: [Check("x", "wrong", said, f"try {said}")])
-    (check,) = examine([blurting], secrets_of(settings))
+    (check,) = examine([blurting], settings_secrets(settings))
     for text in (check.found, check.way_out or ""):
         for secret in ("p%40ss", "p@ss", "other;", "t0ken", "bucketpass"):
             assert secret not in text

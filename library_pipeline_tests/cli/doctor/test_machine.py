@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from library_pipeline.cli.doctor.device import check_devices, judge_cpu, judge_device
-from library_pipeline.cli.doctor.machine import Machine, usable_cores
-from library_pipeline.cli.doctor.packages import check_packages, judge_packages, judge_python
+from library_pipeline.cli.doctor.models import (
+    Machine,
+    check_devices,
+    judge_cpu,
+    judge_device,
+    usable_cores,
+)
+from library_pipeline.cli.doctor.system import check_packages, judge_packages, judge_python
 from library_pipeline.settings import EncoderSettings, Settings
 
 PLAIN = Machine(torch="2.13.0+cpu", cpu="AVX2", cores=4, threads=4)

@@ -9,9 +9,8 @@ import psycopg
 import pytest
 
 from library_pipeline.cli.doctor.check import Check
-from library_pipeline.cli.doctor.manifests import check_manifests
-from library_pipeline.cli.doctor.sources import check_sources
-from library_pipeline.cli.doctor.webhooks import check_webhooks
+from library_pipeline.cli.doctor.cms import check_manifests, check_sources
+from library_pipeline.cli.doctor.system import check_webhooks
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.sample_cms.faults import Faults, FileFault, RequestFault
 from library_pipeline.settings import load_settings
@@ -139,7 +138,8 @@ def test_what_is_wrong_with_a_source_is_corrected_in_its_own_keys(
         )
         refused, strict_, locked = looked_at()
     assert (
-        refused.way_out == "ask whoever runs the CMS for a token, and set sources.shop.auth to it"
+        refused.way_out
+        == "ask the operator of the CMS for a token, and set sources.shop.auth to it"
     )
     assert "does it know the names in sources.strict.query (fields, filters)" in strict_.found
     assert "is sources.strict.page_size too large for it?" in strict_.found

@@ -9,12 +9,15 @@ import pytest
 
 import library_pipeline.encoders
 from library_pipeline.bundles.store import BundleStore
-from library_pipeline.cli.doctor.bundles import check_bundles
 from library_pipeline.cli.doctor.check import Check
-from library_pipeline.cli.doctor.configuration import check_configuration
-from library_pipeline.cli.doctor.dagster_instance import check_schedules
-from library_pipeline.cli.doctor.disk import check_disk, judge_room
-from library_pipeline.cli.doctor.encoders import check_encoders
+from library_pipeline.cli.doctor.models import check_encoders
+from library_pipeline.cli.doctor.system import (
+    check_bundles,
+    check_configuration,
+    check_disk,
+    check_schedules,
+    judge_room,
+)
 from library_pipeline.settings import SettingsError, load_settings
 
 DEMO = Path(library_pipeline.encoders.__file__).parent / "demo"

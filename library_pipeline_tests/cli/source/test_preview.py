@@ -11,9 +11,13 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from library_pipeline.cli.source.screen import Screen
-from library_pipeline.cli.source.shots import Shot
-from library_pipeline.cli.source.terminal import draw, half_blocks, shows_colours
+from library_pipeline.cli.screen import Screen
+from library_pipeline.cli.source.preview import (
+    Preview,
+    draw_screenshots,
+    half_blocks,
+    shows_colours,
+)
 from library_pipeline.encoders import thumbnail
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline_tests.cli.source.shop import (
@@ -174,9 +178,9 @@ def terminal(width: int) -> Console:
 @pytest.mark.parametrize("width", [20, 36, 80, 110])
 def test_rows_of_pictures_fit_the_terminal(width: int) -> None:
     picture = thumbnail(Image.new("RGB", (300, 200), (10, 20, 30)))
-    shots = [Shot(f"shop:{n}", "A very long name indeed " * 3, picture) for n in range(5)]
+    shots = [Preview(f"shop:{n}", "A very long name indeed " * 3, picture) for n in range(5)]
     console = terminal(width)
-    draw(console, shots, Screen())
+    draw_screenshots(console, shots, Screen())
     assert isinstance(console.file, io.StringIO)
     lines = re.sub(r"\x1b\[[0-9;]*m", "", console.file.getvalue()).splitlines()
     assert max(map(len, lines)) <= width

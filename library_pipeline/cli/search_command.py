@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from PIL import Image
 from rich.table import Table
 
 from library_pipeline.bundles.store import BundleStore
-from library_pipeline.cli.console import console, fail
+from library_pipeline.cli.console import console, fail, print_json
 from library_pipeline.encoders import read_image
 from library_pipeline.search.finder import open_finder
 from library_pipeline.search.query import UNLIKE, Crop, Example, Query
@@ -21,8 +20,8 @@ from library_pipeline.store.search import Match
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked for, and what the answers are not to be like."""
+class SearchQuestion:
+    """The examples that results should resemble, and those that they should not."""
 
     pictures: tuple[Path, ...] = ()
     texts: tuple[str, ...] = ()
@@ -40,7 +39,7 @@ class Question:
         return " and ".join(wanted) + (f", not {' or '.join(unwanted)}" if unwanted else "")
 
     def examples(self) -> Iterator[Example]:
-        """Yield the examples; raises ImageError and OSError for a picture that cannot be read."""
+        """Yield the examples; raises ImageError or OSError if a picture cannot be read."""
         for paths, weight in ((self.pictures, 1.0), (self.not_pictures, UNLIKE)):
             for path in paths:
                 yield Example(picture=read_image(str(path)), weight=weight, crop=self.crop)
@@ -50,8 +49,10 @@ class Question:
             yield from (Example(component=each, weight=weight) for each in ids)
 
 
-def search_library(question: Question, terms: Query, *, as_json: bool, sheet: Path | None) -> None:
-    """Answer the question on the terminal and, if asked, as a picture."""
+def search_library(
+    question: SearchQuestion, terms: Query, *, as_json: bool, sheet: Path | None
+) -> None:
+    """Print the matches and, if `sheet` is given, write them as a picture to that file."""
     settings = load_settings()
     with open_finder(settings) as finder:
         matches = finder.find(terms)
@@ -59,15 +60,17 @@ def search_library(question: Question, terms: Query, *, as_json: bool, sheet: Pa
         draw_sheet(question, matches, BundleStore(settings.bundle_root)).save(_png(sheet))
     if as_json:
         found = [dataclasses.asdict(match) for match in matches]
-        console.print_json(json.dumps(found, default=str))
+        print_json(found)
         return
     _show(question, matches)
     if sheet is not None:
         console.print(f"sheet: {sheet}")
 
 
-def draw_sheet(question: Question, matches: Sequence[Match], store: BundleStore) -> Image.Image:
-    """Return the contact sheet of a question and its answers."""
+def draw_sheet(
+    question: SearchQuestion, matches: Sequence[Match], store: BundleStore
+) -> Image.Image:
+    """Return one picture of a question and the screenshots of its matches."""
     tiles = [
         Tile(
             read_image(store.get(match.screenshot_sha256)),
@@ -91,12 +94,12 @@ def _png(path: Path) -> Path:
     return path
 
 
-def _show(question: Question, matches: Sequence[Match]) -> None:
+def _show(question: SearchQuestion, matches: Sequence[Match]) -> None:
     if not matches:
         console.print(f"No component found {question}.", markup=False)
         return
     table = Table(title=f"Components {question}", title_justify="left")
-    # With several encoders, what each of them thinks of it.
+    # With several encoders, one column for the score of each.
     encoders = list(matches[0].scores) if len(matches[0].scores) > 1 else []
     folds = any(match.folded for match in matches)
     for name in ("#", "score", *encoders):

@@ -1,29 +1,26 @@
-"""The sources: is each there, does it let us in, is its list usable, does it say "unchanged"?"""
+"""The sources: does each answer, accept the credentials and list usable components?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from library_pipeline.cli.doctor.check import Check
+from library_pipeline.cli.source.overview import brief_terms
 from library_pipeline.settings import Settings, SettingsError
 from library_pipeline.sources.contract import HttpCms
-from library_pipeline.sources.factory import CMS, configured_sources
+from library_pipeline.sources.factory import CMS, configured_sources, listed_sources
 from library_pipeline.sources.manifest_page import ManifestError, ManifestPage
 from library_pipeline.sources.source import Source
+from library_pipeline.sources.text import printable
+from library_pipeline.store.inspection import recorded_manifests
 
 _PATIENCE_SECONDS = 5.0
 
 
 def check_sources(settings: Settings, *, patience: float = _PATIENCE_SECONDS) -> Iterator[Check]:
-    """Yield what each source lists on its first page, and what a CMS answers to a poll."""
-    terms = {
-        "timeout_seconds": patience,
-        "answer_timeout_seconds": patience,
-        "max_attempts": 1,
-        "rate_limit_patience_seconds": 0,
-    }
+    """Yield what each source lists on its first page, and how a CMS answers a poll."""
     try:
-        sources = configured_sources(settings, terms)
+        sources = configured_sources(settings, brief_terms(patience, patience))
     except SettingsError as error:
         yield Check("cms", "wrong", str(error), "correct it in library.yaml or the environment")
         return
@@ -35,21 +32,31 @@ def check_sources(settings: Settings, *, patience: float = _PATIENCE_SECONDS) ->
         )
         yield Check("cms", "wrong", "no source of components is set", way_out)
     for source in sources:
-        yield from _check(source)
+        yield from _check_source(source)
 
 
-def _check(source: Source) -> Iterator[Check]:
+def check_manifests(settings: Settings) -> Iterator[Check]:
+    """Yield a warning for each source whose manifest could not be read last time."""
+    states, _ = recorded_manifests(settings)
+    for name in listed_sources(settings):
+        if name in states and (error := states[name].error):
+            found = f"could not be read last: {printable(error)}"
+            way_out = "its components stay searchable as they are; the next refresh reads it again"
+            yield Check(f"{name} manifest", "warning", found, way_out)
+
+
+def _check_source(source: Source) -> Iterator[Check]:
     try:
-        with source.open() as asked:
-            page = next(asked.pages(), ManifestPage((), None))
-            yield _judge_page(source.name, page, f"{_who(source)}: ")
-            if isinstance(asked, HttpCms):
-                yield _judge_polls(source.name, asked)
+        with source.open() as opened:
+            page = next(opened.pages(), ManifestPage((), None))
+            yield _judge_page(source.name, page, f"{_describe(source)}: ")
+            if isinstance(opened, HttpCms):
+                yield _judge_polls(source.name, opened)
     except ManifestError as error:
         yield Check(source.name, "wrong", error.message, _way_out(source, error))
 
 
-def _who(source: Source) -> str:
+def _describe(source: Source) -> str:
     if source.connection is None:
         return source.identity
     credentials = "with" if source.connection.credentials else "without"
@@ -57,22 +64,23 @@ def _who(source: Source) -> str:
 
 
 def _way_out(source: Source, error: ManifestError) -> str:
-    asked = source.connection
+    connection = source.connection
     if error.transient:
         return "see that it runs, and that this machine can reach it (network, VPN, proxy)"
     if error.code == "manifest.no_secret":
-        return "have it where library-pipeline runs, Dagster's daemon too; other sources go on"
-    if asked and error.code in ("manifest.status_401", "manifest.status_403"):
-        return f"ask whoever runs the CMS for a token, and set {asked.way_in} to it"
-    if asked and error.code == "manifest.private_address":
-        return f"if the CMS is meant to be there, list its network in {asked.key}.allowed_networks"
-    if asked and asked.key == CMS:
+        return "set it where library-pipeline runs, and Dagster's daemon; the other sources go on"
+    if connection and error.code in ("manifest.status_401", "manifest.status_403"):
+        return f"ask the operator of the CMS for a token, and set {connection.way_in} to it"
+    if connection and error.code == "manifest.private_address":
+        key = f"{connection.key}.allowed_networks"
+        return f"if the CMS is meant to be there, list its network in {key}"
+    if connection and connection.key == CMS:
         return "docs/cms.md says what a CMS answers"
     return f"library-pipeline source check {source.name} shows more; docs/sources.md has every key"
 
 
-def _judge_page(name: str, page: ManifestPage, who: str) -> Check:
-    found = f"{who}{len(page.entries)} components"
+def _judge_page(name: str, page: ManifestPage, description: str) -> Check:
+    found = f"{description}{len(page.entries)} components"
     if page.next:
         found += " on the first page" + (f", {page.total} in all" if page.total else "")
     if page.problems:
@@ -86,11 +94,9 @@ def _judge_page(name: str, page: ManifestPage, who: str) -> Check:
 
 
 def _judge_polls(name: str, cms: HttpCms) -> Check:
-    """Return whether asking again costs one small answer, or the whole manifest."""
-    name, way_out = (
-        f"{name} polls",
-        "docs/cms.md says how a CMS answers 304; it saves both sides work",
-    )
+    """Return whether a poll of an unchanged CMS costs one small answer or the whole manifest."""
+    name = f"{name} polls"
+    way_out = "docs/cms.md says how a CMS answers 304; it saves both sides work"
     if cms.etag is None:
         found = "the CMS gives no ETag, so every poll reads the whole manifest"
         return Check(name, "warning", found, way_out)
