@@ -14,7 +14,7 @@ from library_pipeline.shipped import shipped
 from library_pipeline.store.database import Database
 from library_pipeline.store.embedded import EmbeddedServer
 from library_pipeline.store.migrate import migrate
-from library_pipeline_tests.bundles_on_disk import write_bundle
+from tools.testing.bundles import write_bundle
 
 _numbers = itertools.count()
 _LONGEST = ("/e2e/", "/cli/", "/defs/", "")  # folders of tests, by how long a test takes

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from library_pipeline.search.atlas import draw
@@ -21,16 +18,10 @@ from library_pipeline.store.database import Database
 from library_pipeline.store.embedded import EmbeddedServer
 from library_pipeline.store.registry import active_encoders
 from library_pipeline.web.server import create_app
-from library_pipeline_tests.web.indexing import Sample, index
-from library_pipeline_tests.web.served import served
-
-CHROMIUM = os.environ.get("LIBRARY_TEST_CHROMIUM") or shutil.which("chromium")
-QUIET = [
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--hide-scrollbars",
-]  # fmt: skip
-SERIOUS = ("serious", "critical")
-Look = Callable[[Page, str], None]
+from library_pipeline_tests.support.pages import Look
+from tools.testing.chromium import CHROMIUM, QUIET
+from tools.testing.indexing import index, sample_of
+from tools.testing.served import served
 
 
 @pytest.fixture(scope="session")
@@ -72,25 +63,6 @@ def library(server: EmbeddedServer, settings: Settings) -> Database:
         # For a picture UMAP is worth the wait.
         draw(connection, encoder, umap="LIBRARY_TEST_SHOTS" in os.environ)
     return database
-
-
-def sample_of(folder: Path) -> Sample:
-    """Return a shipped bundle as the tests index it, with its design's facts as attributes."""
-    about = json.loads((folder / "attributes.json").read_text())
-    config = json.loads((folder / "config.json").read_text())
-    return Sample(
-        about["id"],
-        next(folder.glob("screenshot.*")).read_bytes(),
-        about["name"],
-        about["client"],
-        about["category"],
-        tuple(about["tags"]),
-        {
-            kind: next(folder.glob(f"{kind}.*")).read_text()
-            for kind in ("config", "format", "records")
-        },
-        {key: config[key] for key in ("framework", "theme", "width")},
-    )
 
 
 @pytest.fixture(scope="session")
@@ -139,13 +111,3 @@ def look() -> Look:
             page.screenshot(path=str(Path(folder) / f"{name}.png"))
 
     return keep
-
-
-def serious_findings(page: Page) -> list[str]:
-    """Return what axe finds wrong with the page for people who cannot see or point."""
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{each['id']}: {each['help']} ({each['nodes'][0]['html'][:120]})"
-        for each in found
-        if each["impact"] in SERIOUS
-    ]

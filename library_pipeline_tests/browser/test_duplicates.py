@@ -18,8 +18,9 @@ from library_pipeline.store.database import Database
 from library_pipeline.store.embedded import EmbeddedServer
 from library_pipeline.store.registry import active_encoders
 from library_pipeline.web.server import create_app
-from library_pipeline_tests.browser.conftest import Look, sample_of, served
-from library_pipeline_tests.web.indexing import index
+from library_pipeline_tests.support.pages import Look
+from tools.testing.indexing import index, sample_of
+from tools.testing.served import served
 
 ALIKE = (
     "fernhill-clinic-pricing-table-015", "harbor-bank-pricing-table-004",

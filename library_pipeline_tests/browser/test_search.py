@@ -18,22 +18,15 @@ from library_pipeline.shipped import shipped
 from library_pipeline.store.database import Database
 from library_pipeline.store.embedded import EmbeddedServer
 from library_pipeline.web.server import create_app
-from library_pipeline_tests.browser.conftest import Look, served
-from library_pipeline_tests.web.conftest import SAMPLES
-from library_pipeline_tests.web.indexing import index
+from library_pipeline_tests.support.pages import Look
+from library_pipeline_tests.support.samples import SAMPLES
+from tools.testing.chromium import HANDED
+from tools.testing.indexing import index
+from tools.testing.served import served
 
 FOOTER = "fernhill-clinic-footer-013"
 OTHER_FOOTER = "golden-crumb-footer-011"
 PHONE = {"width": 360, "height": 740}
-
-HANDED = """([event, name, type, data]) => {
-    const bytes = Uint8Array.from(atob(data), (each) => each.charCodeAt(0));
-    const files = new DataTransfer();
-    files.items.add(new File([bytes], name, { type }));
-    document.body.dispatchEvent(event === "paste"
-        ? new ClipboardEvent("paste", { clipboardData: files, bubbles: true })
-        : new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true }));
-}"""
 
 
 def screenshot(component_id: str) -> bytes:

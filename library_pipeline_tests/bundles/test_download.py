@@ -18,7 +18,7 @@ from library_pipeline.catalog.failures import ComponentError
 from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleCms
 from library_pipeline.sources import CmsConnection, HttpCms
 from library_pipeline.sources.configured import contract_source
-from library_pipeline_tests.sample_cms.library import TOKEN, connection_to, png, write_bundle
+from library_pipeline_tests.support.small_cms import TOKEN, connection_to, png, write_bundle
 
 
 @pytest.fixture

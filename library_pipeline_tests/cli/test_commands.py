@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,17 +18,11 @@ from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import Settings
 from library_pipeline.store.manifest_state import record_unreadable
 from library_pipeline.store.requests import ask
-from library_pipeline_tests.bundles_on_disk import picture, write_bundle
-from library_pipeline_tests.encoders.conftest import CENTRE_CROP, write_checkpoint
+from library_pipeline_tests.support.checkpoints import CENTRE_CROP, write_checkpoint
+from library_pipeline_tests.support.command_line import run
+from tools.testing.bundles import picture, write_bundle
 
 ROOT = Path(__file__).parents[2]
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the program as a person does, in the test's folder and environment."""
-    command = [sys.executable, "-c", "from library_pipeline.cli import main; main()", *arguments]
-    environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
 def told(*arguments: str) -> Result:

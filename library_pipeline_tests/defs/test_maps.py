@@ -20,8 +20,8 @@ from library_pipeline.store.atlas import atlas_state
 from library_pipeline.store.database import Database
 from library_pipeline.store.look_alikes import comparison
 from library_pipeline.store.registry import active_encoders
-from library_pipeline_tests.bundles_on_disk import write_bundle
-from library_pipeline_tests.defs.conftest import Refresh
+from library_pipeline_tests.support.dagster_instance import Refresh
+from tools.testing.bundles import write_bundle
 
 
 def metadata(instance: dg.DagsterInstance, asset: str) -> list[dict[str, object]]:

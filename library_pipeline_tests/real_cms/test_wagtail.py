@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from library_pipeline.sources import ManifestError
-from library_pipeline_tests.real_cms.conftest import Library, follow, shown
 from library_pipeline_tests.real_cms.wagtail_site import TYPE, WagtailError, WagtailSite
+from library_pipeline_tests.support.followed_site import Library, follow, shown
 
 Open = Callable[[Mapping[str, Any]], Library]
 

@@ -16,7 +16,7 @@ from library_pipeline.sources import CmsConnection, ManifestError
 from library_pipeline.sources.configured import contract_source
 from library_pipeline.store.database import Database
 from library_pipeline.store.manifest_state import current_manifest
-from library_pipeline_tests.refresh.fake_cms import COMPONENTS, FakeCms, fake_cms
+from library_pipeline_tests.support.fake_cms import COMPONENTS, FakeCms, fake_cms
 from tools.simulated_cms import SimulatedCms
 
 PAGE_SIZE = 7

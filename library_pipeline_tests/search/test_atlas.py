@@ -10,8 +10,8 @@ from library_pipeline.search.atlas import Drawn, draw, umap_is_due
 from library_pipeline.search.layout import by_components, by_umap
 from library_pipeline.store.atlas import atlas_state, positions
 from library_pipeline.store.embeddings import RegisteredEncoder
-from library_pipeline_tests.search.test_look_alikes import Vectors, clustered, digest
-from library_pipeline_tests.store.test_search import put_vectors
+from library_pipeline_tests.support.screenshots import Vectors, clustered, digest
+from library_pipeline_tests.support.vectors import put_vectors
 
 
 def show(connection: psycopg.Connection, vectors: Vectors, start: int = 0) -> RegisteredEncoder:

@@ -12,7 +12,7 @@ from jmespath.exceptions import JMESPathError
 
 from library_pipeline.settings.sources import FileSettings
 from library_pipeline.sources.compiled import compiled
-from library_pipeline_tests.sources.presets import PRESETS, configured, items_of
+from library_pipeline_tests.support.presets import PRESETS, configured, items_of
 
 KEYS = ("a", "b", "c")
 VALUES = st.recursive(

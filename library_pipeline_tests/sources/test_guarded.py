@@ -20,7 +20,7 @@ from library_pipeline.sources import CmsConnection, HttpCms, ManifestError
 from library_pipeline.sources.addresses import AllowedAddresses
 from library_pipeline.sources.auth import Auth
 from library_pipeline.sources.guarded import GuardedAsyncBackend, GuardedBackend
-from library_pipeline_tests.sources.test_http_cms import EMPTY_PAGE, answer, web_server
+from library_pipeline_tests.support.web_server import EMPTY_PAGE, answer, web_server
 
 SECRET = "hu5h+hush/&="
 ENCODED = "hu5h%2Bhush%2F%26%3D"

@@ -16,32 +16,19 @@ from library_pipeline.store.embedded import EmbeddedServer
 from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.registry import active_encoders
 from library_pipeline.store.search import Filters, Match, Question, search
-from library_pipeline_tests.store.test_search import (
+from library_pipeline_tests.support.vectors import (
     QUESTIONS,
     Vectors,
     clustered,
     ids,
     mean_hits,
+    put_facts,
     put_library,
     scans,
 )
 
 COUNT = 12_000  # enough that what a filter leaves may be too much to be ranked exactly
 HOSTILE = ("' or true --", "}; drop table pipeline.component; --", '"', "\\", "%s", "$1", "{a,b}")
-
-
-def put_facts(connection: psycopg.Connection) -> None:
-    """Give component n the category n mod 2, the source n mod 3, tags and attributes."""
-    connection.execute(
-        """update pipeline.component set
-               category = 'category-' || component_id::int % 2,
-               source = 'source-' || component_id::int % 3,
-               tags = array['all', 'tag-' || component_id::int % 5],
-               attributes = jsonb_build_object('theme', case component_id::int % 4
-                   when 0 then 'dark' else 'light' end,
-                   'layout', jsonb_build_object('columns', component_id::int % 6))"""
-    )
-    connection.execute("analyze pipeline.component")
 
 
 @pytest.fixture(scope="module")

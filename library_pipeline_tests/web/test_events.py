@@ -34,8 +34,8 @@ from library_pipeline.web.events import feed
 from library_pipeline.web.events.event import Event
 from library_pipeline.web.events.subscriber import Subscriber
 from library_pipeline.web.server import create_app
-from library_pipeline_tests.store.test_embedded_kill import _kill_postgres
-from library_pipeline_tests.web.served import serve_process, served
+from library_pipeline_tests.support.embedded_processes import kill_postgres
+from tools.testing.served import serve_process, served
 
 ALL = "/api/refreshes/events"
 PATIENCE = 15.0
@@ -223,7 +223,7 @@ def test_after_a_restart_of_postgres_the_states_come_again(
         chunk = running(connection, "r-1")
     with served(create_app(database, settings)) as address, stream(address) as events:
         assert events.next()[1]["stored"] == 0
-        _kill_postgres(home)
+        kill_postgres(home)
         assert events.next("connection")[1]["state"] == "lost"
         with stream(address) as newcomer:
             assert newcomer.next("connection")[1]["state"] == "lost"

@@ -14,7 +14,7 @@ from library_pipeline.cli.doctor.server import judge_pgvector, judge_server, jud
 from library_pipeline.settings import load_settings
 from library_pipeline.store.database import Database
 from library_pipeline.store.embedded import EmbeddedServer
-from library_pipeline_tests.cli.doctor.listeners import closed_port, silent_port
+from library_pipeline_tests.support.ports import closed_port, silent_port
 
 
 def looked_at() -> dict[str, Check]:

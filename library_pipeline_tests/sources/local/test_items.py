@@ -15,7 +15,7 @@ from library_pipeline.sources.connection import CmsConnection
 from library_pipeline.sources.local import item_files, local_source, read_local
 from library_pipeline.sources.manifest import ManifestError
 from library_pipeline.sources.source import NotModified, OpenSource
-from library_pipeline_tests.sources.local.sources import (
+from library_pipeline_tests.support.local_sources import (
     FakeMapping,
     components,
     entries,
