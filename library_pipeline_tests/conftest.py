@@ -10,10 +10,9 @@ import psycopg
 import pytest
 
 from library_pipeline.sample_cms import SampleCms
-from library_pipeline.shipped import shipped
 from library_pipeline.store.database import Database
 from library_pipeline.store.embedded import EmbeddedServer
-from library_pipeline.store.migrate import migrate
+from library_pipeline_tests.support.databases import copied_database, shared_server
 from tools.testing.bundles import write_bundle
 
 _numbers = itertools.count()
@@ -37,25 +36,19 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
-    """One embedded server for all tests; each test takes a database of its own."""
-    with EmbeddedServer(tmp_path_factory.mktemp("server"), linger_seconds=0.2) as running:
-        running.ensure_database("template_library")
-        migrate(running.url("template_library"), shipped("sql"))
+def server() -> Iterator[EmbeddedServer]:
+    """One embedded server for all tests of a process; each test takes a database of its own."""
+    with shared_server() as running:
         yield running
 
 
 @pytest.fixture
 def database(server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """A migrated, empty database, which the settings lead to."""
-    name = f"library_{next(_numbers)}"
-    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
-        admin.execute(f"create database {name} template template_library")
-        database = Database(server.url(name), server.dagster_url("dagster"))
+    with copied_database(server, f"library_{next(_numbers)}") as database:
         monkeypatch.setenv("LIBRARY_DATABASE_URL", database.url)
         monkeypatch.setenv("LIBRARY_DAGSTER_DATABASE_URL", database.dagster_url)
         yield database
-        admin.execute(f"drop database {name} with (force)")
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
@@ -18,6 +17,7 @@ from library_pipeline.store.database import Database
 from library_pipeline.store.embedded import EmbeddedServer
 from library_pipeline.store.registry import active_encoders
 from library_pipeline.web.server import create_app
+from library_pipeline_tests.support.databases import copied_database
 from library_pipeline_tests.support.pages import Look
 from tools.testing.chromium import CHROMIUM, QUIET
 from tools.testing.indexing import index, sample_of
@@ -49,20 +49,18 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def library(server: EmbeddedServer, settings: Settings) -> Database:
+def library(server: EmbeddedServer, settings: Settings) -> Iterator[Database]:
     """The shipped sample library, indexed; tests only read it."""
-    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
-        admin.execute("create database browser template template_library")
-    database = Database(server.url("browser"), server.dagster_url("dagster"))
     folders = sorted((shipped("sample_library") / "components").iterdir())
-    # A quarter of it: what else would be seen is not worth a minute of embedding.
-    index(database, settings, [sample_of(each) for each in folders[::4] if each.is_dir()])
-    with database.connect() as connection:
-        (encoder,) = active_encoders(connection)
-        compare_new(connection, encoder)
-        # For a picture UMAP is worth the wait.
-        draw(connection, encoder, umap="LIBRARY_TEST_SHOTS" in os.environ)
-    return database
+    with copied_database(server, "browser") as database:
+        # A quarter of it: the rest shows nothing that is worth a minute of embedding.
+        index(database, settings, [sample_of(each) for each in folders[::4] if each.is_dir()])
+        with database.connect() as connection:
+            (encoder,) = active_encoders(connection)
+            compare_new(connection, encoder)
+            # UMAP is worth the wait only for the pictures of the docs.
+            draw(connection, encoder, umap="LIBRARY_TEST_SHOTS" in os.environ)
+        yield database
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
@@ -18,6 +17,7 @@ from library_pipeline.shipped import shipped
 from library_pipeline.store.database import Database
 from library_pipeline.store.embedded import EmbeddedServer
 from library_pipeline.web.server import create_app
+from library_pipeline_tests.support.databases import copied_database
 from library_pipeline_tests.support.pages import Look
 from library_pipeline_tests.support.samples import SAMPLES
 from tools.testing.chromium import HANDED
@@ -299,10 +299,10 @@ def test_a_phone_shows_results_before_filters(page: Page, site: str, look: Look)
 @pytest.fixture(scope="module")
 def own(server: EmbeddedServer, settings: Settings) -> Iterator[str]:
     """A service over an empty library of the test's own."""
-    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
-        admin.execute("create database own template template_library")
-    database = Database(server.url("own"), server.dagster_url("dagster"))
-    with served(create_app(database, settings)) as address:
+    with (
+        copied_database(server, "own") as database,
+        served(create_app(database, settings)) as address,
+    ):
         yield address
 
 

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,12 +20,10 @@ import pytest
 from library_pipeline.store.embedded import EmbeddedServer, stop
 from library_pipeline.store.embedded.files import ServerFiles
 from library_pipeline.store.embedded.locks import is_held
+from library_pipeline_tests.support.databases import memory_folder
 from library_pipeline_tests.support.embedded_processes import kill_postgres, state_of
 
 _SOURCE = Path(__file__).parents[2]
-# Nothing here depends on a disk, and initdb and shutdown sync a lot; Docker's 64 MB are too few.
-_SHM = Path("/dev/shm")
-_FAST = _SHM if _SHM.is_dir() and shutil.disk_usage(_SHM).free > 2 << 30 else None
 _needs_linux = pytest.mark.skipif(
     sys.platform != "linux", reason="only Linux ends a child with its parent"
 )
@@ -34,7 +31,7 @@ _needs_linux = pytest.mark.skipif(
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="lp-", dir=_FAST))
+    folder = memory_folder()
     yield folder
     stop(folder)
     assert _titles(folder) == []
@@ -44,7 +41,7 @@ def home() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def template() -> Iterator[Path]:
     """A data directory with one row, ready to be copied, which is quicker than initdb."""
-    folder = Path(tempfile.mkdtemp(prefix="lp-", dir=_FAST))
+    folder = memory_folder()
     with (
         EmbeddedServer(folder, linger_seconds=0) as server,
         psycopg.connect(server.url("library")) as connection,

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from library_pipeline.store.ann import ensure_ann_index
-from library_pipeline.store.database import Database
 from library_pipeline.store.embedded import EmbeddedServer
 from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.registry import active_encoders
 from library_pipeline.store.search import Filters, Match, Question, search
+from library_pipeline_tests.support.databases import copied_database
 from library_pipeline_tests.support.vectors import (
     QUESTIONS,
     Vectors,
@@ -34,14 +34,11 @@ HOSTILE = ("' or true --", "}; drop table pipeline.component; --", '"', "\\", "%
 @pytest.fixture(scope="module")
 def facts(server: EmbeddedServer) -> Iterator[psycopg.Connection]:
     """A library of COUNT components with facts and a vector index; tests only read it."""
-    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
-        admin.execute("create database filters template template_library")
-        with Database(server.url("filters"), "").connect() as connection:
-            encoder = put_library(connection, clustered(COUNT))
-            put_facts(connection)
-            ensure_ann_index(connection, encoder, ann_from=0)
-            yield connection
-        admin.execute("drop database filters with (force)")
+    with copied_database(server, "filters") as database, database.connect() as connection:
+        encoder = put_library(connection, clustered(COUNT))
+        put_facts(connection)
+        ensure_ann_index(connection, encoder, ann_from=0)
+        yield connection
 
 
 def encoder_of(connection: psycopg.Connection) -> RegisteredEncoder:

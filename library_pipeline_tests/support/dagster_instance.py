@@ -23,12 +23,14 @@ from library_pipeline.settings import load_settings
 from library_pipeline.store.database import Database
 from library_pipeline.store.embedded import EmbeddedServer
 from library_pipeline.store.refreshes import new_refresh_id
+from library_pipeline_tests.support.databases import copied_database
 
 
 @pytest.fixture(scope="session")
 def dagster_template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A database with Dagster's tables; making them anew takes seconds, copying it does not."""
-    server.ensure_database("template_dagster")
+    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
+        admin.execute("create database template_dagster")
     url = server.dagster_url("template_dagster")
     home = tmp_path_factory.mktemp("dagster")
     (home / "dagster.yaml").write_text(f"storage: {{postgres: {{postgres_url: '{url}'}}}}")
@@ -46,13 +48,11 @@ def instance(
 ) -> Iterator[dg.DagsterInstance]:
     """An instance with storage of its own, configured by the dagster.yaml that is shipped."""
     name = f"dagster_of_{urlsplit(database.url).path.strip('/')}"
-    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
-        admin.execute(f"create database {name} template {dagster_template}")
+    with copied_database(server, name, dagster_template):
         url = server.dagster_url(name)
         monkeypatch.setenv("LIBRARY_DAGSTER_DATABASE_URL", url)
         with open_instance(load_settings(), Database(database.url, url)) as instance:
             yield instance
-        admin.execute(f"drop database {name} with (force)")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
@@ -13,6 +12,7 @@ from library_pipeline.store.database import Database
 from library_pipeline.store.embedded import EmbeddedServer
 from library_pipeline.web.server import create_app
 from library_pipeline_tests.support.checkpoints import CENTRE_CROP, write_checkpoint
+from library_pipeline_tests.support.databases import copied_database
 from library_pipeline_tests.support.samples import SAMPLES
 from tools.testing.indexing import index
 
@@ -29,13 +29,11 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def library(server: EmbeddedServer, settings: Settings) -> Database:
+def library(server: EmbeddedServer, settings: Settings) -> Iterator[Database]:
     """The samples, indexed; tests only read it."""
-    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
-        admin.execute("create database web template template_library")
-    database = Database(server.url("web"), server.dagster_url("dagster"))
-    index(database, settings, SAMPLES)
-    return database
+    with copied_database(server, "web") as database:
+        index(database, settings, SAMPLES)
+        yield database
 
 
 @pytest.fixture(scope="session")
