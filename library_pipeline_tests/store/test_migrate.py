@@ -23,7 +23,7 @@ from library_pipeline.store.migrate import (
     migrate,
     pending,
 )
-from library_pipeline_tests.support.databases import running_server
+from library_pipeline_tests.support.databases import copied_database, running_server
 
 _SOURCE = Path(__file__).parents[2]
 _numbers = itertools.count()
@@ -36,11 +36,10 @@ def server() -> Iterator[EmbeddedServer]:
 
 
 @pytest.fixture
-def url(server: EmbeddedServer) -> str:
+def url(server: EmbeddedServer) -> Iterator[str]:
     """An empty database of the test's own."""
-    name = f"migrate_{next(_numbers)}"
-    server.ensure_database(name)
-    return server.url(name)
+    with copied_database(server, f"migrate_{next(_numbers)}", "template1") as database:
+        yield database.url
 
 
 @pytest.fixture

@@ -43,15 +43,16 @@ def running_server(linger_seconds: float = 0) -> Iterator[tuple[Path, EmbeddedSe
 
 
 @contextmanager
-def shared_server() -> Iterator[EmbeddedServer]:
+def shared_server(*, durable: bool = False) -> Iterator[EmbeddedServer]:
     """Run a server for many tests, with the migrated database `TEMPLATE` for them to copy.
 
-    It does not wait for the disk: no test kills it, and a power cut ends the tests anyway.
+    Unless `durable`, it does not wait for the disk: a power cut ends the tests anyway.
     """
     with running_server(linger_seconds=0.2) as (_, server):
         with _administration(server) as admin:
-            for setting in ("fsync", "full_page_writes", "synchronous_commit"):
-                admin.execute(f"alter system set {setting} = off")
+            if not durable:
+                for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+                    admin.execute(f"alter system set {setting} = off")
             admin.execute("alter system set max_wal_size = '256MB'")
             admin.execute("select pg_reload_conf()")
             admin.execute(f"create database {TEMPLATE}")
