@@ -17,11 +17,37 @@ from tools.testing.bundles import write_bundle
 
 _numbers = itertools.count()
 _LONGEST = ("/e2e/", "/cli/", "/defs/", "")  # folders of tests, by how long a test takes
+_IN_EACH_WORKER = {"server", "dagster_template"}  # what most tests share is made once a worker
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the long ones first, so that no worker is left alone with them at the end."""
-    items.sort(key=lambda item: next(i for i, room in enumerate(_LONGEST) if room in item.nodeid))
+    """Let one worker do all tests that share a costly fixture, and start the long ones first.
+
+    Otherwise each worker indexes the same library and starts the same site, and one of them works
+    alone at the end.
+    """
+    groups = {item: _group(item) for item in items}
+    for item, group in groups.items():
+        if group and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(group))
+
+    def order(item: pytest.Item) -> int:
+        folder = next(index for index, room in enumerate(_LONGEST) if room in item.nodeid)
+        return min(folder, 1) if groups[item] else folder
+
+    items.sort(key=order)
+
+
+def _group(item: pytest.Item) -> str | None:
+    """Return where the fixtures are defined that `item` shares with other tests, if it has any."""
+    fixtures = item._fixtureinfo.name2fixturedefs.items()  # type: ignore[attr-defined]
+    places = {
+        found[-1].baseid
+        for name, found in fixtures
+        if found[-1].baseid and found[-1].scope in ("module", "session")
+        if name not in _IN_EACH_WORKER
+    }
+    return max(places, key=len, default=None)
 
 
 @pytest.fixture(autouse=True)

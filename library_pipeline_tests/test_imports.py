@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
 
-def imported(folder: str) -> Iterator[tuple[str, str]]:
-    """Yield each Python file below `folder` with each module that it imports."""
-    for path in sorted((ROOT / folder).rglob("*.py")):
+@cache
+def imported(folder: str) -> list[tuple[str, str]]:
+    """Return the Python files below `folder`, each with each module that it imports."""
+    return list(_imports(ROOT / folder))
+
+
+def _imports(folder: Path) -> Iterator[tuple[str, str]]:
+    for path in sorted(folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
                 names = [each.name for each in node.names]

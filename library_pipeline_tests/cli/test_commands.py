@@ -37,11 +37,11 @@ def test_from_nothing_to_an_answer(cms: SampleCms, tmp_path: Path) -> None:
     assert "│     6 │   6 │" in first.stdout
 
     write_bundle(cms.folder, "c-1", screenshot=b"<html>")
-    second = run("refresh")
-    assert second.returncode == 1
+    second = told("refresh")
+    assert second.exit_code == 1
     assert "image.not_an_image" in second.stdout
     assert "component c-1: screenshot" in second.stdout
-    assert "Traceback" not in second.stdout + second.stderr
+    assert "Traceback" not in second.output
 
     (tmp_path / "query.png").write_bytes(picture("c-2"))
     found = run("search", "query.png", "-k", "3", "--json", "--sheet", "out/sheet.png")
@@ -51,7 +51,7 @@ def test_from_nothing_to_an_answer(cms: SampleCms, tmp_path: Path) -> None:
     assert matches[0]["score"] > 0.999
     assert (tmp_path / "out" / "sheet.png").read_bytes().startswith(b"\x89PNG")
 
-    status = json.loads(run("status", "--json").stdout)
+    status = json.loads(told("status", "--json").stdout)
     assert status["index"]["components"] == 6
     assert status["failures"][0]["component_id"] == "c-1"
 
@@ -60,11 +60,11 @@ def test_an_encoder_is_changed_from_the_command_line(
     cms: SampleCms, database: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Filled, refused while it is not, activated; the old one is freed."""
-    assert run("refresh").returncode == 0
+    assert told("refresh").exit_code == 0
     model = write_checkpoint(tmp_path / "model", CENTRE_CROP)
     monkeypatch.setenv("LIBRARY_ENCODER_MODEL", str(model))
     (old,) = json.loads(told("encoders", "list", "--json").stdout)
-    partly = run("reembed", "--limit", "2", "--json")
+    partly = told("reembed", "--limit", "2", "--json")
     assert json.loads(partly.stdout)["counts"]["changed"] == 2, partly.stderr
     refused = told("encoders", "activate", "clip")
     assert refused.exit_code == 2
@@ -73,10 +73,10 @@ def test_an_encoder_is_changed_from_the_command_line(
     listed = told("encoders", "list").stdout
     assert "2 of 6 (33.3 %)" in listed
     assert "6 of 6 (100.0 %)" in listed
-    assert "2 of 6 components covered, 2 screenshots embedded (candidate)" in run("status").stdout
+    assert "2 of 6 components covered, 2 screenshots embedded (candidate)" in told("status").stdout
     refused = told("encoders", "drop", "clip", old["fingerprint"], "--yes")
     assert "is the active one; activate another one first" in refused.stderr
-    assert run("reembed").returncode == 0
+    assert told("reembed").exit_code == 0
     activated = told("encoders", "activate", "--auto")
     assert "search asks clip" in activated.stdout, activated.stderr
     assert told("encoders", "drop", "clip", old["fingerprint"], "--yes").exit_code == 0

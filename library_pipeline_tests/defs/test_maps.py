@@ -75,7 +75,8 @@ def test_the_layout_is_asked_for_once_the_library_is_large_enough(
     assert isinstance(tick(), dg.RunRequest)
 
 
-@pytest.mark.timeout(600)  # numba compiles UMAP
+@pytest.mark.timeout(600)
+@pytest.mark.xdist_group("umap")  # numba compiles UMAP, once a worker
 def test_the_job_lays_the_map_out_by_umap(
     refresh: Refresh,
     definitions: dg.Definitions,

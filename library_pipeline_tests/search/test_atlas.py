@@ -57,7 +57,8 @@ def test_without_umap_a_map_is_there_at_once_and_what_is_new_joins_its_nearest(
     assert draw(connection, encoder, umap=False) == Drawn("pca", 240, 40)
 
 
-@pytest.mark.timeout(600)  # numba compiles UMAP, once
+@pytest.mark.timeout(600)
+@pytest.mark.xdist_group("umap")  # numba compiles UMAP, once a worker
 def test_umap_keeps_clusters_together_and_the_map_where_it_was(
     connection: psycopg.Connection,
 ) -> None:
