@@ -17,7 +17,8 @@ from tools.testing.bundles import write_bundle
 
 _numbers = itertools.count()
 _LONGEST = ("/e2e/", "/cli/", "/defs/", "")  # folders of tests, by how long a test takes
-_IN_EACH_WORKER = {"server", "dagster_template"}  # what most tests share is made once a worker
+# Fixtures that most tests share, or that cost little: each worker makes its own.
+_IN_EACH_WORKER = {"server", "dagster_template", "checkpoint_folder", "other_model"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -132,11 +132,11 @@ def test_a_refresh_without_one_of_its_sources_ends_with_1_and_names_it(
         {"name": "locked", "auth": {"secret_env": "NOT_SET"}, **keys},
     ]
     (tmp_path / "library.yaml").write_text(json.dumps({"sources": sources}))
-    outcome = run("refresh")
-    assert outcome.returncode == 1, outcome.stderr
+    outcome = told("refresh")
+    assert outcome.exit_code == 1, outcome.stderr
     assert "│     6 │   6 │" in outcome.stdout
     assert "The source locked could not be read" in outcome.stderr
-    status = run("status").stdout
+    status = told("status").stdout
     assert "| not read: locked" in status
     assert "sources.locked.auth: the environment variable NOT_SET is not set or empty" in status
 
