@@ -18,7 +18,7 @@ from tools.testing.bundles import write_bundle
 _numbers = itertools.count()
 _LONGEST = ("/e2e/", "/cli/", "/defs/", "")  # folders of tests, by how long a test takes
 # Fixtures that most tests share, or that cost little: each worker makes its own.
-_IN_EACH_WORKER = {"server", "dagster_template", "checkpoint_folder", "other_model"}
+_IN_EACH_WORKER = {"server", "dagster_template", "checkpoint_folder", "other_model", "browser"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
