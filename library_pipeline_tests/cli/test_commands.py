@@ -25,6 +25,15 @@ from tools.testing.bundles import picture, write_bundle
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.fixture(autouse=True)
+def wide_console(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No line of output is wrapped: the console may have been made before a test says how wide."""
+    from library_pipeline.cli import console
+
+    for each in (console.console, console.errors):
+        monkeypatch.setattr(each, "_width", 200)
+
+
 def told(*arguments: str) -> Result:
     """Run the program in this process, which saves the seconds that its start takes."""
     return CliRunner(env={"COLUMNS": "200"}).invoke(app, arguments)
