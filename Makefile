@@ -30,7 +30,7 @@ fuzz: $(STAMP) ## ask the API what nobody thought of, for some minutes; EXAMPLES
 
 SHOTS ?=
 browser: $(STAMP) ## test the pages in a real Chromium; SHOTS=docs/images keeps its screenshots
-	LIBRARY_TEST_SHOTS="$(abspath $(SHOTS))" $(BIN)/python -m pytest -o addopts="-q --timeout 180" library_pipeline_tests/browser
+	LIBRARY_TEST_SHOTS="$(abspath $(SHOTS))" $(BIN)/python -m pytest -o addopts="-q --timeout 180 -n 2 --dist loadgroup --no-loadscope-reorder" library_pipeline_tests/browser
 
 dev: $(STAMP) ## Dagster UI, daemon and search page over the demo library
 	$(BIN)/library-pipeline dev --demo

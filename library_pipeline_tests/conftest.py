@@ -10,19 +10,45 @@ import psycopg
 import pytest
 
 from library_pipeline.sample_cms import SampleCms
-from library_pipeline.shipped import shipped
 from library_pipeline.store.database import Database
 from library_pipeline.store.embedded import EmbeddedServer
-from library_pipeline.store.migrate import migrate
-from library_pipeline_tests.bundles_on_disk import write_bundle
+from library_pipeline_tests.support.databases import copied_database, shared_server
+from tools.testing.bundles import write_bundle
 
 _numbers = itertools.count()
 _LONGEST = ("/e2e/", "/cli/", "/defs/", "")  # folders of tests, by how long a test takes
+# Fixtures that most tests share, or that cost little: each worker makes its own.
+_IN_EACH_WORKER = {"server", "dagster_template", "checkpoint_folder", "other_model", "browser"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the long ones first, so that no worker is left alone with them at the end."""
-    items.sort(key=lambda item: next(i for i, room in enumerate(_LONGEST) if room in item.nodeid))
+    """Let one worker do all tests that share a costly fixture, and start the long ones first.
+
+    Otherwise each worker indexes the same library and starts the same site, and one of them works
+    alone at the end.
+    """
+    groups = {item: _group(item) for item in items}
+    for item, group in groups.items():
+        if group and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(group))
+
+    def order(item: pytest.Item) -> int:
+        folder = next(index for index, room in enumerate(_LONGEST) if room in item.nodeid)
+        return min(folder, 1) if groups[item] else folder
+
+    items.sort(key=order)
+
+
+def _group(item: pytest.Item) -> str | None:
+    """Return where the fixtures are defined that `item` shares with other tests, if it has any."""
+    fixtures = item._fixtureinfo.name2fixturedefs.items()  # type: ignore[attr-defined]
+    places = {
+        found[-1].baseid
+        for name, found in fixtures
+        if found[-1].baseid and found[-1].scope in ("module", "session")
+        if name not in _IN_EACH_WORKER
+    }
+    return max(places, key=len, default=None)
 
 
 @pytest.fixture(autouse=True)
@@ -37,25 +63,19 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
-    """One embedded server for all tests; each test takes a database of its own."""
-    with EmbeddedServer(tmp_path_factory.mktemp("server"), linger_seconds=0.2) as running:
-        running.ensure_database("template_library")
-        migrate(running.url("template_library"), shipped("sql"))
+def server() -> Iterator[EmbeddedServer]:
+    """One embedded server for all tests of a process; each test takes a database of its own."""
+    with shared_server() as running:
         yield running
 
 
 @pytest.fixture
 def database(server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """A migrated, empty database, which the settings lead to."""
-    name = f"library_{next(_numbers)}"
-    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
-        admin.execute(f"create database {name} template template_library")
-        database = Database(server.url(name), server.dagster_url("dagster"))
+    with copied_database(server, f"library_{next(_numbers)}") as database:
         monkeypatch.setenv("LIBRARY_DATABASE_URL", database.url)
         monkeypatch.setenv("LIBRARY_DAGSTER_DATABASE_URL", database.dagster_url)
         yield database
-        admin.execute(f"drop database {name} with (force)")
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 
 from library_pipeline.settings import load_settings
 from library_pipeline.store.database import Database
-from library_pipeline_tests.bundles_on_disk import picture
-from library_pipeline_tests.web.indexing import Sample, index
+from tools.testing.bundles import picture
+from tools.testing.indexing import Sample, index
 
 PAGE = (Path(__file__).parents[1] / "docs" / "search.md").read_text()
 

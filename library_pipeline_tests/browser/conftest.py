@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from library_pipeline.search.atlas import update_atlas
@@ -21,16 +17,11 @@ from library_pipeline.store.database import Database
 from library_pipeline.store.embedded import EmbeddedServer
 from library_pipeline.store.registry import active_encoders
 from library_pipeline.web.server import create_app
-from library_pipeline_tests.web.indexing import Sample, index
-from library_pipeline_tests.web.served import served
-
-CHROMIUM = os.environ.get("LIBRARY_TEST_CHROMIUM") or shutil.which("chromium")
-QUIET = [
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--hide-scrollbars",
-]  # fmt: skip
-SERIOUS = ("serious", "critical")
-Look = Callable[[Page, str], None]
+from library_pipeline_tests.support.databases import copied_database
+from library_pipeline_tests.support.pages import Look
+from tools.testing.chromium import CHROMIUM, QUIET
+from tools.testing.indexing import index, sample_of
+from tools.testing.served import served
 
 
 @pytest.fixture(scope="session")
@@ -58,39 +49,18 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def library(server: EmbeddedServer, settings: Settings) -> Database:
+def library(server: EmbeddedServer, settings: Settings) -> Iterator[Database]:
     """The shipped sample library, indexed; tests only read it."""
-    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
-        admin.execute("create database browser template template_library")
-    database = Database(server.url("browser"), server.dagster_url("dagster"))
     folders = sorted((shipped("sample_library") / "components").iterdir())
-    # A quarter of it: what else would be seen is not worth a minute of embedding.
-    index(database, settings, [sample_of(each) for each in folders[::4] if each.is_dir()])
-    with database.connect() as connection:
-        (encoder,) = active_encoders(connection)
-        compare_new(connection, encoder)
-        # For a picture UMAP is worth the wait.
-        update_atlas(connection, encoder, umap="LIBRARY_TEST_SHOTS" in os.environ)
-    return database
-
-
-def sample_of(folder: Path) -> Sample:
-    """Return a shipped bundle as the tests index it, with its design's facts as attributes."""
-    about = json.loads((folder / "attributes.json").read_text())
-    config = json.loads((folder / "config.json").read_text())
-    return Sample(
-        about["id"],
-        next(folder.glob("screenshot.*")).read_bytes(),
-        about["name"],
-        about["client"],
-        about["category"],
-        tuple(about["tags"]),
-        {
-            kind: next(folder.glob(f"{kind}.*")).read_text()
-            for kind in ("config", "format", "records")
-        },
-        {key: config[key] for key in ("framework", "theme", "width")},
-    )
+    with copied_database(server, "browser") as database:
+        # A quarter of it: the rest shows nothing that is worth a minute of embedding.
+        index(database, settings, [sample_of(each) for each in folders[::4] if each.is_dir()])
+        with database.connect() as connection:
+            (encoder,) = active_encoders(connection)
+            compare_new(connection, encoder)
+            # UMAP is worth the wait only for the pictures of the docs.
+            update_atlas(connection, encoder, umap="LIBRARY_TEST_SHOTS" in os.environ)
+        yield database
 
 
 @pytest.fixture(scope="session")
@@ -139,13 +109,3 @@ def look() -> Look:
             page.screenshot(path=str(Path(folder) / f"{name}.png"))
 
     return keep
-
-
-def serious_findings(page: Page) -> list[str]:
-    """Return what axe finds wrong with the page for people who cannot see or point."""
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{each['id']}: {each['help']} ({each['nodes'][0]['html'][:120]})"
-        for each in found
-        if each["impact"] in SERIOUS
-    ]

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import httpx
-import psycopg
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -18,8 +17,10 @@ from library_pipeline.store.database import Database
 from library_pipeline.store.embedded import EmbeddedServer
 from library_pipeline.store.registry import active_encoders
 from library_pipeline.web.server import create_app
-from library_pipeline_tests.browser.conftest import Look, sample_of, served
-from library_pipeline_tests.web.indexing import index
+from library_pipeline_tests.support.databases import copied_database
+from library_pipeline_tests.support.pages import Look
+from tools.testing.indexing import index, sample_of
+from tools.testing.served import served
 
 ALIKE = (
     "fernhill-clinic-pricing-table-015", "harbor-bank-pricing-table-004",
@@ -40,18 +41,16 @@ def site(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> It
         bundle_store=str(home / "bundles"),
         encoder=EncoderSettings(model="demo", device="cpu"),
     )
-    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
-        admin.execute("create database alike template template_library")
-    database = Database(server.url("alike"), server.dagster_url("dagster"))
     samples = [sample_of(shipped("sample_library") / "components" / name) for name in ALIKE]
     copy = replace(samples[0], component_id="copy", name="A copy", client="museum-of-tides")
-    index(database, settings, [*samples, copy])
-    with database.connect() as connection:
-        compare_new(connection, active_encoders(connection)[0])
-        connection.execute("delete from pipeline.compared where number = 1")
-        connection.execute("delete from pipeline.look_alike where a = 1 or b = 1")
-    with served(create_app(database, settings)) as address:
-        yield address
+    with copied_database(server, "alike") as database:
+        index(database, settings, [*samples, copy])
+        with database.connect() as connection:
+            compare_new(connection, active_encoders(connection)[0])
+            connection.execute("delete from pipeline.compared where number = 1")
+            connection.execute("delete from pipeline.look_alike where a = 1 or b = 1")
+        with served(create_app(database, settings)) as address:
+            yield address
 
 
 def groups(page: Page) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page
 
-from library_pipeline_tests.browser.conftest import serious_findings
+from library_pipeline_tests.support.pages import serious_findings
 
 FOOTER = "fernhill-clinic-footer-013"
 PAGES = (

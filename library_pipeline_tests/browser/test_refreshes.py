@@ -18,11 +18,11 @@ from library_pipeline.settings import load_settings
 from library_pipeline.store.database import Database
 from library_pipeline.store.requests import ask
 from library_pipeline.web.server import create_app
-from library_pipeline_tests.browser.conftest import Look, serious_findings
-from library_pipeline_tests.defs.conftest import dagster_template, definitions, instance
-from library_pipeline_tests.defs.test_requested import execute
-from library_pipeline_tests.defs.test_sensors import Ticks
-from library_pipeline_tests.web.served import served
+from library_pipeline_tests.support.dagster_instance import dagster_template, definitions, instance
+from library_pipeline_tests.support.dagster_runs import execute
+from library_pipeline_tests.support.pages import Look, serious_findings
+from library_pipeline_tests.support.ticks import Ticks
+from tools.testing.served import served
 
 __all__ = ["dagster_template", "definitions", "instance"]
 SENSORS = ("refresh_requests", "refresh_chunks")

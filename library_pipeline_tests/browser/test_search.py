@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
@@ -18,22 +17,16 @@ from library_pipeline.shipped import shipped
 from library_pipeline.store.database import Database
 from library_pipeline.store.embedded import EmbeddedServer
 from library_pipeline.web.server import create_app
-from library_pipeline_tests.browser.conftest import Look, served
-from library_pipeline_tests.web.conftest import SAMPLES
-from library_pipeline_tests.web.indexing import index
+from library_pipeline_tests.support.databases import copied_database
+from library_pipeline_tests.support.pages import Look
+from library_pipeline_tests.support.samples import SAMPLES
+from tools.testing.chromium import HANDED
+from tools.testing.indexing import index
+from tools.testing.served import served
 
 FOOTER = "fernhill-clinic-footer-013"
 OTHER_FOOTER = "golden-crumb-footer-011"
 PHONE = {"width": 360, "height": 740}
-
-HANDED = """([event, name, type, data]) => {
-    const bytes = Uint8Array.from(atob(data), (each) => each.charCodeAt(0));
-    const files = new DataTransfer();
-    files.items.add(new File([bytes], name, { type }));
-    document.body.dispatchEvent(event === "paste"
-        ? new ClipboardEvent("paste", { clipboardData: files, bubbles: true })
-        : new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true }));
-}"""
 
 
 def screenshot(component_id: str) -> bytes:
@@ -306,10 +299,10 @@ def test_a_phone_shows_results_before_filters(page: Page, site: str, look: Look)
 @pytest.fixture(scope="module")
 def own(server: EmbeddedServer, settings: Settings) -> Iterator[str]:
     """A service over an empty library of the test's own."""
-    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
-        admin.execute("create database own template template_library")
-    database = Database(server.url("own"), server.dagster_url("dagster"))
-    with served(create_app(database, settings)) as address:
+    with (
+        copied_database(server, "own") as database,
+        served(create_app(database, settings)) as address,
+    ):
         yield address
 
 

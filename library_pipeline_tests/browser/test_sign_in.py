@@ -11,7 +11,8 @@ from library_pipeline.settings import Settings, WebSettings
 from library_pipeline.settings.sources import Secret
 from library_pipeline.store.database import Database
 from library_pipeline.web.server import create_app
-from library_pipeline_tests.browser.conftest import Look, serious_findings, served
+from library_pipeline_tests.support.pages import Look, serious_findings
+from tools.testing.served import served
 
 KEY = "a-key-of-the-studio-2026"
 

@@ -20,7 +20,7 @@ from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleC
 from library_pipeline.sources.contract import HttpCms
 from library_pipeline.sources.factory import contract_source
 from library_pipeline.sources.http.connection import CmsConnection
-from library_pipeline_tests.sample_cms.library import TOKEN, connection_to, png, write_bundle
+from library_pipeline_tests.support.small_cms import TOKEN, connection_to, png, write_bundle
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,17 +18,20 @@ from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import Settings
 from library_pipeline.store.manifest_state import record_unreadable
 from library_pipeline.store.requests import ask
-from library_pipeline_tests.bundles_on_disk import picture, write_bundle
-from library_pipeline_tests.encoders.conftest import CENTRE_CROP, write_checkpoint
+from library_pipeline_tests.support.checkpoints import CENTRE_CROP, write_checkpoint
+from library_pipeline_tests.support.command_line import run
+from tools.testing.bundles import picture, write_bundle
 
 ROOT = Path(__file__).parents[2]
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the program as a person does, in the test's folder and environment."""
-    command = [sys.executable, "-c", "from library_pipeline.cli import main; main()", *arguments]
-    environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+@pytest.fixture(autouse=True)
+def wide_console(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No line of output is wrapped: the console may have been made before a test says how wide."""
+    from library_pipeline.cli import console
+
+    for each in (console.console, console.errors):
+        monkeypatch.setattr(each, "_width", 200)
 
 
 def told(*arguments: str) -> Result:
@@ -44,11 +46,11 @@ def test_from_nothing_to_an_answer(cms: SampleCms, tmp_path: Path) -> None:
     assert "│     6 │   6 │" in first.stdout
 
     write_bundle(cms.folder, "c-1", screenshot=b"<html>")
-    second = run("refresh")
-    assert second.returncode == 1
+    second = told("refresh")
+    assert second.exit_code == 1
     assert "image.not_an_image" in second.stdout
     assert "component c-1: screenshot" in second.stdout
-    assert "Traceback" not in second.stdout + second.stderr
+    assert "Traceback" not in second.output
 
     (tmp_path / "query.png").write_bytes(picture("c-2"))
     found = run("search", "query.png", "-k", "3", "--json", "--sheet", "out/sheet.png")
@@ -58,7 +60,7 @@ def test_from_nothing_to_an_answer(cms: SampleCms, tmp_path: Path) -> None:
     assert matches[0]["score"] > 0.999
     assert (tmp_path / "out" / "sheet.png").read_bytes().startswith(b"\x89PNG")
 
-    status = json.loads(run("status", "--json").stdout)
+    status = json.loads(told("status", "--json").stdout)
     assert status["index"]["components"] == 6
     assert status["failures"][0]["component_id"] == "c-1"
 
@@ -67,11 +69,11 @@ def test_an_encoder_is_changed_from_the_command_line(
     cms: SampleCms, database: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Filled, refused while it is not, activated; the old one is freed."""
-    assert run("refresh").returncode == 0
+    assert told("refresh").exit_code == 0
     model = write_checkpoint(tmp_path / "model", CENTRE_CROP)
     monkeypatch.setenv("LIBRARY_ENCODER_MODEL", str(model))
     (old,) = json.loads(told("encoders", "list", "--json").stdout)
-    partly = run("reembed", "--limit", "2", "--json")
+    partly = told("reembed", "--limit", "2", "--json")
     assert json.loads(partly.stdout)["counts"]["changed"] == 2, partly.stderr
     refused = told("encoders", "activate", "clip")
     assert refused.exit_code == 2
@@ -80,10 +82,10 @@ def test_an_encoder_is_changed_from_the_command_line(
     listed = told("encoders", "list").stdout
     assert "2 of 6 (33.3 %)" in listed
     assert "6 of 6 (100.0 %)" in listed
-    assert "2 of 6 components covered, 2 screenshots embedded (candidate)" in run("status").stdout
+    assert "2 of 6 components covered, 2 screenshots embedded (candidate)" in told("status").stdout
     refused = told("encoders", "drop", "clip", old["fingerprint"], "--yes")
     assert "is the active one; activate another one first" in refused.stderr
-    assert run("reembed").returncode == 0
+    assert told("reembed").exit_code == 0
     activated = told("encoders", "activate", "--auto")
     assert "search uses clip" in activated.stdout, activated.stderr
     assert told("encoders", "drop", "clip", old["fingerprint"], "--yes").exit_code == 0
@@ -139,11 +141,11 @@ def test_a_refresh_without_one_of_its_sources_ends_with_1_and_names_it(
         {"name": "locked", "auth": {"secret_env": "NOT_SET"}, **keys},
     ]
     (tmp_path / "library.yaml").write_text(json.dumps({"sources": sources}))
-    outcome = run("refresh")
-    assert outcome.returncode == 1, outcome.stderr
+    outcome = told("refresh")
+    assert outcome.exit_code == 1, outcome.stderr
     assert "│     6 │   6 │" in outcome.stdout
     assert "The source locked could not be read" in outcome.stderr
-    status = run("status").stdout
+    status = told("status").stdout
     assert "| not read: locked" in status
     assert "sources.locked.auth: the environment variable NOT_SET is not set or empty" in status
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
-from dagster._core.loader import LoadingContextForTest
 
 from library_pipeline.catalog.partition_keys import bucket_key
 from library_pipeline.defs.materializations import BUNDLE, EMBEDDING, INDEX
@@ -13,10 +11,10 @@ from library_pipeline.sample_cms import Faults, FileFault, SampleCms
 from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.store.database import Database
 from library_pipeline.store.refreshes import recent, result
-from library_pipeline_tests.bundles_on_disk import write_bundle
-from library_pipeline_tests.defs.conftest import Refresh
-from library_pipeline_tests.defs.test_refresh_runs import failed, materialized
-from library_pipeline_tests.refresh.conftest import searchable
+from library_pipeline_tests.support.dagster_instance import Refresh
+from library_pipeline_tests.support.dagster_runs import failed, materialized, stale
+from library_pipeline_tests.support.refreshing import searchable
+from tools.testing.bundles import write_bundle
 
 ASSETS = (BUNDLE, EMBEDDING, INDEX)
 BUCKETS = 4
@@ -51,18 +49,6 @@ def versions(instance: dg.DagsterInstance, asset: dg.AssetKey = INDEX) -> dict[s
         tags = materialization.tags or {}
         found.setdefault(record.partition_key or "", tags["dagster/data_version"])
     return found
-
-
-def stale(instance: dg.DagsterInstance, definitions: dg.Definitions) -> set[tuple[str, str]]:
-    """Return the partitions that the UI would not show as fresh."""
-    graph = definitions.resolve_asset_graph()
-    resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
-    return {
-        (asset.to_user_string(), key)
-        for asset in ASSETS
-        for key in instance.get_dynamic_partitions("components")
-        if resolver.get_status(asset, key) != StaleStatus.FRESH
-    }
 
 
 def edit(cms: SampleCms, component_id: str, text: str) -> None:

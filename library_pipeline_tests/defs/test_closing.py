@@ -8,7 +8,7 @@ import dagster as dg
 
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.store.database import Database
-from library_pipeline_tests.defs.conftest import Refresh
+from library_pipeline_tests.support.dagster_instance import Refresh
 
 CHECKS = {
     "every_component_has_an_embedding": "component_embedding",

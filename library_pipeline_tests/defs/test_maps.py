@@ -20,8 +20,8 @@ from library_pipeline.search.layout import UmapMissing
 from library_pipeline.search.look_alikes import read_comparison_state
 from library_pipeline.store.database import Database
 from library_pipeline.store.registry import active_encoders
-from library_pipeline_tests.bundles_on_disk import write_bundle
-from library_pipeline_tests.defs.conftest import Refresh
+from library_pipeline_tests.support.dagster_instance import Refresh
+from tools.testing.bundles import write_bundle
 
 
 def metadata(instance: dg.DagsterInstance, asset: str) -> list[dict[str, object]]:
@@ -75,7 +75,8 @@ def test_the_layout_is_asked_for_once_the_library_is_large_enough(
     assert isinstance(tick(), dg.RunRequest)
 
 
-@pytest.mark.timeout(600)  # numba compiles UMAP
+@pytest.mark.timeout(600)
+@pytest.mark.xdist_group("umap")  # numba compiles UMAP, once a worker
 def test_the_job_lays_the_map_out_by_umap(
     refresh: Refresh,
     definitions: dg.Definitions,

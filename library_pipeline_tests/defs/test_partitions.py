@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from library_pipeline.catalog.partition_keys import component_id, partition_key
 from library_pipeline.defs.components import chunk_config
+from library_pipeline.defs.materializations import INDEX
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.store.database import Database
 from library_pipeline.store.refreshes import recent, result
-from library_pipeline_tests.bundles_on_disk import write_bundle
-from library_pipeline_tests.defs.conftest import Refresh
-from library_pipeline_tests.defs.test_refresh_runs import ASSETS, INDEX, failed, materialized
-from library_pipeline_tests.refresh.conftest import searchable
+from library_pipeline_tests.support.dagster_instance import Refresh
+from library_pipeline_tests.support.dagster_runs import ASSETS, failed, materialized
+from library_pipeline_tests.support.refreshing import searchable
+from tools.testing.bundles import write_bundle
 
 ODD = (
     "a,b",

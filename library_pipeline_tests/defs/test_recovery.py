@@ -14,15 +14,16 @@ import pytest
 from library_pipeline.api import refresh as python_refresh
 from library_pipeline.catalog.refresh import RefreshRequest
 from library_pipeline.defs.in_process import RefreshInterrupted, run_refresh
+from library_pipeline.defs.materializations import INDEX
 from library_pipeline.defs.recovery import recover
 from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleCms
 from library_pipeline.store.chunks import claim
 from library_pipeline.store.database import Database
 from library_pipeline.store.leases import lease
 from library_pipeline.store.refreshes import RefreshExistsError, recent, result
-from library_pipeline_tests.bundles_on_disk import write_bundle
-from library_pipeline_tests.defs.conftest import Refresh
-from library_pipeline_tests.defs.test_refresh_runs import INDEX, failed, materialized
+from library_pipeline_tests.support.dagster_instance import Refresh
+from library_pipeline_tests.support.dagster_runs import failed, materialized
+from tools.testing.bundles import write_bundle
 
 
 def plan(definitions: dg.Definitions, instance: dg.DagsterInstance, **config: Any) -> None:

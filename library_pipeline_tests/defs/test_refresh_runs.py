@@ -11,35 +11,17 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContextForTest
-from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
 from library_pipeline.defs import resources
 from library_pipeline.defs.in_process import RefreshError
 from library_pipeline.defs.materializations import BUNDLE, EMBEDDING, INDEX
-from library_pipeline.defs.storage import components_partitions
 from library_pipeline.sample_cms import Faults, SampleCms
 from library_pipeline.settings import SettingsError
 from library_pipeline.store.database import Database
 from library_pipeline.store.refreshes import recent, result
-from library_pipeline_tests.bundles_on_disk import picture, write_bundle
-from library_pipeline_tests.defs.conftest import Refresh
-
-ASSETS = (BUNDLE, EMBEDDING, INDEX)
-
-
-def materialized(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, int]:
-    """Return how often each partition has been materialized."""
-    records = instance.fetch_materializations(asset, limit=1000).records
-    keys = [record.partition_key or "" for record in records]
-    return {key: keys.count(key) for key in keys}
-
-
-def failed(instance: dg.DagsterInstance, asset: dg.AssetKey) -> set[str]:
-    """Return the partitions that the UI shows in red."""
-    cached = get_and_update_asset_status_cache_value(instance, asset, components_partitions)
-    assert cached
-    subset = cached.deserialize_failed_partition_subsets(components_partitions)
-    return set(subset.get_partition_keys())
+from library_pipeline_tests.support.dagster_instance import Refresh
+from library_pipeline_tests.support.dagster_runs import ASSETS, failed, materialized
+from tools.testing.bundles import picture, write_bundle
 
 
 def metadata(instance: dg.DagsterInstance, asset: dg.AssetKey, key: str) -> dict[str, Any]:

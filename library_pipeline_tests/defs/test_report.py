@@ -17,8 +17,8 @@ from PIL import Image
 from library_pipeline.defs import report as module
 from library_pipeline.defs.materializations import plain
 from library_pipeline.sample_cms import SampleCms
-from library_pipeline_tests.bundles_on_disk import picture, write_bundle
-from library_pipeline_tests.defs.conftest import Refresh
+from library_pipeline_tests.support.dagster_instance import Refresh
+from tools.testing.bundles import picture, write_bundle
 
 SHEETS = ("added", "changed", "failed")
 NO_PICTURE = b"<html>not found</html>"

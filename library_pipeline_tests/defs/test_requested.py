@@ -13,41 +13,11 @@ from library_pipeline.sample_cms import Faults, FileFault, SampleCms
 from library_pipeline.store.closing import cancel_refresh
 from library_pipeline.store.refreshes import progress, result
 from library_pipeline.store.requests import MAX_ATTEMPTS, ask, open_requests, sensor_is_alive
-from library_pipeline_tests.defs.conftest import Refresh
-from library_pipeline_tests.defs.test_sensors import Ticks, tick
+from library_pipeline_tests.support.dagster_instance import Refresh
+from library_pipeline_tests.support.dagster_runs import execute, run_of
+from library_pipeline_tests.support.ticks import Ticks
 
-__all__ = ["tick"]
 NONE = "no request waits for a run"
-
-
-def run_of(
-    definitions: dg.Definitions, instance: dg.DagsterInstance, request: dg.RunRequest
-) -> dg.DagsterRun:
-    """Return a run as the daemon makes it of the sensor's request."""
-    return instance.create_run_for_job(
-        definitions.resolve_job_def(str(request.job_name)),
-        run_config=request.run_config,
-        tags={
-            **request.tags,
-            "dagster/run_key": str(request.run_key),
-            "dagster/sensor_name": "refresh_requests",
-        },
-    )
-
-
-def execute(
-    definitions: dg.Definitions, instance: dg.DagsterInstance, request: dg.RunRequest
-) -> bool:
-    """Do what the daemon has done of the request; whether the run succeeded."""
-    tags = {**request.tags, "dagster/run_key": str(request.run_key)}
-    tags["dagster/sensor_name"] = "refresh_requests"
-    return (
-        definitions.resolve_job_def(str(request.job_name))
-        .execute_in_process(
-            instance=instance, run_config=request.run_config, tags=tags, raise_on_error=False
-        )
-        .success
-    )
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,11 @@ from library_pipeline.store.coverage import encoder_coverages
 from library_pipeline.store.database import Database
 from library_pipeline.store.leases import lease
 from library_pipeline.store.refreshes import recent
-from library_pipeline_tests.bundles_on_disk import picture, write_bundle
-from library_pipeline_tests.defs.conftest import Refresh
-from library_pipeline_tests.defs.test_buckets import stale
-from library_pipeline_tests.defs.test_sensors import Ticks
-from library_pipeline_tests.encoders.conftest import CENTRE_CROP, write_checkpoint
+from library_pipeline_tests.support.checkpoints import CENTRE_CROP, write_checkpoint
+from library_pipeline_tests.support.dagster_instance import Refresh
+from library_pipeline_tests.support.dagster_runs import stale
+from library_pipeline_tests.support.ticks import Ticks
+from tools.testing.bundles import picture, write_bundle
 
 Configure = Callable[[str], None]
 

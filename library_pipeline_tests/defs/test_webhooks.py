@@ -8,10 +8,9 @@ import pytest
 
 from library_pipeline.sample_cms import Faults, SampleCms
 from library_pipeline.store.webhooks import pending_call, record_call
-from library_pipeline_tests.defs.conftest import Refresh
-from library_pipeline_tests.defs.test_sensors import Ticks, plan, tick
+from library_pipeline_tests.support.dagster_instance import Refresh
+from library_pipeline_tests.support.ticks import Ticks, plan
 
-__all__ = ["tick"]
 NONE = "no CMS has called since the last plan began"
 PLANNING = "a refresh is being planned; one for the last call comes after it"
 

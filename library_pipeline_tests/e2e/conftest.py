@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from library_pipeline_tests.defs.conftest import (
+from library_pipeline_tests.support.dagster_instance import (
     dagster_template,
     definitions,
     instance,

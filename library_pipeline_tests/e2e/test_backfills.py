@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -15,31 +11,12 @@ import pytest
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
 from library_pipeline.sample_cms import Faults, FileFault, SampleCms
-from library_pipeline_tests.bundles_on_disk import write_bundle
-from library_pipeline_tests.defs.conftest import Refresh
-from library_pipeline_tests.defs.test_refresh_runs import ASSETS, failed, materialized
+from library_pipeline_tests.support.daemon import PATIENCE_SECONDS, daemon
+from library_pipeline_tests.support.dagster_instance import Refresh
+from library_pipeline_tests.support.dagster_runs import ASSETS, failed, materialized
+from tools.testing.bundles import write_bundle
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 150
-
-
-@contextmanager
-def daemon(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run Dagster's daemon over the test's instance."""
-    program = str(Path(sys.executable).with_name("dagster-daemon"))
-    with (folder / "daemon.log").open("wb") as log:
-        process = subprocess.Popen(
-            [program, "run", "-w", str(ROOT / "workspace.yaml")],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait(30)
 
 
 def ask_for(

@@ -15,7 +15,7 @@ from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import load_settings
 from library_pipeline.store.database import Database
 from library_pipeline.web.server import create_app
-from library_pipeline_tests.e2e.test_backfills import PATIENCE_SECONDS, daemon
+from library_pipeline_tests.support.daemon import PATIENCE_SECONDS, daemon
 
 
 @pytest.mark.timeout(300)

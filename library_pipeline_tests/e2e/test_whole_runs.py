@@ -15,7 +15,7 @@ import pytest
 
 from library_pipeline.sample_cms import Faults, RequestFault, SampleCms
 from library_pipeline.store.database import Database
-from library_pipeline_tests.bundles_on_disk import write_bundle
+from tools.testing.bundles import write_bundle
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = [sys.executable, "-c", "from library_pipeline.cli import main; main()"]

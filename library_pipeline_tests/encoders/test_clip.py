@@ -15,13 +15,13 @@ from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel
 from transformers.utils import logging as transformers_logging
 
 from library_pipeline.encoders import Encoder, EncoderError, load_encoder
-from library_pipeline_tests.encoders.conftest import (
+from library_pipeline_tests.support.checkpoints import (
     CENTRE_CROP_MAPPINGS,
     POLICIES,
     edit_json,
     write_checkpoint,
 )
-from library_pipeline_tests.encoders.pictures import drawn, encoded, varied
+from library_pipeline_tests.support.pictures import drawn, encoded, varied
 
 TEXTS = (
     "a pricing table",

@@ -11,7 +11,7 @@ from PIL import Image
 from library_pipeline.encoders import Encoder, encoder_identity, load_encoder
 from library_pipeline.encoders.checkpoint import find_checkpoint
 from library_pipeline_tests.encoders import golden
-from library_pipeline_tests.encoders.pictures import varied
+from library_pipeline_tests.support.pictures import varied
 
 
 @pytest.fixture(scope="module")

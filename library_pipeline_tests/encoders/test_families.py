@@ -13,13 +13,9 @@ from PIL import Image
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
 from library_pipeline.encoders import Encoder, EncoderError, encoder_identity, load_encoder
-from library_pipeline_tests.encoders.checkpoints import (
-    DINOV2_PROCESSOR,
-    FAMILIES,
-    NAFLEX_PROCESSOR,
-)
-from library_pipeline_tests.encoders.conftest import edit_json
-from library_pipeline_tests.encoders.pictures import drawn, encoded, varied
+from library_pipeline_tests.support.checkpoints import edit_json
+from library_pipeline_tests.support.families import DINOV2_PROCESSOR, FAMILIES, NAFLEX_PROCESSOR
+from library_pipeline_tests.support.pictures import drawn, encoded, varied
 
 TEXTS = (
     "a pricing table",

@@ -12,7 +12,7 @@ import pytest
 
 from library_pipeline.encoders import encoder_identity, fingerprint, load_encoder
 from library_pipeline.encoders.checkpoint import read_checkpoint
-from library_pipeline_tests.encoders.conftest import CENTRE_CROP, edit_json, write_checkpoint
+from library_pipeline_tests.support.checkpoints import CENTRE_CROP, edit_json, write_checkpoint
 
 
 def of(folder: Path) -> str:

@@ -15,8 +15,8 @@ from library_pipeline.encoders.checkpoint import read_checkpoint
 from library_pipeline.encoders.forward import MOST_ON_CPU, TorchForward
 from library_pipeline.encoders.networks import ImageTower
 from library_pipeline.encoders.preparation import read_preparation
-from library_pipeline_tests.encoders.checkpoints import write_naflex
-from library_pipeline_tests.encoders.pictures import drawn, varied
+from library_pipeline_tests.support.families import write_naflex
+from library_pipeline_tests.support.pictures import drawn, varied
 
 
 class SmallMemory(ImageTower):

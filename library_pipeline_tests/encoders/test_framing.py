@@ -18,8 +18,8 @@ from library_pipeline.encoders.framing import (
     tile_boxes,
 )
 from library_pipeline.encoders.preprocessing import parse_preprocessing
-from library_pipeline_tests.encoders.conftest import CENTRE_CROP
-from library_pipeline_tests.encoders.pictures import drawn
+from library_pipeline_tests.support.checkpoints import CENTRE_CROP
+from library_pipeline_tests.support.pictures import drawn
 
 PREPARATION = parse_preprocessing(CENTRE_CROP, "test")
 sides = st.integers(1, 65_535)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from library_pipeline.encoders import ImageError, read_image
-from library_pipeline_tests.encoders.pictures import drawn, encoded
+from library_pipeline_tests.support.pictures import drawn, encoded
 
 HALVES = Image.new("RGB", (40, 20), "white")
 HALVES.paste((200, 30, 60), (20, 0, 40, 20))

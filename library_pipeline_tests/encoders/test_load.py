@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 from library_pipeline.encoders import EncoderError, encoder_identity, load_encoder
 from library_pipeline.encoders.checkpoint import DEFAULT_MODEL, PINNED_REVISIONS
 from library_pipeline.encoders.devices import resolve_device
-from library_pipeline_tests.encoders.conftest import edit_json
+from library_pipeline_tests.support.checkpoints import edit_json
 
 COMMIT = "0123456789012345678901234567890123456789"
 

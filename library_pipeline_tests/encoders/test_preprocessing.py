@@ -11,8 +11,8 @@ from transformers import CLIPImageProcessorPil
 
 from library_pipeline.encoders import EncoderError
 from library_pipeline.encoders.preprocessing import parse_preprocessing
-from library_pipeline_tests.encoders.conftest import CENTRE_CROP, POLICIES, SQUASH
-from library_pipeline_tests.encoders.pictures import drawn, varied
+from library_pipeline_tests.support.checkpoints import CENTRE_CROP, POLICIES, SQUASH
+from library_pipeline_tests.support.pictures import drawn, varied
 
 
 @pytest.mark.parametrize("name", POLICIES)

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from library_pipeline.encoders import Encoder, ImageError, load_encoder
 from library_pipeline.encoders.image import ImageSource
 from library_pipeline.encoders.streaming import BATCHES_AHEAD, Skipped
-from library_pipeline_tests.encoders.pictures import drawn, encoded
+from library_pipeline_tests.support.pictures import drawn, encoded
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from library_pipeline.encoders import read_image, thumbnail
-from library_pipeline_tests.encoders.pictures import drawn
+from library_pipeline_tests.support.pictures import drawn
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from typing import Any, Self
 
 import httpx
 
-from library_pipeline_tests.bundles_on_disk import picture
 from library_pipeline_tests.real_cms.served import ServedSite
+from tools.testing.bundles import picture
 
 VARIABLE = "LIBRARY_TEST_DIRECTUS"
 HOW_TO_INSTALL = f"""{VARIABLE} names no folder with Directus. In a new folder, on Linux x64:

@@ -15,6 +15,11 @@ class ServedSite(AbstractContextManager["ServedSite"], ABC):
 
     _process: subprocess.Popen[Any] | None = None
 
+    @property
+    def is_up(self) -> bool:
+        """Whether the site has been started and not been stopped since."""
+        return self._process is not None
+
     @abstractmethod
     def start(self) -> Self:
         """Serve the site; returns when it answers."""

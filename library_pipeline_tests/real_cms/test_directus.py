@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from library_pipeline_tests.real_cms.conftest import Library, follow
 from library_pipeline_tests.real_cms.directus_site import HOW_TO_INSTALL, DirectusSite, installed
+from library_pipeline_tests.support.followed_site import Library, follow
 
 pytestmark = [
     pytest.mark.skipif(installed() is None, reason=HOW_TO_INSTALL),

@@ -8,17 +8,25 @@ from typing import Any
 import pytest
 
 from library_pipeline.sources.manifest_page import ManifestError
-from library_pipeline_tests.real_cms.conftest import Library, follow, shown
 from library_pipeline_tests.real_cms.wagtail_site import TYPE, WagtailError, WagtailSite
+from library_pipeline_tests.support.followed_site import Library, follow, shown
 
 Open = Callable[[Mapping[str, Any]], Library]
 
 
-@pytest.fixture
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WagtailSite]:
-    """A site of 100 components."""
+@pytest.fixture(scope="module")
+def running_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WagtailSite]:
+    """A site of 100 components, started once; only the first test changes it."""
     with WagtailSite(tmp_path_factory.mktemp("wagtail")) as running:
         yield running
+
+
+@pytest.fixture
+def site(running_site: WagtailSite) -> Iterator[WagtailSite]:
+    """The site, which is up again after a test that stopped it."""
+    yield running_site
+    if not running_site.is_up:
+        running_site.start()
 
 
 def source(site: WagtailSite, **more: Any) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
-from library_pipeline_tests import bundles_on_disk
 from library_pipeline_tests.real_cms.served import ServedSite
+from tools.testing import bundles
 
 TYPE = "home.ComponentPage"
 _PROJECT = "library_pipeline_tests.real_cms.wagtail"
@@ -149,7 +149,7 @@ def _built(components: int) -> Path:
     It lies with the machine's temporary files, under the hash of all that it is made of.
     """
     parts = [version(name) for name in ("wagtail", "django", "pillow")]
-    files = [Path(bundles_on_disk.__file__), *sorted(_SOURCES.rglob("*.py"))]
+    files = [Path(bundles.__file__), *sorted(_SOURCES.rglob("*.py"))]
     parts += [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
     digest = hashlib.sha256(repr((parts, components)).encode()).hexdigest()[:16]
     folder = Path(tempfile.gettempdir()) / f"library-wagtail-{os.getuid()}-{digest}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
 
 import psycopg
 import pytest
@@ -12,16 +11,10 @@ import pytest
 from library_pipeline.catalog.failures import Failure
 from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleCms
 from library_pipeline.store.failures import open_failures, record_failures
-from library_pipeline_tests.bundles_on_disk import write_bundle
-from library_pipeline_tests.refresh.conftest import Refresher, counts, searchable
+from library_pipeline_tests.support.refreshing import Refresher, be_impatient, counts, searchable
+from tools.testing.bundles import write_bundle
 
 RECORDS = "/files/c-3.records"
-
-
-def be_impatient(refresh: Refresher, **terms: Any) -> None:
-    """Give up soon: two attempts, half a second for an answer."""
-    terms = {"timeout_seconds": 0.5, "rate_limit_patience_seconds": 0.3, **terms}
-    refresh.ask_otherwise(**terms)
 
 
 def only_failure(connection: psycopg.Connection) -> Failure:

@@ -11,9 +11,8 @@ from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleC
 from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.store.failures import open_failures
 from library_pipeline.store.refreshes import recent, result
-from library_pipeline_tests.bundles_on_disk import write_bundle
-from library_pipeline_tests.refresh.conftest import Refresher, counts, searchable
-from library_pipeline_tests.refresh.test_bad_days import be_impatient
+from library_pipeline_tests.support.refreshing import Refresher, be_impatient, counts, searchable
+from tools.testing.bundles import write_bundle
 
 LISTING = "/components"
 

@@ -14,7 +14,7 @@ from library_pipeline.sources.factory import configured_sources
 from library_pipeline.sources.source import Source
 from library_pipeline.store.database import Database
 from library_pipeline.store.manifest_state import current_manifest
-from library_pipeline_tests.sources.fake_contentful import KEY, FakeContentful, served
+from library_pipeline_tests.support.contentful import KEY, FakeContentful, served
 
 
 @pytest.fixture

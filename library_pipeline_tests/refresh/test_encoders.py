@@ -22,9 +22,9 @@ from library_pipeline.store.embeddings import embedding_table
 from library_pipeline.store.failures import open_failures
 from library_pipeline.store.plans import count_due
 from library_pipeline.store.refreshes import recent
-from library_pipeline_tests.bundles_on_disk import picture, write_bundle
-from library_pipeline_tests.encoders.conftest import CENTRE_CROP, write_checkpoint
-from library_pipeline_tests.refresh.conftest import Refresher, counts, searchable
+from library_pipeline_tests.support.checkpoints import CENTRE_CROP, write_checkpoint
+from library_pipeline_tests.support.refreshing import Refresher, counts, searchable
+from tools.testing.bundles import picture, write_bundle
 
 DEMO = EncoderSettings(model="demo")
 

@@ -15,8 +15,8 @@ from library_pipeline.store.chunks import Chunk
 from library_pipeline.store.garbage import Rows
 from library_pipeline.store.leases import BUNDLES_IN_USE, lease, lease_is_free
 from library_pipeline.store.refreshes import progress
-from library_pipeline_tests.bundles_on_disk import picture, write_bundle
-from library_pipeline_tests.refresh.conftest import Refresher, counts, searchable
+from library_pipeline_tests.support.refreshing import Refresher, counts, searchable
+from tools.testing.bundles import picture, write_bundle
 
 NOTHING = Rows(0, 0, 0, 0, 0)
 LONG = timedelta(days=365)

@@ -12,8 +12,8 @@ from library_pipeline.store.chunks import Chunk
 from library_pipeline.store.closing import cancel_refresh, stop_refresh
 from library_pipeline.store.failures import open_failures
 from library_pipeline.store.refreshes import recent
-from library_pipeline_tests.bundles_on_disk import picture, write_bundle
-from library_pipeline_tests.refresh.conftest import Refresher, counts, searchable
+from library_pipeline_tests.support.refreshing import Refresher, counts, searchable
+from tools.testing.bundles import picture, write_bundle
 
 
 def test_a_transient_failure_gets_a_second_try_at_the_end(

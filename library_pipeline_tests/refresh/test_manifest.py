@@ -17,7 +17,7 @@ from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.store.database import Database
 from library_pipeline.store.manifest_state import current_manifest
-from library_pipeline_tests.refresh.fake_cms import COMPONENTS, FakeCms, fake_cms
+from library_pipeline_tests.support.fake_cms import COMPONENTS, FakeCms, fake_cms
 from tools.simulated_cms import SimulatedCms
 
 PAGE_SIZE = 7

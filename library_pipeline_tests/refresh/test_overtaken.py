@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 
 from library_pipeline.store.chunks import Chunk
-from library_pipeline_tests.refresh.conftest import Refresher
+from library_pipeline_tests.support.refreshing import Refresher
 
 
 def test_what_another_refresh_has_overtaken_before_it_was_told_is_not_told(

@@ -17,8 +17,8 @@ from library_pipeline.encoders.image import read_image
 from library_pipeline.sample_cms import Faults, FileFault, SampleCms
 from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.store.refreshes import recent
-from library_pipeline_tests.bundles_on_disk import picture, write_bundle
-from library_pipeline_tests.refresh.conftest import Refresher, counts, searchable
+from library_pipeline_tests.support.refreshing import Refresher, counts, searchable
+from tools.testing.bundles import picture, write_bundle
 
 
 def use(refresh: Refresher, load: Callable[[], Any], **changes: Any) -> None:

@@ -20,8 +20,8 @@ from library_pipeline.sources.source import Source
 from library_pipeline.store.database import Database
 from library_pipeline.store.manifest_state import manifest_states
 from library_pipeline.store.removals import approve_removals
-from library_pipeline_tests.bundles_on_disk import picture, write_bundle
-from library_pipeline_tests.refresh.conftest import Refresher, counts, searchable
+from library_pipeline_tests.support.refreshing import Refresher, counts, searchable
+from tools.testing.bundles import picture, write_bundle
 
 SOON = {"max_attempts": 1, "timeout_seconds": 2.0, "rate_limit_patience_seconds": 0.2}
 

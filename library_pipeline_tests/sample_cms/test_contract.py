@@ -21,7 +21,7 @@ from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleC
 from library_pipeline.sample_cms.faults import Answer, FileAnswer, ManifestFault
 from library_pipeline.sources.contract import HttpCms
 from library_pipeline.sources.http.connection import ByteLimits, CmsConnection
-from library_pipeline_tests.sample_cms.library import TOKEN
+from library_pipeline_tests.support.small_cms import TOKEN
 
 DOCS = Path(library_pipeline.__file__).parents[1] / "docs"
 CMS_MD = (DOCS / "cms.md").read_text()

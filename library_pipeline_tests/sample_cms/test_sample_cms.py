@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleCms
-from library_pipeline_tests.sample_cms.library import STATED_TIME, TOKEN, png, write_bundle
+from library_pipeline_tests.support.small_cms import STATED_TIME, TOKEN, png, write_bundle
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from library_pipeline.search.atlas import (
 )
 from library_pipeline.search.layout import UmapMissing, by_principal_components, by_umap
 from library_pipeline.store.embeddings import RegisteredEncoder
-from library_pipeline_tests.search.test_look_alikes import Vectors, clustered, digest
-from library_pipeline_tests.store.test_search import put_vectors
+from library_pipeline_tests.support.screenshots import Vectors, clustered, digest
+from library_pipeline_tests.support.vectors import put_vectors
 
 
 def show(connection: psycopg.Connection, vectors: Vectors, start: int = 0) -> RegisteredEncoder:
@@ -63,7 +63,8 @@ def test_without_umap_a_map_is_there_at_once_and_what_is_new_joins_its_nearest(
     assert update_atlas(connection, encoder, umap=False) == AtlasUpdate("pca", 240, 40)
 
 
-@pytest.mark.timeout(600)  # numba compiles UMAP, once
+@pytest.mark.timeout(600)
+@pytest.mark.xdist_group("umap")  # numba compiles UMAP, once a worker
 def test_umap_keeps_clusters_together_and_the_map_where_it_was(
     connection: psycopg.Connection,
 ) -> None:

@@ -20,8 +20,8 @@ from library_pipeline.store.database import Database
 from library_pipeline.store.models import load_registered
 from library_pipeline.store.pool import pooled
 from library_pipeline.store.search import Filters, Match
-from library_pipeline_tests.bundles_on_disk import picture
-from library_pipeline_tests.web.indexing import Sample, index
+from tools.testing.bundles import picture
+from tools.testing.indexing import Sample, index
 
 
 @pytest.fixture

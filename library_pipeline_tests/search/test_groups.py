@@ -9,8 +9,8 @@ import pytest
 from library_pipeline.search.duplicates import GroupFilter, GroupPage, find_groups, linked
 from library_pipeline.search.look_alikes import compare_new
 from library_pipeline.store.embeddings import RegisteredEncoder
-from library_pipeline_tests.search.test_look_alikes import DIM, digest
-from library_pipeline_tests.store.test_search import put_vectors
+from library_pipeline_tests.support.screenshots import DIM, digest
+from library_pipeline_tests.support.vectors import put_vectors
 
 ANGLES = (0, 10, 20, 90, 100, 200, 300)
 """Of each screenshot in a plane, in degrees: ten are a cosine of 0.985, twenty one of 0.94."""

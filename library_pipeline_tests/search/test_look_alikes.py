@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import numpy as np
 import psycopg
-from numpy.typing import NDArray
 
 from library_pipeline.search.look_alikes import (
     ComparisonResult,
@@ -17,24 +16,10 @@ from library_pipeline.search.nearest import NO_PAIRS, nearest_neighbours, neares
 from library_pipeline.store.activation import free_encoder
 from library_pipeline.store.garbage import delete_unneeded
 from library_pipeline.store.registry import active_encoders, known_encoders
-from library_pipeline_tests.store.test_search import digests, put_vectors
+from library_pipeline_tests.support.screenshots import Vectors, clustered, digest
+from library_pipeline_tests.support.vectors import put_vectors
 
-Vectors = NDArray[np.float32]
 Found = dict[tuple[str, str], float]
-DIM = 24
-
-
-def clustered(count: int, spread: float = 0.25) -> Vectors:
-    """Return (count, DIM) unit vectors in clusters, every tenth twice."""
-    random = np.random.default_rng(5)
-    centres = random.standard_normal((12, DIM))
-    vectors = centres[random.integers(0, 12, count)] + spread * random.standard_normal((count, DIM))
-    vectors[1::10] = vectors[::10][: len(vectors[1::10])]
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-
-
-def digest(number: int) -> str:
-    return digests(1, number)[0]
 
 
 def stored(connection: psycopg.Connection) -> Found:

@@ -22,7 +22,7 @@ from library_pipeline.sources.http.connection import Auth, CmsConnection
 from library_pipeline.sources.http.rules import AllowedAddresses
 from library_pipeline.sources.http.transport import GuardedBackend
 from library_pipeline.sources.manifest_page import ManifestError
-from library_pipeline_tests.sources.test_http_cms import EMPTY_PAGE, answer, web_server
+from library_pipeline_tests.support.web_server import EMPTY_PAGE, answer, web_server
 
 SECRET = "hu5h+hush/&="
 ENCODED = "hu5h%2Bhush%2F%26%3D"

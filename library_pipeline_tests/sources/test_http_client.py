@@ -12,8 +12,8 @@ from library_pipeline.sample_cms import SampleCms
 from library_pipeline.sources.contract import HttpCms
 from library_pipeline.sources.http.client import Client
 from library_pipeline.sources.http.connection import CmsConnection
-from library_pipeline_tests.sample_cms.library import connection_to
-from library_pipeline_tests.sources.test_http_cms import answer, web_server
+from library_pipeline_tests.support.small_cms import connection_to
+from library_pipeline_tests.support.web_server import answer, web_server
 
 
 @pytest.fixture

@@ -7,10 +7,8 @@ import json
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,8 @@ from library_pipeline.sources.contract import HttpCms
 from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.source import NotModified
-from library_pipeline_tests.sample_cms.library import TOKEN, connection_to, write_bundle
+from library_pipeline_tests.support.small_cms import TOKEN, connection_to, write_bundle
+from library_pipeline_tests.support.web_server import EMPTY_PAGE, answer, web_server
 
 
 def ids(cms: HttpCms, **arguments: Any) -> list[str]:
@@ -248,45 +247,6 @@ def test_neither_token_nor_cursor_appear_in_repr_or_log(
         shown = f"{connection!r} {connection} {http_cms!r} {connection.model_dump()}"
     assert TOKEN not in shown + caplog.text
     assert "cursor=" not in caplog.text
-
-
-Handle = Callable[[BaseHTTPRequestHandler], None]
-
-
-@contextmanager
-def web_server(handle: Handle) -> Iterator[str]:
-    """Serve every GET by `handle`, for answers that no sensible CMS gives."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.0"
-
-        def do_GET(self) -> None:
-            with suppress(OSError):
-                handle(self)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def answer(handler: BaseHTTPRequestHandler, body: bytes, status: int = 200, **headers: str) -> None:
-    handler.send_response(status)
-    for name, value in headers.items():
-        handler.send_header(name.replace("_", "-"), value)
-    handler.end_headers()
-    handler.wfile.write(body)
-
-
-EMPTY_PAGE = json.dumps({"components": [], "next": None}).encode()
 
 
 def test_a_gzipped_page_is_read() -> None:

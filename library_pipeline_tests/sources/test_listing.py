@@ -15,7 +15,7 @@ from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.sources.listing import MappedListing
 from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.source import ListingShifted, NotModified
-from library_pipeline_tests.sources.test_http_cms import answer, web_server
+from library_pipeline_tests.support.web_server import answer, web_server
 
 MAPPING = {
     "items": "data",

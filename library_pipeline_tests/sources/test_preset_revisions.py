@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from library_pipeline_tests.sources.presets import items_of, revision
+from library_pipeline_tests.support.presets import items_of, revision
 
 Path = tuple[str | int, ...]
 _POST = ("_embedded", "wp:featuredmedia", 0)

@@ -10,7 +10,7 @@ import pytest
 from library_pipeline.sources.entry import ManifestProblem, utc_time
 from library_pipeline.sources.manifest_page import with_links
 from library_pipeline.sources.paging import PageFacts, Paging
-from library_pipeline_tests.sources.presets import (
+from library_pipeline_tests.support.presets import (
     PRESETS,
     URLS,
     configured,

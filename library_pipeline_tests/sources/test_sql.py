@@ -15,7 +15,7 @@ from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.source import NotModified, OpenSource
 from library_pipeline.sources.sql import sql_source
 from library_pipeline.store.database import Database
-from library_pipeline_tests.sources.local.sources import (
+from library_pipeline_tests.support.local_sources import (
     FakeMapping,
     components,
     entries,

@@ -18,7 +18,7 @@ from library_pipeline.sources.listing import MappedListing
 from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.sample import sampled_source, take_sample
 from library_pipeline.sources.source import NotModified
-from library_pipeline_tests.sources.fake_contentful import KEY, FakeContentful, served
+from library_pipeline_tests.support.contentful import KEY, FakeContentful, served
 
 SOON = {"max_attempts": 1, "timeout_seconds": 2.0}
 

@@ -20,7 +20,7 @@ from library_pipeline.store.ann import (
 from library_pipeline.store.database import Database
 from library_pipeline.store.embeddings import RegisteredEncoder, embedding_table
 from library_pipeline.store.search import Question, search
-from library_pipeline_tests.store.test_search import clustered, put_library, put_vectors
+from library_pipeline_tests.support.vectors import clustered, put_library, put_vectors
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from library_pipeline.store.database import Database
 from library_pipeline.store.leases import lease
 from library_pipeline.store.refreshes import orphans, result
 from library_pipeline.store.snapshots import unfinished_ids
-from library_pipeline_tests.store.test_plans import component, plan, put_manifest
+from library_pipeline_tests.support.plans import component, plan, put_manifest
 
 
 def test_a_chunk_is_claimed_once(connection: psycopg.Connection) -> None:

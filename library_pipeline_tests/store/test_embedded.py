@@ -21,11 +21,9 @@ from library_pipeline.store.embedded.files import ServerFiles, make_private_dir
 from library_pipeline.store.embedded.leftovers import find
 from library_pipeline.store.embedded.locks import is_held
 from library_pipeline.store.embedded.postmaster import rotate_log
+from library_pipeline_tests.support.databases import memory_folder, running_server
 
 _SOURCE = Path(__file__).parents[2]
-# Nothing here depends on a disk, and initdb and shutdown sync a lot; Docker's 64 MB are too few.
-_SHM = Path("/dev/shm")
-_FAST = _SHM if _SHM.is_dir() and shutil.disk_usage(_SHM).free > 2 << 30 else None
 _IS_ROOT = os.geteuid() == 0
 
 
@@ -44,7 +42,7 @@ def processes_of(home: Path) -> list[psutil.Process]:
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A folder with a short path, whose server is gone after the test, and nothing else left."""
-    folder = Path(tempfile.mkdtemp(prefix="lp-", dir=_FAST))
+    folder = memory_folder()
     yield folder
     stop(folder)
     assert processes_of(folder) == []
@@ -54,7 +52,7 @@ def home() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def template() -> Iterator[Path]:
     """A data directory that is ready to be copied, which is quicker than initdb."""
-    folder = Path(tempfile.mkdtemp(prefix="lp-", dir=_FAST))
+    folder = memory_folder()
     with EmbeddedServer(folder, linger_seconds=0):
         pass
     stop(folder)
@@ -73,11 +71,8 @@ def used_home(home: Path, template: Path) -> Path:
 @pytest.fixture(scope="module")
 def shared() -> Iterator[EmbeddedServer]:
     """One server for the tests that leave it as it is."""
-    folder = Path(tempfile.mkdtemp(prefix="lp-", dir=_FAST))
-    with EmbeddedServer(folder, linger_seconds=0) as server:
+    with running_server() as (_, server):
         yield server
-    stop(folder)
-    shutil.rmtree(folder)
 
 
 def wait_until(true: object, seconds: float = 10) -> None:

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,13 +18,12 @@ import psycopg
 import pytest
 
 from library_pipeline.store.embedded import EmbeddedServer, stop
-from library_pipeline.store.embedded.files import ServerFiles, State
+from library_pipeline.store.embedded.files import ServerFiles
 from library_pipeline.store.embedded.locks import is_held
+from library_pipeline_tests.support.databases import memory_folder
+from library_pipeline_tests.support.embedded_processes import kill_postgres, state_of
 
 _SOURCE = Path(__file__).parents[2]
-# Nothing here depends on a disk, and initdb and shutdown sync a lot; Docker's 64 MB are too few.
-_SHM = Path("/dev/shm")
-_FAST = _SHM if _SHM.is_dir() and shutil.disk_usage(_SHM).free > 2 << 30 else None
 _needs_linux = pytest.mark.skipif(
     sys.platform != "linux", reason="only Linux ends a child with its parent"
 )
@@ -33,7 +31,7 @@ _needs_linux = pytest.mark.skipif(
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="lp-", dir=_FAST))
+    folder = memory_folder()
     yield folder
     stop(folder)
     assert _titles(folder) == []
@@ -43,7 +41,7 @@ def home() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def template() -> Iterator[Path]:
     """A data directory with one row, ready to be copied, which is quicker than initdb."""
-    folder = Path(tempfile.mkdtemp(prefix="lp-", dir=_FAST))
+    folder = memory_folder()
     with (
         EmbeddedServer(folder, linger_seconds=0) as server,
         psycopg.connect(server.url("library")) as connection,
@@ -74,21 +72,9 @@ def _titles(home: Path) -> list[str]:
     return titles
 
 
-def _state(home: Path) -> State:
-    state = ServerFiles.below(home).read_state()
-    assert state is not None
-    return state
-
-
-def _kill_postgres(home: Path) -> None:
-    pid = _state(home).postgres_pid
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
-
-
 def _kill_supervisor(home: Path) -> None:
     """Return when it is dead, which is some time after the signal was sent."""
-    os.kill(_state(home).supervisor_pid, signal.SIGKILL)
+    os.kill(state_of(home).supervisor_pid, signal.SIGKILL)
     _wait_until(lambda: not is_held(ServerFiles.below(home).supervisor_lock))
 
 
@@ -114,7 +100,7 @@ def test_a_killed_postgres_comes_back_with_its_data_under_the_same_url(
     home: Path, server: EmbeddedServer
 ) -> None:
     url = server.url("library")
-    _kill_postgres(home)
+    kill_postgres(home)
     _wait_until(lambda: not server.is_running())
     assert _wait_until(lambda: _count(url) == 1) >= 0.5, "a crash loop would burn the machine"
     assert server.acquire().url("library") == url
@@ -133,7 +119,7 @@ def test_a_killed_postgres_comes_back_while_an_orphan_still_computes(
     worker = threading.Thread(target=compute)
     worker.start()
     time.sleep(0.3)
-    _kill_postgres(home)
+    kill_postgres(home)
     _wait_until(lambda: not server.is_running())
     _wait_until(lambda: _count(url) == 1)
     worker.join(10)
@@ -145,7 +131,7 @@ def test_no_acknowledged_row_is_lost_when_postgres_is_killed_while_writing(
 ) -> None:
     acknowledged = {1}
     for _ in range(2):
-        killer = threading.Timer(0.2, _kill_postgres, [home])
+        killer = threading.Timer(0.2, kill_postgres, [home])
         killer.start()
         with (
             suppress(psycopg.OperationalError),
@@ -178,10 +164,10 @@ def test_a_killed_supervisor_leaves_no_orphan_and_the_next_acquire_works(
 def test_acquire_right_after_the_supervisor_was_killed_waits_for_the_old_server_to_go(
     home: Path, server: EmbeddedServer
 ) -> None:
-    before = _state(home)
+    before = state_of(home)
     _kill_supervisor(home)
     server.acquire()
-    assert _state(home).postgres_pid != before.postgres_pid
+    assert state_of(home).postgres_pid != before.postgres_pid
     assert _count(server.url("library")) == 1
 
 
@@ -190,7 +176,7 @@ def test_kill_of_supervisor_and_postgres_is_cleaned_up_by_the_next_acquire(
 ) -> None:
     _kill_supervisor(home)
     with suppress(ProcessLookupError):
-        _kill_postgres(home)
+        kill_postgres(home)
     server.acquire()
     assert _count(server.url("library")) == 1
 

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 
 from library_pipeline.store.embedded import EmbeddedServer, stop
 from library_pipeline.store.embedded.files import ServerFiles
+from library_pipeline_tests.support.databases import memory_folder
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0, reason="needs Linux and root to change users"
@@ -56,9 +56,7 @@ stop(home)
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder that everyone can get into, unlike pytest's own; in memory if there is enough."""
-    memory = Path("/dev/shm")
-    enough = memory.is_dir() and shutil.disk_usage(memory).free > 2 << 30
-    made = Path(tempfile.mkdtemp(prefix="lp-", dir=memory if enough else None))
+    made = memory_folder()
     made.chmod(0o755)
     yield made
     shutil.rmtree(made)

@@ -9,8 +9,7 @@ import pytest
 
 from library_pipeline.store.facets import Value, read_facet_index
 from library_pipeline.store.search import Filters
-from library_pipeline_tests.store.test_filters import put_facts
-from library_pipeline_tests.store.test_search import clustered, put_library
+from library_pipeline_tests.support.vectors import clustered, put_facts, put_library
 
 FITTING = """
 select count(*) from pipeline.component where removed_at is null

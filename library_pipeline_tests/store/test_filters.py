@@ -11,17 +11,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from library_pipeline.store.ann import ensure_ann_index
-from library_pipeline.store.database import Database
 from library_pipeline.store.embedded import EmbeddedServer
 from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.registry import active_encoders
 from library_pipeline.store.search import Filters, Match, Question, search
-from library_pipeline_tests.store.test_search import (
+from library_pipeline_tests.support.databases import copied_database
+from library_pipeline_tests.support.vectors import (
     QUESTIONS,
     Vectors,
     clustered,
     ids,
     mean_hits,
+    put_facts,
     put_library,
     scans,
 )
@@ -30,31 +31,14 @@ COUNT = 12_000  # enough that what a filter leaves may be too much to be ranked 
 HOSTILE = ("' or true --", "}; drop table pipeline.component; --", '"', "\\", "%s", "$1", "{a,b}")
 
 
-def put_facts(connection: psycopg.Connection) -> None:
-    """Give component n the category n mod 2, the source n mod 3, tags and attributes."""
-    connection.execute(
-        """update pipeline.component set
-               category = 'category-' || component_id::int % 2,
-               source = 'source-' || component_id::int % 3,
-               tags = array['all', 'tag-' || component_id::int % 5],
-               attributes = jsonb_build_object('theme', case component_id::int % 4
-                   when 0 then 'dark' else 'light' end,
-                   'layout', jsonb_build_object('columns', component_id::int % 6))"""
-    )
-    connection.execute("analyze pipeline.component")
-
-
 @pytest.fixture(scope="module")
 def facts(server: EmbeddedServer) -> Iterator[psycopg.Connection]:
     """A library of COUNT components with facts and a vector index; tests only read it."""
-    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
-        admin.execute("create database filters template template_library")
-        with Database(server.url("filters"), "").connect() as connection:
-            encoder = put_library(connection, clustered(COUNT))
-            put_facts(connection)
-            ensure_ann_index(connection, encoder, ann_from=0)
-            yield connection
-        admin.execute("drop database filters with (force)")
+    with copied_database(server, "filters") as database, database.connect() as connection:
+        encoder = put_library(connection, clustered(COUNT))
+        put_facts(connection)
+        ensure_ann_index(connection, encoder, ann_from=0)
+        yield connection
 
 
 def encoder_of(connection: psycopg.Connection) -> RegisteredEncoder:

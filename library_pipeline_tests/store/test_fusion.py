@@ -11,7 +11,7 @@ from library_pipeline.store.ann import ensure_ann_index
 from library_pipeline.store.embeddings import RegisteredEncoder, store_embeddings
 from library_pipeline.store.registry import register_encoder
 from library_pipeline.store.search import Filters, Match, Question, search
-from library_pipeline_tests.store.test_search import (
+from library_pipeline_tests.support.vectors import (
     QUESTIONS,
     Vectors,
     clustered,

@@ -19,14 +19,14 @@ from library_pipeline.store.health import (
     removals_held,
     vector_norms,
 )
-from library_pipeline_tests.store.test_plans import (
+from library_pipeline_tests.support.plans import (
     component,
     encoder_of,
     put_failure,
     put_indexed,
     put_manifest,
 )
-from library_pipeline_tests.store.test_search import clustered, digests, put_vectors
+from library_pipeline_tests.support.vectors import clustered, digests, put_vectors
 
 DAY = timedelta(days=1)
 

@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 
 from library_pipeline.store.history import Change, Size, growth, growth_on_record, paces
-from library_pipeline_tests.store.test_plans import encoder_of, put_indexed
-from library_pipeline_tests.store.test_vitals import put_refresh
+from library_pipeline_tests.support.plans import encoder_of, put_indexed, put_refresh
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from library_pipeline.catalog.bundle import Bundle, StoredFile
 from library_pipeline.store.embeddings import RegisteredEncoder, embedded_screenshots
 from library_pipeline.store.index import Screenshot, known_bundles, store_batch
 from library_pipeline.store.search import Filters, Question, component_vector, search
-from library_pipeline_tests.store.test_plans import component, encoder_of, put_manifest
+from library_pipeline_tests.support.plans import component, encoder_of, put_manifest
 
 
 def digest(text: str) -> str:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from library_pipeline.store.embedded import EmbeddedServer, stop
+from library_pipeline.store.embedded import EmbeddedServer
 from library_pipeline.store.migrate import (
     BadMigrationError,
     ChangedMigrationError,
@@ -25,6 +23,7 @@ from library_pipeline.store.migrate import (
     migrate,
     pending,
 )
+from library_pipeline_tests.support.databases import copied_database, running_server
 
 _SOURCE = Path(__file__).parents[2]
 _numbers = itertools.count()
@@ -32,22 +31,15 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[EmbeddedServer]:
-    # In memory where there is enough: a database per test makes a long shutdown on a busy disk.
-    memory = Path("/dev/shm")
-    enough = memory.is_dir() and shutil.disk_usage(memory).free > 2 << 30
-    home = Path(tempfile.mkdtemp(prefix="lp-", dir=memory if enough else None))
-    with EmbeddedServer(home, linger_seconds=0) as held:
+    with running_server() as (_, held):
         yield held
-    stop(home)
-    shutil.rmtree(home)
 
 
 @pytest.fixture
-def url(server: EmbeddedServer) -> str:
+def url(server: EmbeddedServer) -> Iterator[str]:
     """An empty database of the test's own."""
-    name = f"migrate_{next(_numbers)}"
-    server.ensure_database(name)
-    return server.url(name)
+    with copied_database(server, f"migrate_{next(_numbers)}", "template1") as database:
+        yield database.url
 
 
 @pytest.fixture

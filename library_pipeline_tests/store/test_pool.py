@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg.rows import dict_row
 
 from library_pipeline.store.database import Database
-from library_pipeline.store.embedded import EmbeddedServer, stop
-from library_pipeline.store.embedded.files import ServerFiles
 from library_pipeline.store.pool import WAIT_SECONDS, pooled
+from library_pipeline_tests.support.databases import running_server
+from library_pipeline_tests.support.embedded_processes import kill_postgres
 
 
 @pytest.fixture
@@ -126,16 +121,10 @@ def test_who_gets_no_connection_is_told_so_shortly(database: Database) -> None:
 
 
 def test_a_server_that_dies_and_comes_back_is_connected_to_again() -> None:
-    folder = Path(tempfile.mkdtemp(prefix="lp-"))
-    try:
-        with (
-            EmbeddedServer(folder, linger_seconds=0) as server,
-            pooled(Database(server.url("postgres"), ""), 4) as kept,
-        ):
-            before = backend(kept)
-            lock = ServerFiles.below(folder).data / "postmaster.pid"
-            os.kill(int(lock.read_text().split()[0]), signal.SIGKILL)
-            assert another_backend(kept, before, seconds=30)
-    finally:
-        stop(folder)
-        shutil.rmtree(folder)
+    with (
+        running_server() as (home, server),
+        pooled(Database(server.url("postgres"), ""), 4) as kept,
+    ):
+        before = backend(kept)
+        kill_postgres(home)
+        assert another_backend(kept, before, seconds=30)

@@ -22,7 +22,7 @@ from library_pipeline.store.registry import (
     encoders_in_use,
     known_encoders,
 )
-from library_pipeline_tests.store.test_plans import put_indexed
+from library_pipeline_tests.support.plans import put_indexed
 
 
 def configure(connection: psycopg.Connection, **fingerprints: str) -> None:

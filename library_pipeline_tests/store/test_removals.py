@@ -6,7 +6,7 @@ import psycopg
 
 from library_pipeline.store.refreshes import result
 from library_pipeline.store.removals import approve_removals, held_removals
-from library_pipeline_tests.store.test_plans import (
+from library_pipeline_tests.support.plans import (
     component,
     encoder_of,
     plan,

@@ -8,22 +8,14 @@ import psycopg
 
 from library_pipeline.store.coverage import Coverage
 from library_pipeline.store.vitals import vitals
-from library_pipeline_tests.store.test_plans import (
+from library_pipeline_tests.support.plans import (
     component,
     encoder_of,
     put_failure,
     put_indexed,
     put_manifest,
+    put_refresh,
 )
-
-
-def put_refresh(connection: psycopg.Connection, name: str, kind: str, state: str, age: str) -> None:
-    connection.execute(
-        """insert into pipeline.refresh (id, kind, state, asked_by, in_process, started_at,
-                                         finished_at)
-           values (%s, %s, %s, 'cli', true, now() - %s::interval, now() - %s::interval)""",
-        (name, kind, state, age, age),
-    )
 
 
 def test_an_empty_library_has_no_ages_and_no_encoders(connection: psycopg.Connection) -> None:

@@ -17,8 +17,8 @@ from library_pipeline.store.database import Database
 from library_pipeline.web.hosts import hosts, is_loopback
 from library_pipeline.web.keys import COOKIE, SESSION_SECONDS, Keys, read_keys
 from library_pipeline.web.server import create_app, serve
-from library_pipeline_tests.bundles_on_disk import picture
-from library_pipeline_tests.web.conftest import SAMPLES
+from library_pipeline_tests.support.samples import SAMPLES
+from tools.testing.bundles import picture
 
 KEY = "kluftenstein-0123456789"
 OTHER = "zweitschlüssel-0123456789"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from fastapi.testclient import TestClient
 
-from library_pipeline_tests.bundles_on_disk import picture
-from library_pipeline_tests.web.conftest import SAMPLES, SLASHED
+from library_pipeline_tests.support.samples import SAMPLES, SLASHED
+from tools.testing.bundles import picture
 
 
 def test_a_match_says_all_there_is_to_know(client: TestClient) -> None:

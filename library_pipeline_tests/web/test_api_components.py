@@ -8,8 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from library_pipeline.web.links import facts_url, file_url, similar_url
-from library_pipeline_tests.web.asgi import request
-from library_pipeline_tests.web.conftest import PARENT, SAMPLES, SLASHED
+from library_pipeline_tests.support.asgi import request
+from library_pipeline_tests.support.samples import PARENT, SAMPLES, SLASHED
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=range(len(SAMPLES)))

@@ -16,8 +16,8 @@ from library_pipeline.store.database import Database
 from library_pipeline.store.failures import record_failures
 from library_pipeline.web.compare_pages import rows
 from library_pipeline.web.server import create_app
-from library_pipeline_tests.bundles_on_disk import picture
-from library_pipeline_tests.web.indexing import Sample, index
+from tools.testing.bundles import picture
+from tools.testing.indexing import Sample, index
 
 ENTRY = "https://cms.test/entries/7?edit=1&tab=2"
 

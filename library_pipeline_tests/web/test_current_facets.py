@@ -10,8 +10,8 @@ from library_pipeline.settings import Settings
 from library_pipeline.store.database import Database
 from library_pipeline.store.search import Filters
 from library_pipeline.web.current_facets import AT_ONCE_SECONDS, CurrentFacets
-from library_pipeline_tests.web.conftest import SAMPLES
-from library_pipeline_tests.web.indexing import index
+from library_pipeline_tests.support.samples import SAMPLES
+from tools.testing.indexing import index
 
 
 @pytest.mark.parametrize("at_once_seconds", [60.0, 0.0])

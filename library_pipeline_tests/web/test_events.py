@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +24,6 @@ from library_pipeline.shipped import shipped
 from library_pipeline.store.chunks import Chunk, add_progress
 from library_pipeline.store.closing import stop_refresh
 from library_pipeline.store.database import Database
-from library_pipeline.store.embedded import EmbeddedServer, stop
 from library_pipeline.store.migrate import migrate
 from library_pipeline.store.refreshes import create_refresh
 from library_pipeline.store.requests import ask
@@ -34,8 +31,9 @@ from library_pipeline.web.events import feed
 from library_pipeline.web.events.event import Event
 from library_pipeline.web.events.subscriber import Subscriber
 from library_pipeline.web.server import create_app
-from library_pipeline_tests.store.test_embedded_kill import _kill_postgres
-from library_pipeline_tests.web.served import serve_process, served
+from library_pipeline_tests.support.databases import running_server
+from library_pipeline_tests.support.embedded_processes import kill_postgres
+from tools.testing.served import serve_process, served
 
 ALL = "/api/refreshes/events"
 PATIENCE = 15.0
@@ -205,14 +203,9 @@ def test_a_connection_on_which_nothing_happens_is_kept_alive(
 @pytest.fixture
 def own_server() -> Iterator[tuple[Path, Database]]:
     """A server of the test's own, which may be killed, by its home."""
-    shm = Path("/dev/shm")
-    fast = shm if shm.is_dir() and shutil.disk_usage(shm).free > 2 << 30 else None
-    home = Path(tempfile.mkdtemp(prefix="lp-", dir=fast))
-    with EmbeddedServer(home, linger_seconds=0.3) as server:
+    with running_server(linger_seconds=0.3) as (home, server):
         migrate(server.url("library"), shipped("sql"))
         yield home, Database(server.url("library"), "")
-    stop(home)
-    shutil.rmtree(home)
 
 
 def test_after_a_restart_of_postgres_the_states_come_again(
@@ -223,7 +216,7 @@ def test_after_a_restart_of_postgres_the_states_come_again(
         chunk = running(connection, "r-1")
     with served(create_app(database, settings)) as address, stream(address) as events:
         assert events.next()[1]["stored"] == 0
-        _kill_postgres(home)
+        kill_postgres(home)
         assert events.next("connection")[1]["state"] == "lost"
         with stream(address) as newcomer:
             assert newcomer.next("connection")[1]["state"] == "lost"

@@ -20,11 +20,11 @@ from library_pipeline.settings import Settings
 from library_pipeline.store.database import Database
 from library_pipeline.web import bodies
 from library_pipeline.web.questions import SEVERAL, Asked
-from library_pipeline_tests.bundles_on_disk import picture
-from library_pipeline_tests.encoders.pictures import drawn, encoded
-from library_pipeline_tests.web.asgi import request
-from library_pipeline_tests.web.conftest import SAMPLES
-from library_pipeline_tests.web.served import serve_process
+from library_pipeline_tests.support.asgi import request
+from library_pipeline_tests.support.pictures import drawn, encoded
+from library_pipeline_tests.support.samples import SAMPLES
+from tools.testing.bundles import picture
+from tools.testing.served import serve_process
 
 MEGABYTE = 2**20
 PART = b'--b\r\nContent-Disposition: form-data; name="picture"; filename="p.png"\r\n\r\n'

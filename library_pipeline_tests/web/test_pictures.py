@@ -10,9 +10,9 @@ from fastapi.testclient import TestClient
 from library_pipeline.bundles.store import BundleStore
 from library_pipeline.settings import Settings
 from library_pipeline.store.database import Database
-from library_pipeline_tests.bundles_on_disk import picture
-from library_pipeline_tests.web.conftest import SAMPLES
-from library_pipeline_tests.web.indexing import index
+from library_pipeline_tests.support.samples import SAMPLES
+from tools.testing.bundles import picture
+from tools.testing.indexing import index
 
 
 def digest(data: bytes) -> str:

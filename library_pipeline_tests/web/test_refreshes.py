@@ -16,7 +16,7 @@ from library_pipeline.store.manifest import load_manifest
 from library_pipeline.store.refreshes import create_refresh
 from library_pipeline.store.requests import DAEMON_NEEDED, MAX_OPEN, note_sensor, open_requests
 from library_pipeline.web.server import create_app
-from library_pipeline_tests.web.indexing import Sample, _component
+from tools.testing.indexing import Sample, component_of
 
 DAGSTER = "http://dagster.test:3000/"
 
@@ -38,7 +38,7 @@ def web(database: Database, settings: Settings) -> TestClient:
 def ended(connection: psycopg.Connection) -> str:
     """A refresh that has ended, in which c-1 and c-2 failed."""
     with load_manifest(connection) as load:
-        load.add(_component(Sample(f"c-{number}", b"")) for number in range(3))
+        load.add(component_of(Sample(f"c-{number}", b"")) for number in range(3))
         load.commit(source="test", etag=None)
     create_refresh(connection, RefreshRequest("r-0", "full", "cli"), run_id="run-0")
     failures = [Failure(f"c-{n}", "download", "download.not_found", "it is gone") for n in (1, 2)]

@@ -18,11 +18,11 @@ from library_pipeline.store.database import Database
 from library_pipeline.store.failures import record_failures
 from library_pipeline.web.links import component_url, like_url
 from library_pipeline.web.server import create_app
-from library_pipeline_tests.bundles_on_disk import picture
-from library_pipeline_tests.encoders.conftest import CENTRE_CROP, write_checkpoint
-from library_pipeline_tests.web.asgi import request
-from library_pipeline_tests.web.conftest import PARENT, SAMPLES, SCRIPT, SLASHED
-from library_pipeline_tests.web.indexing import index
+from library_pipeline_tests.support.asgi import request
+from library_pipeline_tests.support.checkpoints import CENTRE_CROP, write_checkpoint
+from library_pipeline_tests.support.samples import PARENT, SAMPLES, SCRIPT, SLASHED
+from tools.testing.bundles import picture
+from tools.testing.indexing import index
 
 
 def shown(page: str) -> list[str]:

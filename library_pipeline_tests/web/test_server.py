@@ -14,7 +14,7 @@ from library_pipeline.settings import Settings
 from library_pipeline.store.database import Database
 from library_pipeline.web.rendering import FOLDER
 from library_pipeline.web.server import create_app
-from library_pipeline_tests.web.served import serve_process
+from tools.testing.served import serve_process
 
 EVERYWHERE = ("/", "/healthz", "/failures", "/nowhere", "/?k=0", "/static/page.css", "/api/search")
 

@@ -9,8 +9,8 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from library_pipeline.web.links import component_url
-from library_pipeline_tests.encoders.pictures import drawn, encoded
-from library_pipeline_tests.web.asgi import request
+from library_pipeline_tests.support.asgi import request
+from library_pipeline_tests.support.pictures import drawn, encoded
 
 MAX_PICTURE_BYTES = 20 * 2**20
 PAGES = ("/search", "/api/search")

@@ -14,9 +14,9 @@ from library_pipeline.settings.sources import Secret
 from library_pipeline.store.database import Database
 from library_pipeline.store.vitals import vitals
 from library_pipeline.web.server import create_app
-from library_pipeline_tests.bundles_on_disk import picture
-from library_pipeline_tests.web.conftest import SAMPLES
-from library_pipeline_tests.web.indexing import index
+from library_pipeline_tests.support.samples import SAMPLES
+from tools.testing.bundles import picture
+from tools.testing.indexing import index
 
 
 def numbers(client: TestClient) -> dict[tuple[str, ...], float]:

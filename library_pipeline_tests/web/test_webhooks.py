@@ -18,7 +18,7 @@ from library_pipeline.settings.sources import SourceSettings
 from library_pipeline.store.database import Database
 from library_pipeline.web.server import create_app
 from library_pipeline.web.webhooks import MAX_BODY_BYTES
-from library_pipeline_tests.web.asgi import request
+from library_pipeline_tests.support.asgi import request
 
 SECRET = "hunter2-äöü"
 TOKEN = {"X-Webhook-Token": SECRET.encode()}

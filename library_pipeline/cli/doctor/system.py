@@ -182,7 +182,10 @@ def check_schedules(settings: Settings) -> Iterator[Check]:
     """Yield whether Dagster accepts the cron expressions."""
     from dagster import DagsterInvalidDefinitionError  # noqa: PLC0415 - takes seconds
 
-    from library_pipeline.defs.jobs import full_refresh_schedule, garbage_schedule
+    from library_pipeline.defs.jobs import (  # noqa: PLC0415 - imports Dagster
+        full_refresh_schedule,
+        garbage_schedule,
+    )
 
     refresh = settings.refresh
     for key, make, cron in (

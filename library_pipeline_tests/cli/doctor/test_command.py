@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from library_pipeline.sample_cms import SampleCms
-from library_pipeline_tests.cli.doctor.listeners import closed_port
-from library_pipeline_tests.cli.test_commands import run
+from library_pipeline_tests.support.command_line import run
+from library_pipeline_tests.support.ports import closed_port
 
 
 def test_a_library_that_works_ends_with_0(database: object, cms: SampleCms) -> None:

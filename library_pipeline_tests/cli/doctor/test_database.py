@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-import psycopg
 import pytest
 
 from library_pipeline.cli.doctor.check import Check
@@ -18,7 +17,8 @@ from library_pipeline.cli.doctor.databases import (
 from library_pipeline.settings import load_settings
 from library_pipeline.store.database import Database
 from library_pipeline.store.embedded import EmbeddedServer
-from library_pipeline_tests.cli.doctor.listeners import closed_port, silent_port
+from library_pipeline_tests.support.databases import copied_database
+from library_pipeline_tests.support.ports import closed_port, silent_port
 
 
 def looked_at() -> dict[str, Check]:
@@ -54,14 +54,14 @@ def test_an_empty_database_is_ok_and_stays_empty(
     server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The migrations are for the first command that needs them, not for a look."""
-    server.ensure_database("doctors_empty")
-    monkeypatch.setenv("LIBRARY_DATABASE_URL", server.url("doctors_empty"))
-    monkeypatch.setenv("LIBRARY_DAGSTER_DATABASE_URL", server.dagster_url("dagster"))
-    for _ in range(2):
-        found = looked_at()
-        assert {check.state for check in found.values()} == {"ok"}
-        assert "migrations are due: 0001_library" in found["schema"].found
-        assert found["pgvector"].found.endswith("not yet in this database")
+    with copied_database(server, "doctors_empty", "template1") as empty:
+        monkeypatch.setenv("LIBRARY_DATABASE_URL", empty.url)
+        monkeypatch.setenv("LIBRARY_DAGSTER_DATABASE_URL", empty.dagster_url)
+        for _ in range(2):
+            found = looked_at()
+            assert {check.state for check in found.values()} == {"ok"}
+            assert "migrations are due: 0001_library" in found["schema"].found
+            assert found["pgvector"].found.endswith("not yet in this database")
 
 
 def test_a_database_of_a_newer_program_is_wrong(database: Database) -> None:
@@ -180,14 +180,14 @@ def test_a_small_shared_memory_is_worth_a_warning() -> None:
 def test_dagster_that_never_ran_is_no_fault(
     server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server.ensure_database("doctors_dagster")
-    monkeypatch.setenv("LIBRARY_DATABASE_URL", server.url("doctors_dagster"))
-    monkeypatch.setenv("LIBRARY_DAGSTER_DATABASE_URL", server.dagster_url("doctors_dagster"))
-    (check,) = check_dagster(load_settings())
-    assert (check.state, check.found) == ("ok", "has not run on this library yet")
-    with psycopg.connect(server.url("doctors_dagster")) as connection:
-        tables = connection.execute("select count(*) from pg_tables where tablename = 'runs'")
-        assert tables.fetchone() == (0,)
+    with copied_database(server, "doctors_dagster", "template1") as empty:
+        monkeypatch.setenv("LIBRARY_DATABASE_URL", empty.url)
+        monkeypatch.setenv("LIBRARY_DAGSTER_DATABASE_URL", server.dagster_url("doctors_dagster"))
+        (check,) = check_dagster(load_settings())
+        assert (check.state, check.found) == ("ok", "has not run on this library yet")
+        with empty.connect() as connection:
+            tables = connection.execute("select count(*) from pg_tables where tablename = 'runs'")
+            assert tables.fetchone() == (0,)
 
 
 def test_dagster_without_a_daemon_is_no_fault(database: Database) -> None:

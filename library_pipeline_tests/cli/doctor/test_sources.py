@@ -15,9 +15,9 @@ from library_pipeline.sample_cms import SampleCms
 from library_pipeline.sample_cms.faults import Faults, FileFault, RequestFault
 from library_pipeline.settings import load_settings
 from library_pipeline.store.manifest_state import record_unreadable
-from library_pipeline_tests.cli.doctor.listeners import closed_port, silent_port
-from library_pipeline_tests.cli.source.shop import configure, open_shop, source
-from library_pipeline_tests.sources.test_http_cms import answer, web_server
+from library_pipeline_tests.support.ports import closed_port, silent_port
+from library_pipeline_tests.support.shop import configure, open_shop, source
+from library_pipeline_tests.support.web_server import answer, web_server
 
 
 def looked_at(patience: float = 5) -> list[Check]:

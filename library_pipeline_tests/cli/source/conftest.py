@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from library_pipeline_tests.cli.source.shop import TOKEN, Shop, item, open_shop
+from library_pipeline_tests.support.shop import TOKEN, Shop, item, open_shop
 
 
 @pytest.fixture

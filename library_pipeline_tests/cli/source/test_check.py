@@ -12,8 +12,7 @@ import pytest
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.sample_cms.faults import Faults, FileFault
 from library_pipeline.store.database import Database
-from library_pipeline_tests.bundles_on_disk import picture, write_bundle
-from library_pipeline_tests.cli.source.shop import (
+from library_pipeline_tests.support.shop import (
     MAPPING,
     PAGING,
     TOKEN,
@@ -23,6 +22,7 @@ from library_pipeline_tests.cli.source.shop import (
     item,
     source,
 )
+from tools.testing.bundles import picture, write_bundle
 
 
 def facts(output: str) -> list[str]:

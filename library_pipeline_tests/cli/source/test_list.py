@@ -10,8 +10,8 @@ import pytest
 
 from library_pipeline.store.manifest import load_manifest
 from library_pipeline.store.manifest_state import record_unreadable
-from library_pipeline_tests.cli.doctor.listeners import closed_port
-from library_pipeline_tests.cli.source.shop import Shop, command, configure, source
+from library_pipeline_tests.support.ports import closed_port
+from library_pipeline_tests.support.shop import Shop, command, configure, source
 
 FOLDER = {"name": "folder", "kind": "images", "path": "pictures", "prefix": "pic-"}
 

@@ -20,7 +20,8 @@ from library_pipeline.cli.source.preview import (
 )
 from library_pipeline.encoders import thumbnail
 from library_pipeline.sample_cms import SampleCms
-from library_pipeline_tests.cli.source.shop import (
+from library_pipeline_tests.support.command_line import run
+from library_pipeline_tests.support.shop import (
     MAPPING,
     TOKEN,
     Shop,
@@ -29,7 +30,6 @@ from library_pipeline_tests.cli.source.shop import (
     item,
     source,
 )
-from library_pipeline_tests.cli.test_commands import run
 
 COLOURS = {"FORCE_COLOR": "1", "COLORTERM": "truecolor", "TERM": "xterm-256color"}
 

@@ -12,8 +12,8 @@ from wagtail.images import get_image_model
 from wagtail.images.forms import get_image_form
 from wagtail.models import Collection, Page, Site
 
-from library_pipeline_tests.bundles_on_disk import picture
 from library_pipeline_tests.real_cms.wagtail.home.models import ComponentPage
+from tools.testing.bundles import picture
 
 Image = get_image_model()
 

@@ -13,8 +13,8 @@ from library_pipeline.sources.local.bundles import open_bundles
 from library_pipeline.sources.local.files import read_local
 from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.source import NotModified, OpenSource
-from library_pipeline_tests.bundles_on_disk import picture, write_bundle
-from library_pipeline_tests.sources.local.sources import components, etag, problems, settings
+from library_pipeline_tests.support.local_sources import components, etag, problems, settings
+from tools.testing.bundles import picture, write_bundle
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from library_pipeline.sources.local.files import LocalFiles, read_local
 from library_pipeline.sources.local.images import open_images
 from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.source import NotModified, OpenSource
-from library_pipeline_tests.sources.local.sources import components, etag, problems, settings
+from library_pipeline_tests.support.local_sources import components, etag, problems, settings
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from library_pipeline.sources.local import items as item_files
 from library_pipeline.sources.local.files import read_local
 from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.source import NotModified, OpenSource
-from library_pipeline_tests.sources.local.sources import (
+from library_pipeline_tests.support.local_sources import (
     FakeMapping,
     components,
     entries,

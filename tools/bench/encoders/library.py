@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx
 
-from library_pipeline_tests.bundles_on_disk import write_bundle
 from tools.bench.encoders.screenshots import screenshot
+from tools.testing.bundles import write_bundle
 
 PORT = 8191
 

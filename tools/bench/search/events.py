@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import statistics
 import tempfile
@@ -24,7 +23,8 @@ from library_pipeline.store.chunks import Chunk, add_progress
 from library_pipeline.store.database import Database, open_database
 from library_pipeline.store.refreshes import create_refresh
 from library_pipeline.web.server import create_app
-from library_pipeline_tests.web.served import served
+from tools.testing.chromium import CHROMIUM, QUIET
+from tools.testing.served import served
 
 EVENTS = 200
 PAUSE_SECONDS = 0.1
@@ -117,9 +117,8 @@ def _in_browser(database: Database, chunk: Chunk, address: str, events: int) -> 
 
 @contextmanager
 def _page(address: str) -> Iterator[Page]:
-    path = os.environ.get("LIBRARY_TEST_CHROMIUM") or shutil.which("chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         page = browser.new_page()
         page.goto(address)
         yield page

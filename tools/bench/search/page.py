@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import shutil
 import statistics
 import tempfile
@@ -17,11 +16,10 @@ from library_pipeline.settings import EncoderSettings, Settings
 from library_pipeline.shipped import shipped
 from library_pipeline.store.database import open_database
 from library_pipeline.web.server import create_app
-from library_pipeline_tests.browser.conftest import QUIET, sample_of
-from library_pipeline_tests.browser.test_search import HANDED
-from library_pipeline_tests.web.indexing import index
-from library_pipeline_tests.web.served import served
 from tools.bench.tables import new_table
+from tools.testing.chromium import CHROMIUM, HANDED, QUIET
+from tools.testing.indexing import index, sample_of
+from tools.testing.served import served
 
 DROPS = 20
 # The results are there, and each picture that is in view is drawn.
@@ -43,11 +41,7 @@ def measure_page() -> Table:
         with open_database(settings) as database:
             index(database, settings, samples)
             with served(create_app(database, settings)) as address, sync_playwright() as playwright:
-                browser = playwright.chromium.launch(
-                    executable_path=os.environ.get("LIBRARY_TEST_CHROMIUM")
-                    or shutil.which("chromium"),
-                    args=QUIET,
-                )
+                browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
                 page = browser.new_page(viewport={"width": 1280, "height": 860})
                 shots = [each.screenshot for each in samples[:: len(samples) // (DROPS + 1)]]
                 times = [_drop(page, address, shot) for shot in shots[: DROPS + 1]][1:]

@@ -21,7 +21,7 @@ from transformers import (
     SiglipModel,
 )
 
-from library_pipeline_tests.encoders.conftest import CENTRE_CROP, write_checkpoint
+from library_pipeline_tests.support.checkpoints import CENTRE_CROP, write_checkpoint
 
 HALF = [0.5, 0.5, 0.5]
 _SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}

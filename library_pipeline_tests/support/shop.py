@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 from typer.testing import CliRunner, Result
 
 from library_pipeline.cli.app import app
-from library_pipeline_tests.bundles_on_disk import picture
-from library_pipeline_tests.sources.test_http_cms import answer, web_server
+from library_pipeline_tests.support.web_server import answer, web_server
+from tools.testing.bundles import picture
 
 TOKEN = "hunter2-of-the-shop"
 MAPPING: dict[str, Any] = {

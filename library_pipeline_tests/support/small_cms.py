@@ -1,12 +1,14 @@
-"""Small bundles, written into a folder that the sample CMS serves."""
+"""A sample CMS of three small bundles, the connection to it, and both as fixtures."""
 
 from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from library_pipeline.sample_cms import SampleCms
@@ -53,3 +55,19 @@ def connection_to(cms: SampleCms, **settings: Any) -> CmsConnection:
         }
         | settings
     )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of three bundles: banner, card and hero."""
+    folder = tmp_path / "library"
+    for component_id in ("banner", "card", "hero"):
+        write_bundle(folder, component_id, component_id, client="Acme", tags=["new"])
+    return folder
+
+
+@pytest.fixture
+def cms(folder: Path) -> Iterator[SampleCms]:
+    """A CMS that serves `folder`, behind a token."""
+    with SampleCms(folder, token=TOKEN) as cms:
+        yield cms

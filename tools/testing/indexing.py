@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from library_pipeline.bundles.store import BundleStore
@@ -46,7 +47,7 @@ def index(database: Database, settings: Settings, samples: Sequence[Sample]) -> 
     bundles = [_bundle(store, sample) for sample in samples]
     with database.connect() as connection:
         with load_manifest(connection) as load:
-            load.add(_component(sample) for sample in samples)
+            load.add(component_of(sample) for sample in samples)
             load.commit(source="test", etag=None)
         registered = register_encoder(
             connection,
@@ -69,7 +70,7 @@ def index(database: Database, settings: Settings, samples: Sequence[Sample]) -> 
         )
 
 
-def _component(sample: Sample) -> Component:
+def component_of(sample: Sample) -> Component:
     return Component(
         sample.component_id,
         sample.revision,
@@ -104,4 +105,23 @@ def _screenshot(sample: Sample) -> Screenshot:
         image.height,
         len(sample.screenshot),
         thumbnail(image),
+    )
+
+
+def sample_of(folder: Path) -> Sample:
+    """Return a shipped bundle as the tests index it, with its design's facts as attributes."""
+    about = json.loads((folder / "attributes.json").read_text())
+    config = json.loads((folder / "config.json").read_text())
+    return Sample(
+        about["id"],
+        next(folder.glob("screenshot.*")).read_bytes(),
+        about["name"],
+        about["client"],
+        about["category"],
+        tuple(about["tags"]),
+        {
+            kind: next(folder.glob(f"{kind}.*")).read_text()
+            for kind in ("config", "format", "records")
+        },
+        {key: config[key] for key in ("framework", "theme", "width")},
     )

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from library_pipeline_tests.sources.test_http_cms import answer, web_server
+from library_pipeline_tests.support.web_server import answer, web_server
 
 KEY = "delivery-key"
 LONG_AGO = "2026-01-02T03:04:05.678Z"

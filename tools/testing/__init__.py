@@ -1,0 +1,1 @@
+"""What tests and benchmarks share: small libraries, a served application, a browser."""
