@@ -69,7 +69,7 @@ def refresh(
 
     Ends with 1 if a component failed or one of several sources could not be read.
     """
-    from library_pipeline.cli.refresh import refresh_library  # noqa: PLC0415 - loads Dagster
+    from library_pipeline.cli.refresh import refresh_library  # noqa: PLC0415
 
     scope = RefreshScope(client=client, category=category, limit=limit, only=tuple(only or ()))
     if force:
@@ -99,7 +99,7 @@ def retry(
     verbose: Verbose = False,
 ) -> None:
     """Try failed components again: those that are due, or all of them --now."""
-    from library_pipeline.cli.refresh import refresh_library  # noqa: PLC0415 - loads Dagster
+    from library_pipeline.cli.refresh import refresh_library  # noqa: PLC0415
 
     scope = RefreshScope(
         client=client, category=category, limit=limit, only=tuple(only or ()), due_only=not now
@@ -112,7 +112,7 @@ def retry(
 @app.command()
 def reembed(limit: Limit = None, json: Json = False, verbose: Verbose = False) -> None:
     """Give what is searchable the vectors that a configured encoder lacks, without the CMS."""
-    from library_pipeline.cli.refresh import refresh_library  # noqa: PLC0415 - loads Dagster
+    from library_pipeline.cli.refresh import refresh_library  # noqa: PLC0415
 
     with expected_errors():
         result = refresh_library(
@@ -128,7 +128,7 @@ def cancel(
     ] = None,
 ) -> None:
     """Stop a refresh, wherever it runs, after what is under way; what is done stays done."""
-    from library_pipeline.cli.cancel import cancel_refreshes  # noqa: PLC0415
+    from library_pipeline.cli.refresh import cancel_refreshes  # noqa: PLC0415
 
     with expected_errors():
         cancel_refreshes(refresh_id)
@@ -137,7 +137,7 @@ def cancel(
 @app.command()
 def approve(yes: Yes = False, json: Json = False, verbose: Verbose = False) -> None:
     """Let components leave the index that left the CMS, too many at once to go unasked."""
-    from library_pipeline.cli.approve import approve_held  # noqa: PLC0415 - loads Dagster
+    from library_pipeline.cli.refresh import approve_held  # noqa: PLC0415
 
     with expected_errors():
         result = approve_held(yes=yes, as_json=json, verbose=verbose)
@@ -271,8 +271,7 @@ def status(
     ] = False,
 ) -> None:
     """Show what is indexed, the last refreshes and the components that failed."""
-    from library_pipeline.cli.status import show_status  # noqa: PLC0415
-    from library_pipeline.cli.watch import watch_refreshes  # noqa: PLC0415
+    from library_pipeline.cli.status import show_status, watch_refreshes  # noqa: PLC0415
 
     if json and watch:
         fail("--json and --watch exclude each other")

@@ -38,8 +38,8 @@ from library_pipeline.refresh.planning import plan_refresh
 from library_pipeline.settings import load_settings
 from library_pipeline.store.closing import finish_if_done
 from library_pipeline.store.leases import BUNDLES_IN_USE, lease
+from library_pipeline.store.log import new_refresh_id, read_result
 from library_pipeline.store.plans import Plan
-from library_pipeline.store.refreshes import new_refresh_id, result
 from library_pipeline.store.removals import approve_removals
 
 ASKED_BY_TAG = "library/asked_by"
@@ -82,7 +82,7 @@ def cms_manifest(
         forget_partitions(context.instance, plan.removed, settings.partition_buckets)
         with db.connect() as connection:
             finish_if_done(connection, plan.refresh_id)
-            counts = result(connection, plan.refresh_id).counts
+            counts = read_result(connection, plan.refresh_id).counts
     _tell(context, plan)
     return dg.MaterializeResult(metadata=_plan_metadata(plan, counts), data_version=version)
 

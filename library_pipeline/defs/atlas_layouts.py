@@ -9,8 +9,8 @@ from library_pipeline.defs.requests import UNFINISHED
 from library_pipeline.defs.resources import DatabaseResource
 from library_pipeline.search.atlas import umap_is_due
 from library_pipeline.store.atlas import atlas_state
+from library_pipeline.store.log import unfinished_ids
 from library_pipeline.store.registry import active_encoders
-from library_pipeline.store.snapshots import unfinished_ids
 
 POLL_SECONDS = 60
 PAUSE = timedelta(hours=1)  # between layouts of a library that keeps growing, or that fail

@@ -9,7 +9,7 @@ import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
 from library_pipeline.catalog.errors import LibraryError
-from library_pipeline.catalog.refresh import RefreshRequest, RefreshResult
+from library_pipeline.catalog.refresh import Refresh, RefreshRequest
 from library_pipeline.defs.assets import ASKED_BY_TAG
 from library_pipeline.defs.dagster_storage import sensors_run
 from library_pipeline.defs.planning import planning_run, reason_of
@@ -18,7 +18,7 @@ from library_pipeline.store.chunks import next_chunk, pending_chunks
 from library_pipeline.store.closing import stop_refresh, unchecked_refreshes
 from library_pipeline.store.database import Database
 from library_pipeline.store.leases import lease
-from library_pipeline.store.refreshes import RefreshExistsError, progress, result
+from library_pipeline.store.log import RefreshExistsError, read_refresh, read_result
 
 # A person watches counts and reads the table at the end; the runs' own logs are in the UI.
 _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
@@ -50,7 +50,7 @@ def run_refresh(
     request: RefreshRequest,
     *,
     approve_removals: bool = False,
-) -> RefreshResult:
+) -> Refresh:
     """Plan the refresh and do its chunks; every step is a Dagster run that the UI shows.
 
     Where no daemon is alive to do them, a refresh of the whole library also does the chunks that
@@ -71,12 +71,12 @@ def run_refresh(
     if unchecked:
         jobs.execute("close_refresh", dg.RunConfig())
     with database.connect() as connection:
-        return result(connection, request.refresh_id)
+        return read_result(connection, request.refresh_id)
 
 
 def _check_new(database: Database, refresh_id: str) -> None:
     with database.connect() as connection:
-        if progress(connection, refresh_id):
+        if read_refresh(connection, refresh_id):
             raise RefreshExistsError(refresh_id)
 
 

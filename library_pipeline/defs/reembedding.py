@@ -12,7 +12,7 @@ from library_pipeline.refresh.reembedding import plan_reembed
 from library_pipeline.settings import load_settings
 from library_pipeline.store.closing import finish_if_done
 from library_pipeline.store.leases import lease
-from library_pipeline.store.refreshes import new_refresh_id
+from library_pipeline.store.log import new_refresh_id
 
 PLAN = "plan_reembed"
 

@@ -22,9 +22,9 @@ from library_pipeline.store.chunks import give_up_attempt, pending_chunks
 from library_pipeline.store.closing import finish_if_done
 from library_pipeline.store.database import Database
 from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.log import FailedPlans, failed_plans
 from library_pipeline.store.plans import count_due
 from library_pipeline.store.reembedding import count_to_reembed, reembed_unfinished
-from library_pipeline.store.refreshes import FailedPlans, failed_plans
 from library_pipeline.store.webhooks import last_plan, pending_call
 
 CHUNK_POLL_SECONDS = 5

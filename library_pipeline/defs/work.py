@@ -19,7 +19,7 @@ from library_pipeline.refresh.planning import UnknownComponentError, plan_refres
 from library_pipeline.settings import load_settings
 from library_pipeline.store.chunks import Chunk, claim, next_chunk
 from library_pipeline.store.leases import lease
-from library_pipeline.store.refreshes import leave_to_sensors, new_refresh_id
+from library_pipeline.store.log import leave_to_sensors, new_refresh_id
 
 STAGES: dict[dg.AssetKey, Stage] = {BUNDLE: "bundle", EMBEDDING: "embedding", INDEX: "index"}
 

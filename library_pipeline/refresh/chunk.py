@@ -19,9 +19,9 @@ from library_pipeline.store.chunks import (
 )
 from library_pipeline.store.closing import cancellation_asked, finish_if_done
 from library_pipeline.store.index import indexed_bundles, indexed_files, known_bundles
+from library_pipeline.store.log import is_forced
 from library_pipeline.store.manifest import components
 from library_pipeline.store.outcomes import set_outcomes, set_reported, unreported
-from library_pipeline.store.refreshes import is_forced
 
 
 def refresh_chunk(
@@ -69,7 +69,9 @@ def _tell_all(
     told = {report.component_id for report in reports}
     earlier = [
         Report(component_id, bundle.revision, outcome, bundle)
-        for component_id, (outcome, bundle) in unreported(connection, chunk).items()
+        for component_id, (outcome, bundle) in unreported(
+            connection, chunk.refresh_id, chunk.number
+        ).items()
         if component_id not in told
     ]
     everything = [*reports, *earlier]

@@ -10,9 +10,9 @@ from library_pipeline.store.closing import stop_refresh
 from library_pipeline.store.database import Database
 from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.leases import lease
+from library_pipeline.store.log import create_refresh
 from library_pipeline.store.plans import Plan
 from library_pipeline.store.reembedding import make_reembed_plan
-from library_pipeline.store.refreshes import create_refresh
 
 
 def plan_reembed(

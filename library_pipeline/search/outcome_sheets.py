@@ -15,7 +15,7 @@ from library_pipeline.search.sheet import (
     placeholder,
     side_by_side,
 )
-from library_pipeline.store.outcome_samples import Sample, Shown
+from library_pipeline.store.history import Sample, SampleComponent
 
 # Thumbnails: at most 160 x 120, kept in the database. They need no bundle store, which may be far
 # away, and two dozen are read and decoded in milliseconds.
@@ -60,11 +60,11 @@ def _heading(what: str, sample: Sample) -> str:
     return f"{sample.total:,} {what}" + (f", {len(sample.shown)} of them here" if more else "")
 
 
-def _about(one: Shown) -> str:
+def _about(one: SampleComponent) -> str:
     return " · ".join(filter(None, (one.category, one.client)))
 
 
-def _change(one: Shown, pictures: Thumbnails) -> Image.Image:
+def _change(one: SampleComponent, pictures: Thumbnails) -> Image.Image:
     after = _picture(one.screenshot_sha256, pictures, "no picture")
     if one.former_sha256 == one.screenshot_sha256:
         return side_by_side(after, placeholder("same picture", WIDTH, HEIGHT))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from PIL import Image
 
-from library_pipeline.catalog.refresh import RefreshKind
+from library_pipeline.catalog.refresh import Refresh, RefreshKind
 from library_pipeline.search.sheet import FAINT, INK, LINE, PAPER
-from library_pipeline.store.history import Pace, Size
+from library_pipeline.store.history import Size
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,19 +46,19 @@ def growth_plot(sizes: Sequence[Size]) -> Image.Image:
     return _drawn(figure)
 
 
-def duration_plot(paces: Sequence[Pace]) -> Image.Image:
+def duration_plot(refreshes: Sequence[Refresh]) -> Image.Image:
     """Return the plot of how long refreshes took, by kind, over how many components a second."""
     figure, (above, below) = _figure(4.2, rows=2)
-    seconds = [max(pace.seconds, 0.1) for pace in paces]
+    seconds = [max(refresh.duration_seconds, 0.1) for refresh in refreshes]
     for kind, colour in KINDS.items():
-        places = [place for place, pace in enumerate(paces) if pace.kind == kind]
+        places = [place for place, refresh in enumerate(refreshes) if refresh.kind == kind]
         if places:
             above.bar(places, [seconds[place] for place in places], color=colour, label=kind)
-            rates = [paces[place].per_second or nan for place in places]
+            rates = [refreshes[place].components_per_second or nan for place in places]
             below.plot(places, rates, "o", color=colour, ms=5)
     for mark, label, places in (
-        ("v", "some components failed", _places(paces, stopped=False)),
-        ("X", "failed or cancelled", _places(paces, stopped=True)),
+        ("v", "some components failed", _places(refreshes, stopped=False)),
+        ("X", "failed or cancelled", _places(refreshes, stopped=True)),
     ):
         if places:
             heights = [seconds[place] * 1.35 for place in places]
@@ -67,19 +67,21 @@ def duration_plot(paces: Sequence[Pace]) -> Image.Image:
     above.minorticks_off()
     above.set_yticks(list(DURATIONS), DURATIONS.values())
     above.set_ylim(min(1.0, min(seconds) / 2), max(seconds) * 3)
-    above.set_title(f"Duration of the last {len(paces)} refreshes", loc="left", color=INK)
+    above.set_title(f"Duration of the last {len(refreshes)} refreshes", loc="left", color=INK)
     above.legend(loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=5, frameon=False, fontsize=8)
     below.set_title("Components per second", loc="left", color=INK, fontsize=10)
-    below.set_ylim(0, max((pace.per_second or 0 for pace in paces), default=0) * 1.15 or 1)
-    _ends(below, paces)
+    below.set_ylim(
+        0, max((refresh.components_per_second or 0 for refresh in refreshes), default=0) * 1.15 or 1
+    )
+    _ends(below, refreshes)
     return _drawn(figure)
 
 
-def _places(paces: Sequence[Pace], *, stopped: bool) -> list[int]:
+def _places(refreshes: Sequence[Refresh], *, stopped: bool) -> list[int]:
     return [
         place
-        for place, pace in enumerate(paces)
-        if not pace.ok and (pace.state != "finished") == stopped
+        for place, refresh in enumerate(refreshes)
+        if (refresh.state != "finished") == stopped and (stopped or refresh.failed)
     ]
 
 
@@ -126,10 +128,10 @@ def _dates(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 
 
-def _ends(axes: Axes, paces: Sequence[Pace]) -> None:
+def _ends(axes: Axes, refreshes: Sequence[Refresh]) -> None:
     """Name the moments of some refreshes below their places, which are evenly apart."""
-    step = max(1, -(-len(paces) // 8))
-    places = list(range(len(paces) - 1, -1, -step))[::-1]
-    labels = [f"{paces[place].finished_at:%b %d\n%H:%M}" for place in places]
+    step = max(1, -(-len(refreshes) // 8))
+    places = list(range(len(refreshes) - 1, -1, -step))[::-1]
+    labels = [f"{refreshes[place].finished_at:%b %d\n%H:%M}" for place in places]
     axes.set_xticks(places, labels)
-    axes.set_xlim(-0.6, max(len(paces), 8) - 0.4)
+    axes.set_xlim(-0.6, max(len(refreshes), 8) - 0.4)

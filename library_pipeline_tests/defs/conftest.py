@@ -11,9 +11,11 @@ import psycopg
 import pytest
 
 from library_pipeline.catalog.refresh import (
+    Refresh as DoneRefresh,
+)
+from library_pipeline.catalog.refresh import (
     RefreshKind,
     RefreshRequest,
-    RefreshResult,
     RefreshScope,
 )
 from library_pipeline.defs.in_process import run_refresh
@@ -22,7 +24,7 @@ from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import load_settings
 from library_pipeline.store.database import Database
 from library_pipeline.store.embedded import EmbeddedServer
-from library_pipeline.store.refreshes import new_refresh_id
+from library_pipeline.store.log import new_refresh_id
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +67,7 @@ def definitions(cms: SampleCms, database: Database) -> dg.Definitions:
     return importlib.reload(module).defs
 
 
-Refresh = Callable[..., RefreshResult]
+Refresh = Callable[..., DoneRefresh]
 
 
 @pytest.fixture
@@ -74,7 +76,7 @@ def refresh(
 ) -> Refresh:
     """Run a refresh as the command line does."""
 
-    def run(kind: RefreshKind = "incremental", **scope: object) -> RefreshResult:
+    def run(kind: RefreshKind = "incremental", **scope: object) -> DoneRefresh:
         return run_refresh(
             definitions,
             instance,

@@ -18,7 +18,7 @@ from library_pipeline.defs.materializations import BUNDLE, EMBEDDING, INDEX
 from library_pipeline.defs.partitions import components_partitions
 from library_pipeline.sample_cms import Faults, SampleCms
 from library_pipeline.store.database import Database
-from library_pipeline.store.refreshes import recent, result
+from library_pipeline.store.log import read_result, recent_refreshes
 from library_pipeline_tests.bundles_on_disk import picture, write_bundle
 from library_pipeline_tests.defs.conftest import Refresh
 
@@ -176,7 +176,7 @@ def test_a_run_from_the_ui_does_the_partitions_it_was_started_for(
     assert outcome.success
     assert {key: n for key, n in materialized(instance, INDEX).items() if n > 1} == expected
     with database.connect() as connection:
-        done = result(connection, recent(connection)[0].refresh_id)
+        done = read_result(connection, recent_refreshes(connection)[0].refresh_id)
     assert (done.kind, done.state) == ("selected", "finished")
     assert done.counts.unchanged == len(expected)
 

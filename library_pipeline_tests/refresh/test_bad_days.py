@@ -11,7 +11,7 @@ import pytest
 
 from library_pipeline.catalog.failures import Failure
 from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleCms
-from library_pipeline.store.failures import open_failures, record_failures
+from library_pipeline.store.outcomes import open_failures, record_failures
 from library_pipeline_tests.bundles_on_disk import write_bundle
 from library_pipeline_tests.refresh.conftest import Refresher, counts, searchable
 

@@ -18,10 +18,10 @@ from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import EncoderSettings
 from library_pipeline.store.coverage import encoder_coverages
 from library_pipeline.store.embeddings import RegisteredEncoder, embedding_table
-from library_pipeline.store.failures import open_failures
+from library_pipeline.store.log import recent_refreshes
+from library_pipeline.store.outcomes import open_failures
 from library_pipeline.store.plans import count_due
 from library_pipeline.store.reembedding import count_to_reembed
-from library_pipeline.store.refreshes import recent
 from library_pipeline_tests.bundles_on_disk import picture, write_bundle
 from library_pipeline_tests.encoders.conftest import CENTRE_CROP, write_checkpoint
 from library_pipeline_tests.refresh.conftest import Refresher, counts, searchable
@@ -154,7 +154,7 @@ def test_a_reembed_that_died_is_taken_up_where_it_was(
     assert covered(connection)["small", "candidate"] == 2
     connection.execute(
         "update pipeline.refresh set state = 'failed' where id = %s",
-        (recent(connection)[0].refresh_id,),
+        (recent_refreshes(connection)[0].refresh_id,),
     )
     decoded.clear()
     assert counts(refresh("reembed", RefreshScope(limit=3))) == {"total": 5, "changed": 3} | {
