@@ -60,7 +60,7 @@ class Launcher:
 def open_launcher(settings: Settings) -> Iterator[Launcher]:
     """Open the database and the Dagster instance that `settings` name, and close them again."""
     with open_database(settings) as database, open_instance(settings, database) as instance:
-        # This module reads settings from the environment when it is imported.
+        # Imported late: `definitions` reads the settings of the environment on import.
         from library_pipeline.definitions import library_definitions  # noqa: PLC0415
 
         yield Launcher(database, instance, library_definitions(settings))

@@ -12,6 +12,7 @@ from library_pipeline.catalog.refresh import Refresh
 from library_pipeline.cli.console import console, errors
 
 SHOWN_FAILURES = 50
+SHOWN_COUNTS = ("total", "new", "changed", "removed", "unchanged", "failed")
 
 
 def result_json(refresh: Refresh) -> dict[str, Any]:
@@ -34,22 +35,10 @@ def show_result(refresh: Refresh) -> None:
     """Print the counts, then each failure with its reason."""
     counts = refresh.counts
     table = Table(title=f"{refresh.kind} refresh {refresh.refresh_id}", title_justify="left")
-    for name in ("total", "new", "changed", "removed", "unchanged", "failed", "duration"):
+    for name in (*SHOWN_COUNTS, "duration"):
         table.add_column(name, justify="right")
-    table.add_row(
-        *(
-            str(number)
-            for number in (
-                counts.total,
-                counts.new,
-                counts.changed,
-                counts.removed,
-                counts.unchanged,
-                counts.failed,
-            )
-        ),
-        f"{refresh.duration_seconds:.1f} s",
-    )
+    numbers = (str(getattr(counts, name)) for name in SHOWN_COUNTS)
+    table.add_row(*numbers, f"{refresh.duration_seconds:.1f} s")
     console.print(table)
     if counts.waiting:
         console.print(

@@ -20,7 +20,7 @@ from library_pipeline.settings import load_settings
 from library_pipeline.sources.wording import printable
 from library_pipeline.store.coverage import EncoderCoverage
 from library_pipeline.store.database import open_database
-from library_pipeline.store.log import read_result, recent_refreshes
+from library_pipeline.store.log import recent_refreshes, with_failures
 from library_pipeline.store.manifest_state import ManifestState, manifest_states
 from library_pipeline.store.outcomes import open_failures
 from library_pipeline.store.removals import HeldRemovals, held_removals
@@ -37,9 +37,7 @@ def show_status(*, as_json: bool) -> None:
     """Print the state of the library."""
     with open_database(load_settings()) as database, database.connect() as connection:
         state = vitals(connection)
-        refreshes = [
-            read_result(connection, each.refresh_id) for each in recent_refreshes(connection)
-        ]
+        refreshes = [with_failures(connection, each) for each in recent_refreshes(connection)]
         failures = open_failures(connection)
         held = held_removals(connection)
         requests = open_requests(connection)

@@ -179,7 +179,12 @@ def read_result(connection: psycopg.Connection, refresh_id: str) -> Refresh:
     refresh = read_refresh(connection, refresh_id)
     if refresh is None:
         raise KeyError(refresh_id)
-    return replace(refresh, failures=tuple(failures_of(connection, refresh_id)))
+    return with_failures(connection, refresh)
+
+
+def with_failures(connection: psycopg.Connection, refresh: Refresh) -> Refresh:
+    """Return the refresh with its open failures."""
+    return replace(refresh, failures=tuple(failures_of(connection, refresh.refresh_id)))
 
 
 def recent_refreshes(

@@ -256,5 +256,5 @@ def why_it_waits(request: OpenRequest) -> str:
     if request.run_id:
         return f"{again}its Dagster run is starting, or waits for its turn"
     if request.waited_seconds < PATIENCE_SECONDS or request.attempt > 1:
-        return f"{again}it is taken at the next look of Dagster's daemon, every 5 seconds"
-    return f"nobody has taken it for {request.waited_seconds:.0f} seconds. {DAEMON_NEEDED}"
+        return f"{again}Dagster's daemon takes it when it looks next, every 5 seconds"
+    return f"no run has taken it for {request.waited_seconds:.0f} seconds. {DAEMON_NEEDED}"

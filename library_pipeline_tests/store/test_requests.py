@@ -123,9 +123,9 @@ def test_what_waits_says_what_for(connection: psycopg.Connection) -> None:
         return why_it_waits(open_requests(connection)[0])
 
     ask(connection, wanted())
-    assert why() == "it is taken at the next look of Dagster's daemon, every 5 seconds"
+    assert why() == "Dagster's daemon takes it when it looks next, every 5 seconds"
     connection.execute("update pipeline.refresh_request set asked_at = now() - interval '31 s'")
-    assert why() == f"nobody has taken it for 31 seconds. {DAEMON_NEEDED}"
+    assert why() == f"no run has taken it for 31 seconds. {DAEMON_NEEDED}"
     note_run(connection, open_requests(connection)[0], "run-1")
     assert why() == "its Dagster run is starting, or waits for its turn"
     give_up_attempt(connection, open_requests(connection)[0], "out of memory")

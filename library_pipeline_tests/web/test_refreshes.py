@@ -65,7 +65,7 @@ def test_a_refresh_is_asked_for_and_can_be_seen_at_once(
     assert answer.headers["location"] == accepted["url"]
     seen = web.get(accepted["url"]).json()
     assert (seen["state"], seen["kind"], seen["asked_by"]) == ("waiting", "full", "api")
-    assert seen["waits_for"].startswith("it is taken at the next look of Dagster's daemon")
+    assert seen["waits_for"].startswith("Dagster's daemon takes it when it looks next")
     assert seen["failures"] == []
     connection.execute("update pipeline.refresh_request set asked_at = now() - interval '1 min'")
     assert DAEMON_NEEDED in web.get(accepted["url"]).json()["waits_for"]
