@@ -129,7 +129,9 @@ def test_what_waits_says_what_for(connection: psycopg.Connection) -> None:
     note_run(connection, open_requests(connection)[0], "run-1")
     assert why() == "its Dagster run is starting, or waits for its turn"
     give_up_attempt(connection, open_requests(connection)[0], "out of memory")
-    assert why().startswith("attempt 2 of 3, as the one before ended early: out of memory; it is")
+    assert why().startswith(
+        "attempt 2 of 3, as the one before ended early: out of memory; Dagster's"
+    )
 
 
 def test_whether_the_daemon_looks_for_requests(connection: psycopg.Connection) -> None:
