@@ -1,4 +1,4 @@
-"""What can go wrong with one component, in words that stay stable: phase, code, transience."""
+"""What can go wrong with one component, in stable terms: phase, code, whether it is transient."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Phase = Literal["manifest", "download", "decode", "embed", "store"]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One component that one refresh could not bring up to date, and why.
+    """One component that a refresh could not bring up to date, and why.
 
-    `code` is stable and dotted (`download.not_found`), for programs; `message` names the thing,
-    its value and the way out, for people. `transient` failures may heal without a new revision
-    and are tried again from `next_due_at` on; `attempts` counts the tries at this revision.
+    `code` is stable and dotted (`download.not_found`), for programs. `message` names the thing,
+    its value and the way out, for people. A `transient` failure may heal without a new revision
+    and is tried again from `next_due_at` on. `attempts` counts the tries at this revision.
     """
 
     component_id: str
@@ -30,7 +30,7 @@ class Failure:
 
 
 class ComponentError(LibraryError):
-    """Work on one component failed; carries everything a `Failure` needs but the component."""
+    """Work on one component failed. It holds all that a `Failure` needs, except the component."""
 
     def __init__(self, phase: Phase, code: str, message: str, *, transient: bool = False) -> None:
         super().__init__(code, message, transient=transient)

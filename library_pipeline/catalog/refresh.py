@@ -1,16 +1,16 @@
-"""A refresh: one pass over the library, what it was asked to do and what came of it."""
+"""A refresh: one pass over the library, what it is asked to do, how far it is, what it did."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from library_pipeline.catalog.failures import Failure
 
 RefreshKind = Literal["full", "incremental", "retry", "selected", "reembed"]
-RefreshState = Literal["planning", "running", "finished", "failed", "cancelled"]
+RefreshStatus = Literal["waiting", "planning", "running", "finished", "failed", "cancelled"]
 RefreshPhase = Literal[
     "planning", "queued", "downloading", "embedding", "storing", "second try", "closing"
 ]
@@ -21,9 +21,9 @@ Outcome = Literal["new", "changed", "unchanged", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class RefreshScope:
-    """What narrows a refresh. A narrowed refresh never removes anything.
+    """The part of the library that a refresh covers. A narrowed refresh never removes anything.
 
-    `due_only` narrows a retry to failures whose next try is due, and a reembed likewise.
+    `due_only` limits a retry or a reembed to failures whose next try is due.
     """
 
     client: str | None = None
@@ -34,7 +34,7 @@ class RefreshScope:
 
     @classmethod
     def of_json(cls, scope: Mapping[str, Any]) -> RefreshScope:
-        """Return the scope that was kept as a JSON object."""
+        """Return the scope that is stored as a JSON object."""
         return cls(**{**scope, "only": tuple(scope.get("only", ()))})
 
     @property
@@ -45,9 +45,10 @@ class RefreshScope:
 
 @dataclass(frozen=True, slots=True)
 class RefreshRequest:
-    """What somebody asks for. `force` downloads and embeds again whatever is there already.
+    """What a person or a program asks for.
 
-    A request `in_process` has its chunks done by its asker, others by whoever the sensors start.
+    `force` downloads and embeds again what is there already. The process that asks for an
+    `in_process` refresh does its chunks itself; sensors start the chunks of the others.
     """
 
     refresh_id: str
@@ -60,10 +61,10 @@ class RefreshRequest:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Components by what a refresh did to them.
+    """Numbers of components, by what a refresh does to them.
 
-    `waiting` ones failed earlier and are not due, `elsewhere` ones are another unfinished
-    refresh's work, `unreached` ones were planned before it was stopped.
+    `waiting`: failed earlier and not yet due. `elsewhere`: part of another unfinished refresh.
+    `unreached`: planned, but not done before the refresh was stopped.
     """
 
     total: int = 0
@@ -78,79 +79,89 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a refresh is: components planned, and how many have passed each phase."""
+class Refresh:
+    """One refresh at one moment: its request, how far it is, and what it did.
 
-    refresh_id: str
-    kind: RefreshKind
-    state: RefreshState
-    phase: RefreshPhase | None
-    planned: int
-    downloaded: int
-    embedded: int
-    stored: int
-    failed: int
-    components_per_second: float | None
-    started_at: datetime
-    seconds_left: float | None
-    finished_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class RefreshResult:
-    """What a refresh did; `duration_seconds` is wall-clock, `held_removals` wait for approval.
-
-    `unread_sources` could not be read: what they listed before holds.
+    A refresh in the state `waiting` is a request that Dagster has not taken yet; `waits_for` says
+    in a sentence what it waits for. Of the `planned` components, `downloaded`, `embedded` and
+    `stored` ones have passed each phase. `counts` holds the plan while the refresh runs, and the
+    outcome afterwards. `duration_seconds` is wall-clock time, up to now while it is unfinished.
+    `held_removals` wait for approval. `unread_sources` could not be read, so their components
+    stay as they are. `failures` is filled only where they were read too.
     """
 
-    refresh_id: str
-    kind: RefreshKind
-    state: RefreshState
-    counts: Counts
-    duration_seconds: float
-    run_ids: tuple[str, ...] = ()
-    failures: Sequence[Failure] = field(default=())
+    request: RefreshRequest
+    state: RefreshStatus
+    started_at: datetime
+    duration_seconds: float = 0.0
+    finished_at: datetime | None = None
+    phase: RefreshPhase | None = None
+    planned: int = 0
+    downloaded: int = 0
+    embedded: int = 0
+    stored: int = 0
+    components_per_second: float | None = None
+    seconds_left: float | None = None
+    counts: Counts = Counts()
     held_removals: int = 0
-    error: str | None = None
     unread_sources: tuple[str, ...] = ()
+    run_ids: tuple[str, ...] = ()
+    error: str | None = None
+    waits_for: str | None = None
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def refresh_id(self) -> str:
+        """The id by which pages, commands and Dagster know the refresh."""
+        return self.request.refresh_id
+
+    @property
+    def kind(self) -> RefreshKind:
+        """The kind of the refresh."""
+        return self.request.kind
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the refresh waits, is being planned or runs."""
+        return self.state in ("waiting", "planning", "running")
 
     @property
     def ok(self) -> bool:
-        """Whether it finished, all was read, nothing failed and nothing waits for a person."""
+        """Whether it finished, read every source, failed nowhere and holds back no removal."""
         left = self.counts.failed or self.held_removals or self.unread_sources
         return self.state == "finished" and not left
 
     @property
     def total(self) -> int:
-        """Components that the CMS lists, within the refresh's scope."""
+        """Number of components that the CMS lists, within the refresh's scope."""
         return self.counts.total
 
     @property
     def new(self) -> int:
-        """Components that were not indexed before."""
+        """Number of components that were not indexed before."""
         return self.counts.new
 
     @property
     def updated(self) -> int:
-        """Components that were indexed at another revision, or repaired."""
+        """Number of components that were indexed at another revision, or are repaired."""
         return self.counts.changed
 
     @property
     def removed(self) -> int:
-        """Components that left the index because they had left the CMS."""
+        """Number of components that left the index because they had left the CMS."""
         return self.counts.removed
 
     @property
     def unchanged(self) -> int:
-        """Components that were right already."""
+        """Number of components that were up to date already."""
         return self.counts.unchanged
 
     @property
     def failed(self) -> int:
-        """Components that could not be brought up to date."""
+        """Number of components that could not be brought up to date."""
         return self.counts.failed
 
     @property
     def failed_components(self) -> Mapping[str, str]:
-        """Why each failed component failed, by component id."""
+        """The code and message of each failure that was read, by component id."""
         return {item.component_id: f"{item.code}: {item.message}" for item in self.failures}

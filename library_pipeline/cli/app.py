@@ -83,7 +83,7 @@ def refresh(
 
     Ends with 1 if a component failed or one of several sources could not be read.
     """
-    from library_pipeline.cli.refresh import refresh_library  # noqa: PLC0415 - loads Dagster
+    from library_pipeline.cli.refresh import refresh_library  # noqa: PLC0415
 
     scope = RefreshScope(client=client, category=category, limit=limit, only=tuple(only or ()))
     if force:
@@ -116,7 +116,7 @@ def retry(
     verbose: Verbose = False,
 ) -> None:
     """Try failed components again: those that are due, or all of them --now."""
-    from library_pipeline.cli.refresh import refresh_library  # noqa: PLC0415 - loads Dagster
+    from library_pipeline.cli.refresh import refresh_library  # noqa: PLC0415
 
     scope = RefreshScope(
         client=client, category=category, limit=limit, only=tuple(only or ()), due_only=not now
@@ -129,7 +129,7 @@ def retry(
 @app.command()
 def reembed(limit: Limit = None, json: Json = False, verbose: Verbose = False) -> None:
     """Compute the vectors that searchable components lack for an encoder, without the CMS."""
-    from library_pipeline.cli.refresh import refresh_library  # noqa: PLC0415 - loads Dagster
+    from library_pipeline.cli.refresh import refresh_library  # noqa: PLC0415
 
     with expected_errors():
         result = refresh_library(
@@ -145,7 +145,7 @@ def cancel(
     ] = None,
 ) -> None:
     """Stop a refresh, on any machine, after its current work; finished work is kept."""
-    from library_pipeline.cli.cancel import cancel_refreshes  # noqa: PLC0415
+    from library_pipeline.cli.refresh import cancel_refreshes  # noqa: PLC0415
 
     with expected_errors():
         cancel_refreshes(refresh_id)
@@ -154,7 +154,7 @@ def cancel(
 @app.command()
 def approve(yes: Yes = False, json: Json = False, verbose: Verbose = False) -> None:
     """Remove components that left the CMS but were too many at once to remove without asking."""
-    from library_pipeline.cli.approve import approve_held  # noqa: PLC0415 - loads Dagster
+    from library_pipeline.cli.refresh import approve_held  # noqa: PLC0415
 
     with expected_errors():
         result = approve_held(yes=yes, as_json=json, verbose=verbose)
@@ -291,8 +291,7 @@ def status(
     ] = False,
 ) -> None:
     """Show what is indexed, the last refreshes and the components that failed."""
-    from library_pipeline.cli.status import show_status  # noqa: PLC0415
-    from library_pipeline.cli.watch import watch_refreshes  # noqa: PLC0415
+    from library_pipeline.cli.status import show_status, watch_refreshes  # noqa: PLC0415
 
     if json and watch:
         fail("--json and --watch exclude each other")

@@ -1,8 +1,7 @@
-"""`library-pipeline refresh`: live counts while it runs, the exact account at the end."""
+"""`library-pipeline refresh`, `approve` and `cancel`."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import threading
 from collections.abc import Iterator
@@ -12,23 +11,24 @@ from datetime import UTC, datetime
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from library_pipeline.catalog.refresh import (
-    RefreshKind,
-    RefreshRequest,
-    RefreshResult,
-    RefreshScope,
-)
-from library_pipeline.cli.console import console, fail, quiet_logs
-from library_pipeline.cli.results import show_result
-from library_pipeline.defs.in_process import RefreshError, RefreshInterrupted, run_refresh
-from library_pipeline.defs.instance import open_instance
+from library_pipeline.catalog.refresh import Refresh, RefreshKind, RefreshRequest, RefreshScope
+from library_pipeline.cli.console import confirm, console, fail, quiet_logs
+from library_pipeline.cli.results import result_json, show_result
 from library_pipeline.settings import load_settings
+from library_pipeline.store.closing import cancel_refresh
 from library_pipeline.store.database import Database, open_database
-from library_pipeline.store.refreshes import new_refresh_id, progress, result
+from library_pipeline.store.log import (
+    find_refresh,
+    new_refresh_id,
+    read_refresh,
+    read_result,
+    unfinished_ids,
+)
+from library_pipeline.store.removals import held_removals
 
 POLL_SECONDS = 0.2
 PHASES = ("downloaded", "embedded", "stored")
-INTERRUPTED = 130  # what shells expect of a program that a signal has ended
+INTERRUPTED = 130  # the exit code that shells expect of a program that a signal has ended
 WHOLE = RefreshScope()
 
 
@@ -40,10 +40,13 @@ def refresh_library(
     approve_removals: bool = False,
     as_json: bool = False,
     verbose: bool = False,
-) -> RefreshResult:
-    """Run a refresh in this process, show how it goes and what came of it."""
+) -> Refresh:
+    """Run a refresh in this process with live counts; print and return its result."""
+    # Dagster takes seconds to load, which `cancel` does not need.
+    from library_pipeline.defs.in_process import RefreshError, RefreshInterrupted  # noqa: PLC0415
+    from library_pipeline.launch import open_launcher  # noqa: PLC0415
+
     quiet_logs(verbose=verbose)
-    settings = load_settings()
     request = RefreshRequest(
         refresh_id=new_refresh_id(datetime.now(UTC)),
         kind=kind,
@@ -52,38 +55,68 @@ def refresh_library(
         force=force,
         in_process=True,
     )
-    with open_database(settings) as database, open_instance(settings, database) as instance:
-        from library_pipeline.definitions import library_definitions  # noqa: PLC0415 - reads settings
-
+    with open_launcher(load_settings()) as launcher:
         try:
-            with _live(database, request.refresh_id, quiet=as_json):
-                outcome = run_refresh(
-                    library_definitions(settings),
-                    instance,
-                    database,
-                    request,
-                    approve_removals=approve_removals,
-                )
+            with _live_counts(launcher.database, request.refresh_id, quiet=as_json):
+                refresh = launcher.refresh(request, approve_removals=approve_removals)
         except RefreshInterrupted:
-            with database.connect() as connection:
-                _show(result(connection, request.refresh_id), as_json=as_json)
+            with launcher.database.connect() as connection:
+                _show(read_result(connection, request.refresh_id), as_json=as_json)
             raise typer.Exit(INTERRUPTED) from None
         except RefreshError as error:
             fail(f"the refresh stopped: {error}")
-    _show(outcome, as_json=as_json)
-    return outcome
+    _show(refresh, as_json=as_json)
+    return refresh
 
 
-def _show(outcome: RefreshResult, *, as_json: bool) -> None:
+def approve_held(*, yes: bool, as_json: bool, verbose: bool) -> Refresh | None:
+    """Show the held removals, ask, and remove them by a refresh; return None if there are none.
+
+    A component that has come back to the CMS meanwhile stays.
+    """
+    with open_database(load_settings()) as database, database.connect() as connection:
+        held = held_removals(connection)
+    if not held.count:
+        console.print("Nothing is held back.")
+        return None
+    if not as_json:
+        console.print(
+            f"{held.count} of {held.indexed} indexed components have left the CMS"
+            f" (noticed {held.since:%Y-%m-%d %H:%M} UTC):"
+        )
+        for component_id in held.examples:
+            console.print(f"  {component_id}", markup=False)
+        if held.count > len(held.examples):
+            console.print(f"  ... and {held.count - len(held.examples)} more")
+    confirm(f"Remove these {held.count} components from the index?", yes=yes)
+    return refresh_library("incremental", approve_removals=True, as_json=as_json, verbose=verbose)
+
+
+def cancel_refreshes(refresh_id: str | None) -> None:
+    """Ask one refresh, or all unfinished ones, to stop, and say which of them do."""
+    with open_database(load_settings()) as database, database.connect() as connection:
+        if refresh_id and find_refresh(connection, refresh_id) is None:
+            fail(f"there is no refresh {refresh_id}; library-pipeline status shows those there are")
+        ids = [refresh_id] if refresh_id else unfinished_ids(connection)
+        stopped = [each for each in ids if cancel_refresh(connection, each)]
+    for each in stopped:
+        console.print(f"refresh {each} stops after what is under way; what is done stays done")
+    if refresh_id and not stopped:
+        console.print(f"refresh {refresh_id} is over already")
+    elif not stopped:
+        console.print("no refresh is running")
+
+
+def _show(refresh: Refresh, *, as_json: bool) -> None:
     if as_json:
-        console.print_json(json.dumps(dataclasses.asdict(outcome), default=str))
+        console.print_json(json.dumps(result_json(refresh), default=str))
     else:
-        show_result(outcome)
+        show_result(refresh)
 
 
 @contextmanager
-def _live(database: Database, refresh_id: str, *, quiet: bool) -> Iterator[None]:
-    """Show the refresh's counts while it runs, read from where it keeps them."""
+def _live_counts(database: Database, refresh_id: str, *, quiet: bool) -> Iterator[None]:
+    """Show the refresh's counts from the database while it runs."""
     if quiet or not console.is_terminal:
         yield
         return
@@ -106,7 +139,7 @@ def _watch(database: Database, refresh_id: str, bars: Progress, done: threading.
     tasks = {phase: bars.add_task(phase, total=None, visible=False) for phase in PHASES}
     with database.connect() as connection:
         while not done.wait(POLL_SECONDS):
-            now = progress(connection, refresh_id)
+            now = read_refresh(connection, refresh_id)
             if now is None or now.state == "planning":
                 continue
             bars.update(waiting, visible=False)

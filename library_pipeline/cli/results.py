@@ -1,36 +1,44 @@
-"""What came of a refresh, in words: the counts, and every failure with its reason."""
+"""The result of a refresh as text and as JSON: the counts, and each failure with its reason."""
 
 from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
 
 from rich.table import Table
 
 from library_pipeline.catalog.failures import Failure
-from library_pipeline.catalog.refresh import RefreshResult
+from library_pipeline.catalog.refresh import Refresh
 from library_pipeline.cli.console import console, errors
 
 SHOWN_FAILURES = 50
+SHOWN_COUNTS = ("total", "new", "changed", "removed", "unchanged", "failed")
 
 
-def show_result(result: RefreshResult) -> None:
-    """Print the counts, then every failure with its reason."""
-    counts = result.counts
-    table = Table(title=f"{result.kind} refresh {result.refresh_id}", title_justify="left")
-    for name in ("total", "new", "changed", "removed", "unchanged", "failed", "duration"):
+def result_json(refresh: Refresh) -> dict[str, Any]:
+    """Return the result as `--json` prints it."""
+    return {
+        "refresh_id": refresh.refresh_id,
+        "kind": refresh.kind,
+        "state": refresh.state,
+        "counts": asdict(refresh.counts),
+        "duration_seconds": refresh.duration_seconds,
+        "run_ids": refresh.run_ids,
+        "failures": [asdict(failure) for failure in refresh.failures],
+        "held_removals": refresh.held_removals,
+        "error": refresh.error,
+        "unread_sources": refresh.unread_sources,
+    }
+
+
+def show_result(refresh: Refresh) -> None:
+    """Print the counts, then each failure with its reason."""
+    counts = refresh.counts
+    table = Table(title=f"{refresh.kind} refresh {refresh.refresh_id}", title_justify="left")
+    for name in (*SHOWN_COUNTS, "duration"):
         table.add_column(name, justify="right")
-    table.add_row(
-        *(
-            str(number)
-            for number in (
-                counts.total,
-                counts.new,
-                counts.changed,
-                counts.removed,
-                counts.unchanged,
-                counts.failed,
-            )
-        ),
-        f"{result.duration_seconds:.1f} s",
-    )
+    numbers = (str(getattr(counts, name)) for name in SHOWN_COUNTS)
+    table.add_row(*numbers, f"{refresh.duration_seconds:.1f} s")
     console.print(table)
     if counts.waiting:
         console.print(
@@ -41,31 +49,27 @@ def show_result(result: RefreshResult) -> None:
         console.print(f"{counts.elsewhere} are another unfinished refresh's work: status --watch")
     if counts.unreached:
         console.print(f"{counts.unreached} were not reached.")
-    if result.held_removals:
+    if refresh.held_removals:
         errors.print(
-            f"[bold yellow]{result.held_removals} components are gone from the CMS, too many to "
+            f"[bold yellow]{refresh.held_removals} components are gone from the CMS, too many to "
             "remove unasked; they stay searchable. If that is right: "
             "library-pipeline approve[/]"
         )
-    for name in result.unread_sources:
+    for name in refresh.unread_sources:
         errors.print(
             f"[bold yellow]The source {name} could not be read; its components stay as they are. "
             "Why: library-pipeline status[/]"
         )
-    if result.error:
-        errors.print(f"[bold red]{result.error}[/]")
-    _show_failures(result)
-
-
-def _show_failures(result: RefreshResult) -> None:
-    for failure in result.failures[:SHOWN_FAILURES]:
+    if refresh.error:
+        errors.print(f"[bold red]{refresh.error}[/]")
+    for failure in refresh.failures[:SHOWN_FAILURES]:
         show_failure(failure)
-    if (hidden := len(result.failures) - SHOWN_FAILURES) > 0:
+    if (hidden := len(refresh.failures) - SHOWN_FAILURES) > 0:
         console.print(f"... and {hidden} more: library-pipeline status --json")
 
 
 def show_failure(failure: Failure) -> None:
-    """Print what failed, why, how often, and when it is tried again."""
+    """Print what failed and why, how often it was tried, and when it is tried again."""
     tried = f"tried {failure.attempts} times, " if failure.attempts > 1 else ""
     again = "waits for a new revision, or retry --now"
     if failure.next_due_at:

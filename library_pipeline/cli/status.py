@@ -1,4 +1,4 @@
-"""`library-pipeline status`: what is indexed, what was done, what failed."""
+"""`library-pipeline status`: the index, refreshes and failures, once or live with `--watch`."""
 
 from __future__ import annotations
 
@@ -7,32 +7,37 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+import psycopg
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
 from rich.text import Text
 
-from library_pipeline.catalog.refresh import Progress, RefreshResult
+from library_pipeline.catalog.refresh import Refresh
 from library_pipeline.cli.console import clock, console
-from library_pipeline.cli.results import show_failure
+from library_pipeline.cli.results import result_json, show_failure
 from library_pipeline.settings import load_settings
 from library_pipeline.sources.text import printable
 from library_pipeline.store.coverage import EncoderCoverage
 from library_pipeline.store.database import open_database
-from library_pipeline.store.failures import open_failures
+from library_pipeline.store.log import recent_refreshes, with_failures
 from library_pipeline.store.manifest_state import ManifestState, manifest_states
-from library_pipeline.store.refreshes import recent, result
+from library_pipeline.store.outcomes import open_failures
 from library_pipeline.store.removals import HeldRemovals, held_removals
 from library_pipeline.store.requests import OpenRequest, open_requests, why_it_waits
 from library_pipeline.store.vitals import Vitals, vitals
 
 SHOWN_REFRESHES = 5
 SHOWN_FAILURES = 20
+REDRAW_SECONDS = 0.25
+IDLE_SECONDS = 1.0
 
 
 def show_status(*, as_json: bool) -> None:
     """Print the state of the library."""
     with open_database(load_settings()) as database, database.connect() as connection:
         state = vitals(connection)
-        newest = recent(connection)
-        refreshes = [result(connection, item.refresh_id) for item in newest]
+        refreshes = [with_failures(connection, each) for each in recent_refreshes(connection)]
         failures = open_failures(connection)
         held = held_removals(connection)
         requests = open_requests(connection)
@@ -48,7 +53,7 @@ def show_status(*, as_json: bool) -> None:
                 "encoders": [dataclasses.asdict(each) for each in state.encoders],
             },
             "requests": [dataclasses.asdict(item) for item in requests],
-            "refreshes": [dataclasses.asdict(item) for item in refreshes],
+            "refreshes": [result_json(item) for item in refreshes],
             "failures": [dataclasses.asdict(item) for item in failures],
             "held_removals": dataclasses.asdict(held),
             "sources": {name: dataclasses.asdict(each) for name, each in sources.items()},
@@ -60,11 +65,11 @@ def show_status(*, as_json: bool) -> None:
     _show_unreadable(sources)
     for request in requests:
         _show_request(request)
-    for item in newest:
-        if item.finished_at is None:
+    for item in refreshes:
+        if item.unfinished:
             _show_running(item)
     for done in refreshes[:SHOWN_REFRESHES]:
-        if done.state not in ("planning", "running"):
+        if not done.unfinished:
             _show_refresh(done)
     for failure in failures[:SHOWN_FAILURES]:
         show_failure(failure)
@@ -81,7 +86,7 @@ def _show_request(item: OpenRequest) -> None:
     console.print(f"        {why_it_waits(item)}", markup=False, soft_wrap=True)
 
 
-def _show_running(item: Progress) -> None:
+def _show_running(item: Refresh) -> None:
     rate = item.components_per_second
     console.print(
         f"refresh {item.refresh_id} {item.kind} [cyan]{item.phase}[/] for "
@@ -93,7 +98,7 @@ def _show_running(item: Progress) -> None:
     )
 
 
-def _show_refresh(item: RefreshResult) -> None:
+def _show_refresh(item: Refresh) -> None:
     counts = item.counts
     console.print(
         f"refresh {item.refresh_id} {item.kind} {item.state} in {item.duration_seconds:.1f} s: "
@@ -145,3 +150,55 @@ def _show_encoders(encoders: Sequence[EncoderCoverage]) -> None:
             f"{encoder.embedded} screenshots embedded ({encoder.state})",
             markup=False,
         )
+
+
+def watch_refreshes() -> None:
+    """Show the newest refreshes until Ctrl-C, and draw them again whenever one moves."""
+    with open_database(load_settings()) as database, database.connect() as connection:
+        connection.execute("listen library_refresh")
+        try:
+            with Live(_table(connection), console=console, auto_refresh=False) as live:
+                while True:
+                    _wait(connection)
+                    live.update(_table(connection), refresh=True)
+        except KeyboardInterrupt:
+            return
+
+
+def _wait(connection: psycopg.Connection) -> None:
+    """Wait until a refresh moves, at most a second, since times pass anyway."""
+    for _ in connection.notifies(timeout=IDLE_SECONDS, stop_after=1):
+        pass
+    # Refreshes that move at the same time are drawn together.
+    for _ in connection.notifies(timeout=REDRAW_SECONDS):
+        pass
+
+
+def _table(connection: psycopg.Connection) -> Table:
+    table = Table(title="refreshes, newest first (Ctrl-C ends)", title_justify="left")
+    for name in ("refresh", "kind", "state", "downloaded", "embedded", "stored"):
+        table.add_column(name)
+    for name in ("done", "failed", "rate", "left"):
+        table.add_column(name, justify="right")
+    for item in recent_refreshes(connection, SHOWN_REFRESHES):
+        table.add_row(*_table_row(item))
+    return table
+
+
+def _table_row(item: Refresh) -> tuple[str | Text | ProgressBar, ...]:
+    state = {"failed": "red", "running": "cyan", "cancelled": "yellow"}.get(item.state, "green")
+    rate = f"{item.components_per_second:.1f}/s" if item.components_per_second else ""
+    left = clock(item.seconds_left) if item.seconds_left is not None else ""
+    return (
+        item.refresh_id,
+        item.kind,
+        Text(item.phase or item.state, style=state),
+        *(
+            ProgressBar(total=max(item.planned, 1), completed=passed, width=14)
+            for passed in (item.downloaded, item.embedded, item.stored)
+        ),
+        f"{item.stored}/{item.planned}",
+        Text(str(item.failed), style="red" if item.failed else ""),
+        rate,
+        left,
+    )

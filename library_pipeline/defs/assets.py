@@ -20,8 +20,8 @@ from library_pipeline.settings import load_settings
 from library_pipeline.sources.source import Source
 from library_pipeline.store.closing import finish_if_done
 from library_pipeline.store.database import Database
+from library_pipeline.store.log import new_refresh_id, read_result
 from library_pipeline.store.plans import Plan
-from library_pipeline.store.refreshes import new_refresh_id, result
 from library_pipeline.store.removals import approve_removals
 
 ASKED_BY_TAG = "library/asked_by"
@@ -183,7 +183,7 @@ def _plan(
         forget_partitions(context.instance, plan.removed)
     with database.connect() as connection:
         finish_if_done(connection, plan.refresh_id)
-        counts = result(connection, plan.refresh_id).counts
+        counts = read_result(connection, plan.refresh_id).counts
     context.log.info(
         f"refresh {plan.refresh_id}: {plan.planned} components in {len(plan.chunks)} chunks, "
         f"{len(plan.removed)} removed"

@@ -48,7 +48,7 @@ from library_pipeline.store.buckets import (
 from library_pipeline.store.chunks import Chunk, claim, next_chunk
 from library_pipeline.store.index import thumbnails
 from library_pipeline.store.leases import BUNDLES_IN_USE, lease
-from library_pipeline.store.refreshes import leave_to_sensors, new_refresh_id
+from library_pipeline.store.log import leave_to_sensors, new_refresh_id
 
 _STAGES: dict[dg.AssetKey, Stage] = {BUNDLE: "bundle", EMBEDDING: "embedding", INDEX: "index"}
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -10,7 +10,7 @@ import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
 from library_pipeline.catalog.errors import LibraryError
-from library_pipeline.catalog.refresh import RefreshRequest, RefreshResult
+from library_pipeline.catalog.refresh import Refresh, RefreshRequest
 from library_pipeline.defs.assets import ASKED_BY_TAG, PLAN, ManifestConfig, ReembedConfig
 from library_pipeline.defs.components import chunk_config
 from library_pipeline.defs.storage import sensors_run
@@ -18,7 +18,7 @@ from library_pipeline.store.chunks import next_chunk, pending_chunks
 from library_pipeline.store.closing import stop_refresh, unchecked_refreshes
 from library_pipeline.store.database import Database
 from library_pipeline.store.leases import lease
-from library_pipeline.store.refreshes import RefreshExistsError, progress, result
+from library_pipeline.store.log import RefreshExistsError, read_refresh, read_result
 from library_pipeline.store.requests import OpenRequest
 
 REFRESH_TAG = "library/refresh"
@@ -52,7 +52,7 @@ def run_refresh(
     request: RefreshRequest,
     *,
     approve_removals: bool = False,
-) -> RefreshResult:
+) -> Refresh:
     """Plan the refresh and do its chunks; every step is a Dagster run that the UI shows.
 
     If no daemon is alive, a refresh of the whole library also does the chunks that wait for
@@ -73,12 +73,12 @@ def run_refresh(
     if unchecked:
         jobs.execute("close_refresh", dg.RunConfig())
     with database.connect() as connection:
-        return result(connection, request.refresh_id)
+        return read_result(connection, request.refresh_id)
 
 
 def _check_new(database: Database, refresh_id: str) -> None:
     with database.connect() as connection:
-        if progress(connection, refresh_id):
+        if read_refresh(connection, refresh_id):
             raise RefreshExistsError(refresh_id)
 
 

@@ -17,8 +17,8 @@ from library_pipeline.search.layout import UmapMissing, umap_is_installed
 from library_pipeline.search.look_alikes import MAX_PARTNERS, MIN_SIMILARITY, compare_new
 from library_pipeline.store.embeddings import RegisteredEncoder
 from library_pipeline.store.leases import BUNDLES_IN_USE, lease
+from library_pipeline.store.log import unfinished_ids
 from library_pipeline.store.registry import active_encoders
-from library_pipeline.store.snapshots import unfinished_ids
 
 POLL_SECONDS = 60
 PAUSE = timedelta(hours=1)

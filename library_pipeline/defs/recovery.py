@@ -12,9 +12,8 @@ import structlog
 from library_pipeline.store.chunks import LostChunk, cancel_chunk, lost_chunks, release_chunk
 from library_pipeline.store.closing import finish_if_done, stop_refresh
 from library_pipeline.store.leases import lease_is_free
-from library_pipeline.store.refreshes import orphans
+from library_pipeline.store.log import orphans, runs_of
 from library_pipeline.store.requests import plan_again
-from library_pipeline.store.runs import runs_of
 
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,

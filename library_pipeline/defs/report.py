@@ -29,9 +29,16 @@ from library_pipeline.search.plots import duration_plot, growth_plot
 from library_pipeline.search.sheet import webp_within
 from library_pipeline.settings import load_settings
 from library_pipeline.store.closing import last_change, refreshes_to_close
-from library_pipeline.store.history import growth_on_record, paces
+from library_pipeline.store.history import (
+    Sample,
+    SampleComponent,
+    added,
+    changed,
+    failed,
+    growth_on_record,
+)
 from library_pipeline.store.index import thumbnails
-from library_pipeline.store.outcome_samples import Sample, Shown, added, changed, failed
+from library_pipeline.store.log import closed_refreshes
 
 MAX_TILES: Final = 24
 # Dagster keeps metadata in its database, and an asset's page loads a hundred of them.
@@ -100,7 +107,7 @@ def draw_report(
         if len(sizes) > 1:
             report.metadata["growth"] = _plot("searchable components", growth_plot(sizes))
     with report.part("durations"):
-        if last := paces(connection):
+        if last := closed_refreshes(connection, limit=50):
             report.metadata["durations"] = _plot("durations of refreshes", duration_plot(last))
     return report
 
@@ -116,7 +123,7 @@ def _sheet(
     return dg.MetadataValue.md(f"{picture(label, webp_within(sheet, MAX_BYTES))}\n\n{listed}")
 
 
-def _line(one: Shown, web_url: str | None) -> str:
+def _line(one: SampleComponent, web_url: str | None) -> str:
     # A component that was never indexed has no page yet.
     page = component_page(web_url, one.component_id) if one.screenshot_sha256 else None
     name = link(one.title, page)

@@ -37,8 +37,8 @@ from library_pipeline.store.closing import (
     unchecked_refreshes,
 )
 from library_pipeline.store.database import Database
+from library_pipeline.store.log import FailedPlans, failed_plans
 from library_pipeline.store.plans import count_due, reembed_unfinished
-from library_pipeline.store.refreshes import FailedPlans, failed_plans
 from library_pipeline.store.requests import (
     OpenRequest,
     give_up_attempt,

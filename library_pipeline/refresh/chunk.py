@@ -42,9 +42,9 @@ from library_pipeline.store.index import (
     known_bundles,
     store_batch,
 )
+from library_pipeline.store.log import is_forced
 from library_pipeline.store.manifest import components
 from library_pipeline.store.outcomes import set_outcomes, set_reported, unreported
-from library_pipeline.store.refreshes import is_forced
 
 BATCHES_AHEAD = 2
 
@@ -75,7 +75,9 @@ def refresh_chunk(
         done = {success.component_id for success in stream.successes}
         untold = [
             Success(component_id, bundle.revision, outcome, bundle)
-            for component_id, (outcome, bundle) in unreported(noting, chunk).items()
+            for component_id, (outcome, bundle) in unreported(
+                noting, chunk.refresh_id, chunk.number
+            ).items()
             if component_id not in done
         ]
         news = [*stream.successes, *untold]

@@ -16,9 +16,9 @@ from library_pipeline.store.ann import drop_for_bulk_load
 from library_pipeline.store.closing import stop_refresh
 from library_pipeline.store.database import Database
 from library_pipeline.store.leases import lease
+from library_pipeline.store.log import create_refresh, record_unread
 from library_pipeline.store.manifest import unknown_components
 from library_pipeline.store.plans import Plan, make_plan
-from library_pipeline.store.refreshes import create_refresh, record_unread
 
 
 class UnknownComponentError(LibraryError):

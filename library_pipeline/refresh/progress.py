@@ -1,4 +1,4 @@
-"""Counts of a chunk under way, exchanged with Postgres a few times a second, and its failures."""
+"""Counts and failures of a running chunk, written to PostgreSQL a few times a second."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import structlog
 from library_pipeline.catalog.failures import Failure
 from library_pipeline.store.chunks import Chunk, add_progress
 from library_pipeline.store.closing import cancellation_asked
-from library_pipeline.store.failures import record_failures
+from library_pipeline.store.outcomes import record_failures
 
 FLUSH_SECONDS = 0.3
 
@@ -21,10 +21,10 @@ log = structlog.get_logger(__name__)
 
 
 class Meter:
-    """Collects what happens in the event loop and writes it down from time to time.
+    """Collects counts and failures in the event loop and writes them to the database regularly.
 
-    `halt` is set once the chunk is to begin nothing more: `stop` was set, or somebody has
-    cancelled the refresh.
+    `halt` is set when the chunk must not begin more components: `stop` is set, or the refresh is
+    cancelled.
     """
 
     def __init__(self, connection: psycopg.Connection, chunk: Chunk, stop: threading.Event) -> None:
@@ -41,7 +41,7 @@ class Meter:
         self._counts[phase] += count
 
     def failed(self, failure: Failure) -> None:
-        """Take note of a component that goes no further."""
+        """Count and log the failure of a component."""
         log.warning(
             "component failed",
             refresh=self._chunk.refresh_id,
@@ -55,7 +55,7 @@ class Meter:
         self.failures.append(failure)
 
     async def run(self) -> None:
-        """Write, and see whether to go on, every `FLUSH_SECONDS` until cancelled."""
+        """Write, and check for a stop, every `FLUSH_SECONDS` until cancelled."""
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
             await asyncio.to_thread(self._exchange)
@@ -66,7 +66,7 @@ class Meter:
             self.halt.set()
 
     def flush(self) -> None:
-        """Write what has not been written yet."""
+        """Write the counts and failures that are not written yet."""
         counts, self._counts = self._counts, Counter()
         failures, self._unwritten = self._unwritten, []
         if failures:

@@ -15,7 +15,7 @@ from library_pipeline.search.sheet import (
     placeholder,
     side_by_side,
 )
-from library_pipeline.store.outcome_samples import Sample, Shown
+from library_pipeline.store.history import Sample, SampleComponent
 
 # The database keeps thumbnails of at most 160 x 120. They are read and decoded in milliseconds,
 # while the bundle store of the full screenshots may be slow.
@@ -60,11 +60,11 @@ def _heading(what: str, sample: Sample) -> str:
     return f"{sample.total:,} {what}" + (f", {len(sample.shown)} of them here" if more else "")
 
 
-def _about(one: Shown) -> str:
+def _about(one: SampleComponent) -> str:
     return " · ".join(filter(None, (one.category, one.client)))
 
 
-def _before_and_after(one: Shown, pictures: Thumbnails) -> Image.Image:
+def _before_and_after(one: SampleComponent, pictures: Thumbnails) -> Image.Image:
     after = _picture(one.screenshot_sha256, pictures, "no picture")
     if one.former_sha256 == one.screenshot_sha256:
         return side_by_side(after, placeholder("same picture", WIDTH, HEIGHT))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from PIL import Image
 
-from library_pipeline.catalog.refresh import RefreshKind
+from library_pipeline.catalog.refresh import Refresh, RefreshKind
 from library_pipeline.search.sheet import FAINT, INK, LINE, PAPER
-from library_pipeline.store.history import Pace, Size
+from library_pipeline.store.history import Size
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,18 +52,22 @@ def growth_plot(sizes: Sequence[Size]) -> Image.Image:
     return _rendered(figure)
 
 
-def duration_plot(paces: Sequence[Pace]) -> Image.Image:
+def duration_plot(refreshes: Sequence[Refresh]) -> Image.Image:
     """Return two plots of refreshes by kind: their durations, and their components per second."""
     figure, (above, below) = _figure(4.2, rows=2)
-    seconds = [max(pace.seconds, 0.1) for pace in paces]
+    seconds = [max(refresh.duration_seconds, 0.1) for refresh in refreshes]
     for kind, colour in KINDS.items():
-        indexes = [index for index, pace in enumerate(paces) if pace.kind == kind]
+        indexes = [index for index, refresh in enumerate(refreshes) if refresh.kind == kind]
         if indexes:
             above.bar(indexes, [seconds[index] for index in indexes], color=colour, label=kind)
-            rates = [paces[index].per_second or nan for index in indexes]
+            rates = [refreshes[index].components_per_second or nan for index in indexes]
             below.plot(indexes, rates, "o", color=colour, ms=5)
-    bad = [index for index, pace in enumerate(paces) if not pace.ok]
-    finished = [index for index in bad if paces[index].state == "finished"]
+    bad = [
+        index
+        for index, refresh in enumerate(refreshes)
+        if refresh.state != "finished" or refresh.failed
+    ]
+    finished = [index for index in bad if refreshes[index].state == "finished"]
     for mark, label, indexes in (
         ("v", "some components failed", finished),
         ("X", "failed or cancelled", sorted(set(bad) - set(finished))),
@@ -75,11 +79,13 @@ def duration_plot(paces: Sequence[Pace]) -> Image.Image:
     above.minorticks_off()
     above.set_yticks(list(DURATIONS), DURATIONS.values())
     above.set_ylim(min(1.0, min(seconds) / 2), max(seconds) * 3)
-    above.set_title(f"Duration of the last {len(paces)} refreshes", loc="left", color=INK)
+    above.set_title(f"Duration of the last {len(refreshes)} refreshes", loc="left", color=INK)
     above.legend(loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=5, frameon=False, fontsize=8)
     below.set_title("Components per second", loc="left", color=INK, fontsize=10)
-    below.set_ylim(0, max((pace.per_second or 0 for pace in paces), default=0) * 1.15 or 1)
-    _label_times(below, paces)
+    below.set_ylim(
+        0, max((refresh.components_per_second or 0 for refresh in refreshes), default=0) * 1.15 or 1
+    )
+    _label_times(below, refreshes)
     return _rendered(figure)
 
 
@@ -111,10 +117,10 @@ def _rendered(figure: Figure) -> Image.Image:
     return Image.frombytes("RGBA", size, bytes(canvas.buffer_rgba())).convert("RGB")
 
 
-def _label_times(axes: Axes, paces: Sequence[Pace]) -> None:
+def _label_times(axes: Axes, refreshes: Sequence[Refresh]) -> None:
     """Label some of the evenly spaced refreshes with the time at which they finished."""
-    step = max(1, -(-len(paces) // 8))
-    indexes = list(range(len(paces) - 1, -1, -step))[::-1]
-    labels = [f"{paces[index].finished_at:%b %d\n%H:%M}" for index in indexes]
+    step = max(1, -(-len(refreshes) // 8))
+    indexes = list(range(len(refreshes) - 1, -1, -step))[::-1]
+    labels = [f"{refreshes[index].finished_at:%b %d\n%H:%M}" for index in indexes]
     axes.set_xticks(indexes, labels)
-    axes.set_xlim(-0.6, max(len(paces), 8) - 0.4)
+    axes.set_xlim(-0.6, max(len(refreshes), 8) - 0.4)

@@ -8,7 +8,7 @@ import psycopg
 
 from library_pipeline.catalog.refresh import Action, RefreshKind
 from library_pipeline.store.leases import lease_is_free
-from library_pipeline.store.runs import add_run
+from library_pipeline.store.log import add_run
 
 MAX_ATTEMPTS = 3
 

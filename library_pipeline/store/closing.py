@@ -1,4 +1,4 @@
-"""How a refresh ends: a second try of what may have healed, cancellation, the final counts."""
+"""The end of a refresh: a second try of transient failures, cancellation, the final counts."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import psycopg
 
 from library_pipeline.store.requests import settle
 
-# Once, when all chunks are through: transient failures make up a last chunk of their own, and
-# leave the chunks in which they failed, so that each component is counted once.
+# Runs once, when all chunks are done. It moves transient failures from their chunks to one last
+# chunk, so that each component is counted once.
 _SECOND_TRY = """
 with again as (
     select rc.component_id, rc.chunk from pipeline.refresh_component rc
@@ -34,7 +34,7 @@ with again as (
 update pipeline.refresh set second_try_at = now() from last where id = %(id)s
 returning id
 """
-# Outcomes are counted from the rows themselves.
+# Outcomes are counted from the components' own rows.
 _CLOSE = """
 update pipeline.refresh r set finished_at = now(),
     checked_at = case when r.kind not in ('full', 'reembed')
@@ -67,9 +67,10 @@ where r.id = %(id)s and r.state in ('planning', 'running')
 
 
 def finish_if_done(connection: psycopg.Connection, refresh_id: str) -> bool:
-    """Close the refresh if no chunk is left; whoever finishes the last one calls this.
+    """Close the refresh if no chunk is left; return whether this call has closed it.
 
-    The first time it comes to that, transient failures get a second try instead, in a new chunk.
+    Every run that finishes a chunk calls this. The first time that no chunk is left, transient
+    failures get a second try in a new chunk instead.
     """
     with connection.transaction():
         row = connection.execute(
@@ -89,11 +90,11 @@ def finish_if_done(connection: psycopg.Connection, refresh_id: str) -> bool:
 
 
 def cancel_refresh(connection: psycopg.Connection, refresh_id: str) -> bool:
-    """Ask the refresh to stop; whether it was unfinished, or waited for Dagster to take it.
+    """Ask the refresh to stop; return whether it was waiting, in planning or running.
 
-    Chunks that nobody has claimed are closed at once, a running one stops at its next component.
+    Pending chunks are closed at once. A running chunk stops at its next component.
     """
-    # A request may be taken between the first two; then it is a refresh by now.
+    # Dagster may take a request between the first two steps; then it is on record by the third.
     return (
         _stop(connection, refresh_id)
         or settle(connection, refresh_id, "cancelled", "it was cancelled before it was planned")
@@ -119,9 +120,9 @@ def _stop(connection: psycopg.Connection, refresh_id: str) -> bool:
 
 
 def unchecked_refreshes(connection: psycopg.Connection) -> list[str]:
-    """Return the closed refreshes that no closing run has seen to, of those that want one.
+    """Return the closed refreshes that still need a closing run, oldest first.
 
-    Those are the full ones, and those that changed something or failed at it.
+    Full refreshes need one, and so do all that changed something or failed at it.
     """
     rows = connection.execute(
         """select id from pipeline.refresh
@@ -131,9 +132,10 @@ def unchecked_refreshes(connection: psycopg.Connection) -> list[str]:
 
 
 def refreshes_to_close(connection: psycopg.Connection, run_id: str) -> list[str]:
-    """Return the refreshes that the closing run sees to: those that its first step has found.
+    """Return the refreshes that this closing run handles, oldest first.
 
-    So its steps agree, and one that is closed between two of them is left to the next such run.
+    The first step of the run fixes them, so that all its steps agree. The next closing run handles
+    a refresh that closes in between.
     """
     with connection.transaction():
         connection.execute(
@@ -153,7 +155,7 @@ def refreshes_to_close(connection: psycopg.Connection, run_id: str) -> list[str]
 
 
 def last_change(connection: psycopg.Connection) -> list[str]:
-    """Return the newest closed refresh that changed something or failed at it, if any."""
+    """Return the id of the newest closed refresh that changed or failed at something, if any."""
     rows = connection.execute(
         """select id from pipeline.refresh
            where state not in ('planning', 'running') and new + changed + removed + failed > 0
@@ -163,9 +165,10 @@ def last_change(connection: psycopg.Connection) -> list[str]:
 
 
 def worth_measuring(connection: psycopg.Connection, refresh_ids: Sequence[str]) -> bool:
-    """Whether these refreshes have changed so much that the vector index may find less than before.
+    """Whether these refreshes changed so much that the vector index may find less than before.
 
-    Measuring that takes seconds: after a full refresh, or a hundredth of the library changed.
+    Measuring takes seconds, so it is worth it only after a full refresh, or once a hundredth of
+    the library has changed.
     """
     row = connection.execute(
         """select bool_or(kind = 'full') or sum(new + changed) >= 0.01 * max(total)
@@ -176,7 +179,7 @@ def worth_measuring(connection: psycopg.Connection, refresh_ids: Sequence[str]) 
 
 
 def count_closing_run(connection: psycopg.Connection, refresh_id: str) -> int:
-    """Count that a closing run is being asked for; return how many were, with this one."""
+    """Count one more closing run for the refresh; return how many there are."""
     row = connection.execute(
         """update pipeline.refresh set closing_runs = closing_runs + 1 where id = %s
            returning closing_runs""",
@@ -186,14 +189,14 @@ def count_closing_run(connection: psycopg.Connection, refresh_id: str) -> int:
 
 
 def set_checked(connection: psycopg.Connection, refresh_ids: Sequence[str]) -> None:
-    """Record that a closing run has seen to these refreshes."""
+    """Record that a closing run has handled these refreshes."""
     connection.execute(
         "update pipeline.refresh set checked_at = now() where id = any(%s)", (list(refresh_ids),)
     )
 
 
 def cancellation_asked(connection: psycopg.Connection, refresh_id: str) -> bool:
-    """Whether somebody has asked the refresh to stop."""
+    """Whether the refresh has been asked to stop."""
     row = connection.execute(
         "select cancel_asked_at is not null from pipeline.refresh where id = %s", (refresh_id,)
     ).fetchone()
@@ -207,5 +210,5 @@ def stop_refresh(
     *,
     state: Literal["failed", "cancelled"] = "failed",
 ) -> None:
-    """Close an unfinished refresh with its reason; what it has stored stays stored."""
+    """Close an unfinished refresh with a reason. What it has stored stays."""
     connection.execute(_CLOSE, {"id": refresh_id, "stopped": state, "error": error})

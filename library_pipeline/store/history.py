@@ -1,85 +1,155 @@
-"""How the library has grown and how quick its refreshes were, from the log of refreshes."""
+"""How the library has grown, and samples of what refreshes added, changed and failed at."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import LiteralString
 
 import psycopg
 
-from library_pipeline.catalog.refresh import RefreshKind, RefreshState
+from library_pipeline.catalog.failures import Failure
+from library_pipeline.catalog.refresh import Refresh
+from library_pipeline.store.log import closed_refreshes
 
-_CHANGES = """
-select finished_at, new, removed from pipeline.refresh
-where state not in ('planning', 'running') and new + removed > 0
-order by finished_at desc limit %s
+_SIZE = "select now(), count(*) from pipeline.component where removed_at is null"
+# The order of digests is as good as random: the sample is fair, and always the same.
+_ADDED = """
+select count(*) over (), c.component_id, c.name, c.client, c.category, c.screenshot_sha256, null
+from pipeline.component c
+where c.removed_at is null and c.component_id in (
+    select component_id from pipeline.refresh_component
+    where refresh_id = any(%(refreshes)s) and outcome = 'new')
+order by c.screenshot_sha256, c.component_id limit %(limit)s
 """
-_COUNT = "select now(), count(*) from pipeline.component where removed_at is null"
-_PACES = """
-select kind, state, finished_at, failed, duration_seconds, components_per_second
-from library.refresh where state not in ('planning', 'running')
-order by started_at desc limit %s
+# The former screenshot belongs to the revision that was downloaded before. There is none if `gc`
+# has deleted its bundle, or if the component was repaired at the same revision. Changed pictures
+# come first.
+_CHANGED = """
+select count(*) over (), c.component_id, c.name, c.client, c.category, c.screenshot_sha256,
+       former.sha256
+from pipeline.component c
+join (select component_id from pipeline.refresh_component
+      where refresh_id = any(%(refreshes)s) and outcome in ('new', 'changed')
+      group by component_id having every(outcome = 'changed')) changed using (component_id)
+left join lateral (
+    select b.files -> 'screenshot' ->> 'sha256' as sha256 from pipeline.bundle b
+    where b.component_id = c.component_id and b.revision <> c.revision
+    order by b.fetched_at desc limit 1) former on true
+where c.removed_at is null
+order by former.sha256 is null, former.sha256 = c.screenshot_sha256, c.screenshot_sha256,
+         c.component_id
+limit %(limit)s
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """When a refresh was done, and how many components it brought and took."""
-
-    at: datetime
-    new: int
-    removed: int
+# One failure of every code comes before the second of any code.
+_FAILED = """
+select count(*) over (), f.component_id, coalesce(c.name, m.name, ''),
+       coalesce(c.client, m.client, ''), coalesce(c.category, m.category, ''),
+       c.screenshot_sha256, null,
+       f.phase, f.code, f.message, f.transient, f.attempts, f.next_due_at
+from pipeline.failure f
+left join pipeline.component c on c.component_id = f.component_id and c.removed_at is null
+left join pipeline.manifest_entry m on m.component_id = f.component_id
+where f.refresh_id = any(%(refreshes)s)
+order by row_number() over (partition by f.code order by f.component_id), f.code, f.component_id
+limit %(limit)s
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many components were searchable from a moment on."""
+    """How many components are searchable from a moment on."""
 
     at: datetime
     components: int
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How long a closed refresh took, and how many components it did a second, if any."""
+class SampleComponent:
+    """One component, with the digests of its current screenshot and of the one before, if any."""
 
-    kind: RefreshKind
-    state: RefreshState
-    finished_at: datetime
-    failed: int
-    seconds: float
-    per_second: float | None
+    component_id: str
+    name: str
+    client: str
+    category: str
+    screenshot_sha256: str | None
+    former_sha256: str | None = None
+    failure: Failure | None = None
 
     @property
-    def ok(self) -> bool:
-        """Whether it finished and nothing failed."""
-        return self.state == "finished" and not self.failed
+    def title(self) -> str:
+        """The component's name, or its id where the CMS gives it none."""
+        return self.name or self.component_id
+
+    @property
+    def reason(self) -> str:
+        """Why the component failed, without its id; empty if it did not fail."""
+        message = self.failure.message if self.failure else ""
+        return message.removeprefix(f"component {self.component_id}: ")
 
 
-def growth(now: Size, changes: Sequence[Change]) -> list[Size]:
-    """Return the library's sizes, oldest first: the one before all `changes`, after each, `now`.
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A few of the `total` components to which the same has happened."""
 
-    It walks back from the components that are there now. So the curve is right at its end, and
-    stays right where `gc` has dropped old refreshes: it begins later, at what there was by then.
+    total: int = 0
+    shown: tuple[SampleComponent, ...] = ()
+
+    @property
+    def digests(self) -> set[str]:
+        """The digests of all screenshots in the sample."""
+        named = (each for one in self.shown for each in (one.screenshot_sha256, one.former_sha256))
+        return {digest for digest in named if digest}
+
+
+def growth(now: Size, refreshes: Sequence[Refresh]) -> list[Size]:
+    """Return the library's sizes, oldest first: before all `refreshes`, after each, and `now`.
+
+    The sizes are counted back from `now`, so the end of the curve is exact. Where `gc` has deleted
+    old refreshes, the curve begins later, at the size of that time.
     """
     sizes = [now]
     components = now.components
-    for change in sorted(changes, key=lambda change: change.at, reverse=True):
-        sizes.append(Size(change.at, components))
-        components = max(0, components - change.new + change.removed)
-    if changes:
+    closed = [(each.finished_at, each) for each in refreshes if each.finished_at]
+    for finished_at, refresh in sorted(closed, key=lambda each: each[0], reverse=True):
+        sizes.append(Size(finished_at, components))
+        components = max(0, components - refresh.new + refresh.removed)
+    if closed:
         sizes.append(Size(sizes[-1].at, components))
     return sizes[::-1]
 
 
 def growth_on_record(connection: psycopg.Connection, *, limit: int = 1000) -> list[Size]:
-    """Return the library's growth over the `limit` newest refreshes that brought or took any."""
-    changes = [Change(*row) for row in connection.execute(_CHANGES, (limit,))]
-    now = connection.execute(_COUNT).fetchone()
-    return growth(Size(*now), changes) if now else []
+    """Return the growth over the newest `limit` refreshes that added or removed components."""
+    row = connection.execute(_SIZE).fetchone()
+    return growth(Size(*row), closed_refreshes(connection, limit=limit, moved=True)) if row else []
 
 
-def paces(connection: psycopg.Connection, *, limit: int = 50) -> list[Pace]:
-    """Return the paces of the newest closed refreshes, oldest first."""
-    return [Pace(*row) for row in connection.execute(_PACES, (limit,))][::-1]
+def added(connection: psycopg.Connection, refresh_ids: Sequence[str], *, limit: int) -> Sample:
+    """Return components that these refreshes added and that are still searchable."""
+    return _sample(connection, _ADDED, refresh_ids, limit)
+
+
+def changed(connection: psycopg.Connection, refresh_ids: Sequence[str], *, limit: int) -> Sample:
+    """Return components that these refreshes changed, without those that one of them added."""
+    return _sample(connection, _CHANGED, refresh_ids, limit)
+
+
+def failed(connection: psycopg.Connection, refresh_ids: Sequence[str], *, limit: int) -> Sample:
+    """Return the open failures of these refreshes; one of every code comes first."""
+    return _sample(connection, _FAILED, refresh_ids, limit)
+
+
+def _sample(
+    connection: psycopg.Connection, query: LiteralString, refresh_ids: Sequence[str], limit: int
+) -> Sample:
+    terms = {"refreshes": list(refresh_ids), "limit": limit}
+    rows = connection.execute(query, terms).fetchall()
+    return Sample(rows[0][0] if rows else 0, tuple(_sample_component(row) for row in rows))
+
+
+def _sample_component(row: Sequence[object]) -> SampleComponent:
+    _, component_id, name, client, category, screenshot, former, *why = row
+    failure = Failure(component_id, *why) if why else None  # type: ignore[arg-type]
+    return SampleComponent(component_id, name, client, category, screenshot, former, failure)  # type: ignore[arg-type]

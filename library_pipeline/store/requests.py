@@ -1,7 +1,8 @@
-"""Requests for refreshes that wait for Dagster: written down, taken by a run, closed by its plan.
+"""Requests for refreshes, which wait until a Dagster run takes them and its plan closes them.
 
-A request is open until a refresh of its id is on record. Whatever dies before that leaves it open,
-so it is asked for again, at most `MAX_ATTEMPTS` times; then the refresh is on record as failed.
+A request is open until a refresh of its id is on record. If the run dies before that, the request
+stays open and gets another run, at most `MAX_ATTEMPTS` in all; then the refresh is on record as
+failed.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ DAEMON_NEEDED = (
 )
 
 _OPEN = """
-select array[refresh_id, kind, asked_by] as asked, scope, forced, asked_at, attempt, run_id,
+select refresh_id, kind, asked_by, scope, forced, asked_at, attempt, run_id,
        problem, extract(epoch from now() - asked_at)::float8 as waited_seconds
 from pipeline.refresh_request
 where closed_at is null and (%(ids)s::text[] is null or refresh_id = any(%(ids)s))
@@ -66,7 +67,7 @@ delete from pipeline.refresh r using again where r.id = again.refresh_id returni
 
 
 class SameRequestError(LibraryError):
-    """The same refresh has been asked for already and waits."""
+    """An open request asks for the same refresh already."""
 
     def __init__(self, refresh_id: str) -> None:
         super().__init__(
@@ -78,7 +79,7 @@ class SameRequestError(LibraryError):
 
 
 class TooManyRequestsError(LibraryError):
-    """So many requests wait that no more are taken."""
+    """`MAX_OPEN` requests are open, so no more are accepted."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -90,7 +91,10 @@ class TooManyRequestsError(LibraryError):
 
 @dataclass(frozen=True, slots=True)
 class OpenRequest:
-    """A request that waits; `run_id` is the Dagster run that has taken it, `problem` the last."""
+    """A request that waits for Dagster.
+
+    `run_id` is the Dagster run that has taken it. `problem` says why the attempt before ended.
+    """
 
     request: RefreshRequest
     asked_at: datetime
@@ -106,7 +110,7 @@ class OpenRequest:
 
 
 def ask(connection: psycopg.Connection, request: RefreshRequest) -> None:
-    """Write down that a refresh is wanted. Raises SameRequestError and TooManyRequestsError."""
+    """Record a request. Raises SameRequestError and TooManyRequestsError."""
     terms = {
         "id": request.refresh_id,
         "kind": request.kind,
@@ -139,47 +143,52 @@ def ask(connection: psycopg.Connection, request: RefreshRequest) -> None:
 def open_requests(
     connection: psycopg.Connection, ids: Collection[str] | None = None
 ) -> list[OpenRequest]:
-    """Return the requests that wait, oldest first; only those among `ids`, if they are given."""
+    """Return the open requests, oldest first; only those among `ids`, if given."""
     terms = {"ids": None if ids is None else list(ids)}
     with connection.cursor(row_factory=dict_row) as cursor:
         return [_open_request(row) for row in cursor.execute(_OPEN, terms)]
 
 
 def _open_request(row: dict[str, Any]) -> OpenRequest:
-    asked, scope = (row.pop(name) for name in ("asked", "scope"))
-    request = RefreshRequest(*asked, scope=RefreshScope.of_json(scope), force=row.pop("forced"))
+    request = RefreshRequest(
+        row.pop("refresh_id"),
+        row.pop("kind"),
+        row.pop("asked_by"),
+        RefreshScope.of_json(row.pop("scope")),
+        row.pop("forced"),
+    )
     return OpenRequest(request, **row)
 
 
-def note_run(connection: psycopg.Connection, asked: OpenRequest, run_id: str) -> None:
+def note_run(connection: psycopg.Connection, request: OpenRequest, run_id: str) -> None:
     """Record which Dagster run has taken the request."""
     connection.execute(
         """update pipeline.refresh_request set run_id = %s, taken_at = now()
            where refresh_id = %s and attempt = %s and closed_at is null
              and run_id is distinct from %s""",
-        (run_id, asked.refresh_id, asked.attempt, run_id),
+        (run_id, request.refresh_id, request.attempt, run_id),
     )
 
 
-def give_up_attempt(connection: psycopg.Connection, asked: OpenRequest, problem: str) -> None:
-    """Have the request asked for once more, or, after the last attempt, on record as failed.
+def give_up_attempt(connection: psycopg.Connection, request: OpenRequest, problem: str) -> None:
+    """Open the request for another attempt; after the last one, record its refresh as failed.
 
-    Does nothing if its refresh is on record meanwhile.
+    Does nothing if the refresh is on record by now.
     """
-    if asked.attempt < MAX_ATTEMPTS:
+    if request.attempt < MAX_ATTEMPTS:
         connection.execute(
             """update pipeline.refresh_request
                set attempt = attempt + 1, run_id = null, taken_at = null, problem = %s
                where refresh_id = %s and attempt = %s and closed_at is null""",
-            (problem, asked.refresh_id, asked.attempt),
+            (problem, request.refresh_id, request.attempt),
         )
         return
     settle(
         connection,
-        asked.refresh_id,
+        request.refresh_id,
         "failed",
-        f"{asked.attempt} Dagster runs ended before they had planned it; the last: {problem}",
-        attempt=asked.attempt,
+        f"{request.attempt} Dagster runs ended before they had planned it; the last: {problem}",
+        attempt=request.attempt,
     )
 
 
@@ -191,13 +200,13 @@ def settle(
     *,
     attempt: int | None = None,
 ) -> bool:
-    """Close an open request by putting its refresh on record; whether it was open until now."""
+    """Close a request and record its refresh as ended; return whether it was open until now."""
     terms = {"id": refresh_id, "state": state, "error": error, "attempt": attempt}
     return connection.execute(_SETTLE, terms).fetchone() is not None
 
 
 def close_request(connection: psycopg.Connection, refresh_id: str, run_id: str | None) -> None:
-    """Note that the refresh is on record; whoever records it calls this in its transaction."""
+    """Close the request of a refresh, in the transaction that puts the refresh on record."""
     connection.execute(
         """update pipeline.refresh_request
            set closed_at = now(), run_id = coalesce(%(run)s, run_id),
@@ -208,10 +217,10 @@ def close_request(connection: psycopg.Connection, refresh_id: str, run_id: str |
 
 
 def plan_again(connection: psycopg.Connection, refresh_id: str, problem: str) -> bool:
-    """Open the request of a refresh whose planner has died; whether it will be planned again.
+    """Open the request of a refresh whose planner has died; return whether it is planned again.
 
-    A plan is one transaction, so nothing of a refresh that is still being planned is there. Where
-    the same has been asked for meanwhile, that request does it.
+    A plan is one transaction, so a refresh in planning has stored nothing yet. If another open
+    request asks for the same meanwhile, this one stays closed.
     """
     terms = {"id": refresh_id, "problem": problem, "max": MAX_ATTEMPTS}
     try:
@@ -221,7 +230,7 @@ def plan_again(connection: psycopg.Connection, refresh_id: str, problem: str) ->
 
 
 def note_sensor(connection: psycopg.Connection) -> None:
-    """Record that Dagster's daemon looks for requests."""
+    """Record that Dagster's daemon looks for requests now."""
     connection.execute(
         """insert into pipeline.request_sensor as s (seen_at) values (now())
            on conflict (only_row) do update set seen_at = now()
@@ -230,7 +239,7 @@ def note_sensor(connection: psycopg.Connection) -> None:
 
 
 def sensor_is_alive(connection: psycopg.Connection) -> bool:
-    """Whether Dagster's daemon has looked for requests lately."""
+    """Whether Dagster's daemon has looked for requests in the last `PATIENCE_SECONDS`."""
     row = connection.execute(
         "select seen_at > now() - %s * interval '1 second' from pipeline.request_sensor",
         (PATIENCE_SECONDS,),
@@ -238,14 +247,14 @@ def sensor_is_alive(connection: psycopg.Connection) -> bool:
     return bool(row and row[0])
 
 
-def why_it_waits(asked: OpenRequest) -> str:
-    """Return what an open request waits for, in a sentence."""
+def why_it_waits(request: OpenRequest) -> str:
+    """Return in a sentence what an open request waits for."""
     again = ""
-    if asked.problem:
-        again = f"attempt {asked.attempt} of {MAX_ATTEMPTS}, as the one before ended early: "
-        again += f"{asked.problem}; "
-    if asked.run_id:
+    if request.problem:
+        again = f"attempt {request.attempt} of {MAX_ATTEMPTS}, as the one before ended early: "
+        again += f"{request.problem}; "
+    if request.run_id:
         return f"{again}its Dagster run is starting, or waits for its turn"
-    if asked.waited_seconds < PATIENCE_SECONDS or asked.attempt > 1:
-        return f"{again}it is taken at the next look of Dagster's daemon, every 5 seconds"
-    return f"nobody has taken it for {asked.waited_seconds:.0f} seconds. {DAEMON_NEEDED}"
+    if request.waited_seconds < PATIENCE_SECONDS or request.attempt > 1:
+        return f"{again}Dagster's daemon takes it when it looks next, every 5 seconds"
+    return f"no run has taken it for {request.waited_seconds:.0f} seconds. {DAEMON_NEEDED}"

@@ -1,22 +1,22 @@
-"""The library in numbers: what monitors watch and `status` shows, in one reading."""
+"""The numbers of the library that monitors watch and `status` shows, read together."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 import psycopg
 
-from library_pipeline.catalog.refresh import Counts, RefreshKind, RefreshState
+from library_pipeline.catalog.refresh import Refresh
 from library_pipeline.store.coverage import (
     Coverage,
     EncoderCoverage,
     coverage,
     encoder_coverages,
 )
+from library_pipeline.store.log import last_refreshes
 
-# A poll that found nothing new says the same as a reading does; of one that failed only the
-# reading before it counts.
+# A poll that finds nothing new confirms what was read before, so it counts like a reading. After a
+# failed poll only the last reading counts.
 _SOURCES = """
 select name, error is null,
        extract(epoch from now() - case when error is null
@@ -37,17 +37,11 @@ where not exists (select from pipeline.component c where c.removed_at is null
   and not exists (select from pipeline.failure f
                   where (f.component_id, f.revision) = (m.component_id, m.revision))
 """
-_REFRESHES = """
-select distinct on (kind) kind, state, finished_at,
-       extract(epoch from finished_at - started_at)::float8,
-       total, new, changed, removed, unchanged, failed, waiting, elsewhere, unreached
-from pipeline.refresh where finished_at is not null order by kind, finished_at desc
-"""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceAge:
-    """How many seconds ago a source last said what it lists, None if never; can it be read now."""
+    """Seconds since a source last told what it lists, None if never, and whether it is readable."""
 
     name: str
     readable: bool
@@ -55,21 +49,11 @@ class SourceAge:
 
 
 @dataclass(frozen=True, slots=True)
-class LastRefresh:
-    """The refresh of a kind that ended last."""
-
-    kind: RefreshKind
-    state: RefreshState
-    finished_at: datetime
-    duration_seconds: float
-    counts: Counts
-
-
-@dataclass(frozen=True, slots=True)
 class Vitals:
-    """The library in numbers; `behind` counts what is listed and neither indexed nor failed.
+    """The library in numbers. `behind` counts components that are listed, not indexed, not failed.
 
-    Sizes are in bytes: the whole database, and the screenshots in the bundle store.
+    Sizes are in bytes: the whole database, and the screenshots in the bundle store. `refreshes`
+    holds the refresh of each kind that ended last.
     """
 
     counts: Coverage
@@ -80,22 +64,21 @@ class Vitals:
     screenshot_bytes: int
     held_removals: int
     refreshed_seconds_ago: float | None
-    """Since a full or incremental refresh was last done to its end, None if never."""
-    refreshes: tuple[LastRefresh, ...]
+    """Seconds since a full or incremental refresh last finished, None if none has."""
+    refreshes: tuple[Refresh, ...]
 
     @property
     def age_seconds(self) -> float | None:
-        """How old what the index knows of its sources is: the oldest one's age, None if never."""
+        """The age of the source that was read longest ago, None if one was never read."""
         ages = [source.age_seconds for source in self.sources]
         known = [age for age in ages if age is not None]
         return max(known) if known and len(known) == len(ages) else None
 
 
 def vitals(connection: psycopg.Connection) -> Vitals:
-    """Return the library's numbers; a few queries that read whole tables of 100,000 rows."""
+    """Return the library's numbers. The queries scan tables of up to 100,000 rows."""
     behind = connection.execute(_BEHIND).fetchone() or (0,)
     sizes = connection.execute(_SIZES).fetchone() or (0, 0, 0, None)
-    refreshes = connection.execute(_REFRESHES).fetchall()
     return Vitals(
         counts=coverage(connection),
         behind=behind[0],
@@ -105,8 +88,5 @@ def vitals(connection: psycopg.Connection) -> Vitals:
         screenshot_bytes=sizes[1],
         held_removals=sizes[2],
         refreshed_seconds_ago=sizes[3],
-        refreshes=tuple(
-            LastRefresh(kind, state, at, seconds, Counts(*counts))
-            for kind, state, at, seconds, *counts in refreshes
-        ),
+        refreshes=tuple(last_refreshes(connection)),
     )

@@ -1,8 +1,8 @@
-"""Calls by which a CMS tells that it has changed, and which of them no plan has seen yet.
+"""Calls by which a CMS tells that it has changed, and the newest call that no plan covers yet.
 
-A call and the beginning of a plan are compared by the database's clock alone. The CMS changed
-before it called, and a plan asks the CMS after it is on record: one that began since the call
-sees the change, one that began before may not have.
+Calls and plans are compared by the database's clock alone. The CMS changes before it calls, and a
+plan asks the CMS after it is on record. So a plan that begins after the call sees the change; a
+plan that began before may have missed it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from library_pipeline.catalog.refresh import RefreshScope
 
 
 def record_call(connection: psycopg.Connection, source: str) -> datetime:
-    """Record that `source` has called; return when, by the database's clock."""
+    """Record a call of `source`; return its time by the database's clock."""
     row = connection.execute(
         """insert into pipeline.webhook_call as w (source) values (%s)
            on conflict (source) do update
-               -- Of two at once the one that waited for the other may have begun earlier.
+               -- Of two calls at once, the one that waits for the other may have begun earlier.
                set called_at = greatest(w.called_at, excluded.called_at), calls = w.calls + 1
            returning called_at""",
         (source,),
@@ -31,7 +31,7 @@ def record_call(connection: psycopg.Connection, source: str) -> datetime:
 
 
 def pending_call(connection: psycopg.Connection) -> datetime | None:
-    """Return when the last call was made, if no plan that could have seen it has begun since."""
+    """Return the time of the last call if no plan has begun since, otherwise None."""
     row = connection.execute(
         """select max(called_at) from pipeline.webhook_call
            where called_at > coalesce(%s::timestamptz, '-infinity')""",
@@ -41,9 +41,9 @@ def pending_call(connection: psycopg.Connection) -> datetime | None:
 
 
 def last_plan(connection: psycopg.Connection) -> datetime | None:
-    """Return when the last plan for the whole library was begun.
+    """Return when the last plan for the whole library began.
 
-    One that failed has seen nothing and does not count, so the calls before it go on waiting.
+    A plan that failed has seen nothing and does not count, so the calls before it still wait.
     """
     row = connection.execute(
         """select started_at from pipeline.refresh

@@ -26,21 +26,20 @@ from library_pipeline.web import (
     metrics,
     pages,
     pictures,
-    refresh_pages,
-    refreshes,
+    refresh_routes,
     sign_in,
     webhooks,
 )
 from library_pipeline.web.access import Access, ApiCors, Rules
-from library_pipeline.web.asking import Refreshing, missing_for_refreshes
 from library_pipeline.web.errors import add_error_answers
-from library_pipeline.web.events import Feed, feed_of
 from library_pipeline.web.events import routes as events
+from library_pipeline.web.events.feed import Feed, feed_of
 from library_pipeline.web.hosts import hosts, is_loopback
 from library_pipeline.web.keys import read_keys
 from library_pipeline.web.library import library_over
 from library_pipeline.web.metrics import Measured
 from library_pipeline.web.openapi import describe, operation_id
+from library_pipeline.web.refreshes import RefreshService, missing_for_refreshes
 from library_pipeline.web.rendering import FOLDER, templates
 from library_pipeline.web.security import SecurityHeaders
 
@@ -49,14 +48,13 @@ _PARTS = (
     pages,
     component_pages,
     compare_pages,
-    refresh_pages,
     pictures,
     api,
     api_components,
     duplicates,
     atlas,
     events,
-    refreshes,
+    refresh_routes,
     webhooks,
     health,
     metrics,
@@ -71,8 +69,8 @@ def create_app(database: Database, settings: Settings, *, listening: str | None 
     answers under any name. Raises SettingsError where the API keys cannot be read.
     """
     library = library_over(database, settings)
-    refreshing = Refreshing.of(database, settings)
-    feed = feed_of(refreshing)
+    refresh_service = RefreshService.of(database, settings)
+    feed = feed_of(refresh_service)
     rules = Rules(
         hosts(listening, settings.web.allowed_hosts) if listening is not None else None,
         frozenset(settings.web.cors_origins),
@@ -100,7 +98,7 @@ def create_app(database: Database, settings: Settings, *, listening: str | None 
     app.state.metrics = library.metrics
     app.state.templates = templates(library.max_picture_bytes)
     app.state.webhooks = settings.webhooks
-    app.state.refreshing = refreshing
+    app.state.refresh_service = refresh_service
     app.state.feed = feed
     app.state.keys = rules.keys
     app.add_middleware(Access, rules=rules)

@@ -7,7 +7,8 @@ from dataclasses import asdict
 
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from library_pipeline.store.vitals import LastRefresh, Vitals
+from library_pipeline.catalog.refresh import Refresh
+from library_pipeline.store.vitals import Vitals
 
 
 def vital_metrics(found: Vitals) -> Iterator[Metric]:
@@ -59,7 +60,7 @@ def _of_encoders(found: Vitals) -> Iterator[Metric]:
     yield from (share, size)
 
 
-def _of_refreshes(refreshes: Iterable[LastRefresh]) -> Iterator[Metric]:
+def _of_refreshes(refreshes: Iterable[Refresh]) -> Iterator[Metric]:
     finished = GaugeMetricFamily(
         "library_refresh_finished_timestamp_seconds",
         "When the last refresh of a kind ended, and how",
@@ -74,7 +75,8 @@ def _of_refreshes(refreshes: Iterable[LastRefresh]) -> Iterator[Metric]:
         labels=("kind", "outcome"),
     )
     for last in refreshes:
-        finished.add_metric((last.kind, last.state), last.finished_at.timestamp())
+        if last.finished_at:
+            finished.add_metric((last.kind, last.state), last.finished_at.timestamp())
         duration.add_metric((last.kind,), last.duration_seconds)
         for outcome, count in asdict(last.counts).items():
             components.add_metric((last.kind, outcome), count)

@@ -1,7 +1,8 @@
-"""A CMS's call that it has changed: proven, recorded, answered. Its body is not looked into.
+"""Calls by which a CMS tells that it has changed: checked, recorded, answered.
 
-Polling stays the truth. A call only has the next plan begin at once, and that asks the CMS itself;
-so a repeated, forged or lost call costs a request or a poll's wait, and changes nothing.
+The body of a call is not read as data. A call only makes the next plan begin at once, and the plan
+asks the CMS itself. So a repeated, forged or lost call costs a request or the wait for the next
+poll, and changes nothing else.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ _TOO_LARGE: Final = Problem(
     "This call is too large",
     f"its body may have at most {MAX_BODY_BYTES:,} bytes, and may as well be empty",
 )
-# The same for a source without a webhook and for none: it tells nobody which sources there are.
-_NONE_HERE: Final = Problem(
+# Unknown sources get the same answer, so that it does not reveal which sources there are.
+_NO_WEBHOOK: Final = Problem(
     404,
     "There is no such webhook",
     "no source of this name has the key `webhook` in the configuration",
 )
-_WANTED: Final = {
+_PROOFS: Final = {
     "token": "the shared secret",
     "hmac-sha256": "the HMAC-SHA256 of the body by the shared secret, in hex, after `sha256=` "
     "or by itself",
@@ -46,8 +47,8 @@ _log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/api/webhooks", tags=["webhooks"])
 
 
-class Recorded(BaseModel):
-    """The call is on record: the next plan begins at once, or as soon as the one under way ends."""
+class CallRecord(BaseModel):
+    """The call is on record. The next plan begins at once, or when the present one ends."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -56,12 +57,12 @@ class Recorded(BaseModel):
     called_at: datetime
 
 
-async def proven(request: Request, source: str) -> str:
-    """Return the name of the source that calls. Raises QuestionError without a proof."""
+async def verify_source(request: Request, source: str) -> str:
+    """Return the name of the calling source. Raises QuestionError without a valid proof."""
     webhooks: Mapping[str, WebhookSettings] = request.app.state.webhooks
     webhook = webhooks.get(source)
     if webhook is None:
-        raise QuestionError(_NONE_HERE)
+        raise QuestionError(_NO_WEBHOOK)
     secret = await run_in_threadpool(_secret, source, webhook)
     body = await bounded(request, MAX_BODY_BYTES, _TOO_LARGE).body()
     given = request.headers.get(webhook.header_name)
@@ -76,24 +77,24 @@ async def proven(request: Request, source: str) -> str:
     status_code=202,
     responses={status: {"model": Refusal} for status in (401, 404, 413, 503)},
 )
-def take_call(source: Annotated[str, Depends(proven)], library: InLibrary) -> Recorded:
-    """Have the library refreshed now, as the source's CMS has changed."""
+def take_call(source: Annotated[str, Depends(verify_source)], library: InLibrary) -> CallRecord:
+    """Record that the source's CMS has changed, so that the library is refreshed now."""
     with library.database.connect() as connection:
         called_at = record_call(connection, source)
     _log.info("webhook.called", source=source)
-    return Recorded(source=source, called_at=called_at)
+    return CallRecord(source=source, called_at=called_at)
 
 
 def is_proof(webhook: WebhookSettings, secret: bytes, given: str, body: bytes) -> bool:
-    """Whether what the header holds could only be made by whoever has the secret.
+    """Whether the header's value proves that the caller knows the secret.
 
-    How long it takes does not depend on how much of it is right.
+    The comparison takes the same time however much of the value is right.
     """
     if webhook.kind == "hmac-sha256":
-        # RFC 2104, and GitHub's way to write it down.
+        # RFC 2104, in the notation of GitHub's webhooks.
         signature = given.strip().removeprefix("sha256=").lower()
-        wanted = hmac.new(secret, body, hashlib.sha256).hexdigest()
-        return hmac.compare_digest(_sent(signature), wanted.encode())
+        expected = hmac.new(secret, body, hashlib.sha256).hexdigest()
+        return hmac.compare_digest(_sent(signature), expected.encode())
     scheme, _, credentials = given.partition(" ")
     if webhook.header_name.lower() == "authorization" and scheme.lower() == "bearer":
         given = credentials
@@ -101,7 +102,7 @@ def is_proof(webhook: WebhookSettings, secret: bytes, given: str, body: bytes) -
 
 
 def _sent(text: str) -> bytes:
-    """Return the bytes that were sent as this header."""
+    """Return the bytes of a header as they were sent."""
     return text.encode("latin-1", errors="replace")
 
 
@@ -119,5 +120,5 @@ def _refusal(webhook: WebhookSettings, *, missing: bool) -> Problem:
     return Problem(
         401,
         "This call is not proven",
-        f"the header {webhook.header_name} {found}; it must hold {_WANTED[webhook.kind]}",
+        f"the header {webhook.header_name} {found}; it must hold {_PROOFS[webhook.kind]}",
     )

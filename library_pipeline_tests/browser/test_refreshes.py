@@ -82,7 +82,7 @@ def test_a_refresh_is_started_watched_and_what_failed_tried_again(
     expect(page.locator(".missing")).to_contain_text("dagster-daemon must run")
     page.get_by_role("button", name="Look for changes").click()
     live = page.locator("#live .refresh")
-    expect(live).to_contain_text("it is taken at the next look of Dagster's daemon")
+    expect(live).to_contain_text("Dagster's daemon takes it when it looks next")
     look(page, "refreshes-waiting")
     assert serious_findings(page) == []
     daemon.start()

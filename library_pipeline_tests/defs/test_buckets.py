@@ -10,7 +10,7 @@ from library_pipeline.defs.materializations import BUNDLE, EMBEDDING, INDEX
 from library_pipeline.sample_cms import Faults, FileFault, SampleCms
 from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.store.database import Database
-from library_pipeline.store.refreshes import recent, result
+from library_pipeline.store.log import read_result, recent_refreshes
 from library_pipeline_tests.support.dagster_instance import Refresh
 from library_pipeline_tests.support.dagster_runs import failed, materialized, stale
 from library_pipeline_tests.support.refreshing import searchable
@@ -144,7 +144,7 @@ def test_a_run_for_a_bucket_does_just_its_components_and_is_red_if_one_fails(
     with database.connect() as connection:
         assert set(searchable(connection)) == of_it - {ONE}
         assert run_for(definitions, instance, bucket(ONE)).success
-        done = result(connection, recent(connection)[0].refresh_id)
+        done = read_result(connection, recent_refreshes(connection)[0].refresh_id)
         assert set(searchable(connection)) == of_it
     assert (done.kind, done.counts.total, done.counts.new) == ("selected", len(of_it), 1)
     assert failed(instance, INDEX) == set()

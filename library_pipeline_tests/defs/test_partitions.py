@@ -12,7 +12,7 @@ from library_pipeline.defs.components import chunk_config
 from library_pipeline.defs.materializations import INDEX
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.store.database import Database
-from library_pipeline.store.refreshes import recent, result
+from library_pipeline.store.log import read_result, recent_refreshes
 from library_pipeline_tests.support.dagster_instance import Refresh
 from library_pipeline_tests.support.dagster_runs import ASSETS, failed, materialized
 from library_pipeline_tests.support.refreshing import searchable
@@ -102,7 +102,7 @@ def test_any_id_is_a_partition_and_a_run_over_it_does_just_its_component(
     assert again(instance) == {single, *chosen, lone}
 
     with database.connect() as connection:
-        done = result(connection, recent(connection)[0].refresh_id)
+        done = read_result(connection, recent_refreshes(connection)[0].refresh_id)
     assert (done.kind, done.counts.total, done.counts.unchanged) == ("selected", 1, 1)
 
 
@@ -145,9 +145,9 @@ def test_a_run_from_the_ui_during_a_refresh_leaves_it_what_it_is_at(
     assert run(definitions, instance, **{START: "c-1", END: "c-3"}).success
     assert materialized(instance, INDEX) == {}
     with database.connect() as connection:
-        mine, other = recent(connection)[:2]
+        mine, other = recent_refreshes(connection)[:2]
         config = chunk_config(other.refresh_id, 0)
-        assert result(connection, mine.refresh_id).counts.elsewhere == 3
+        assert read_result(connection, mine.refresh_id).counts.elsewhere == 3
     chunk = definitions.resolve_job_def("refresh_chunk")
     assert chunk.execute_in_process(instance=instance, run_config=config).success
     assert materialized(instance, INDEX) == {f"c-{number}": 1 for number in range(6)}

@@ -20,7 +20,7 @@ from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleC
 from library_pipeline.store.chunks import claim
 from library_pipeline.store.database import Database
 from library_pipeline.store.leases import lease
-from library_pipeline.store.refreshes import RefreshExistsError, recent, result
+from library_pipeline.store.log import RefreshExistsError, read_result, recent_refreshes
 from library_pipeline_tests.support.dagster_instance import Refresh
 from library_pipeline_tests.support.dagster_runs import failed, materialized
 from tools.testing.bundles import write_bundle
@@ -42,8 +42,8 @@ def test_a_refresh_without_a_daemon_does_what_sensors_have_left(
     done = refresh()
     assert (done.counts.total, done.counts.elsewhere, done.counts.new) == (6, 6, 0)
     with database.connect() as connection:
-        other = recent(connection)[1]
-        assert result(connection, other.refresh_id).counts.new == 6
+        other = recent_refreshes(connection)[1]
+        assert read_result(connection, other.refresh_id).counts.new == 6
     assert materialized(instance, INDEX) == {f"c-{number}": 1 for number in range(6)}
 
 
@@ -65,7 +65,7 @@ def test_a_dead_runs_chunk_is_begun_again_unless_a_person_terminated_it(
     plan(definitions, instance)
     run = instance.create_run_for_job(definitions.resolve_job_def("refresh_chunk"), status=status)
     with database.connect() as connection:
-        refresh_id = recent(connection)[0].refresh_id
+        refresh_id = recent_refreshes(connection)[0].refresh_id
         with lease(database, run.run_id):
             assert claim(connection, refresh_id, 0, run.run_id)
             recover(instance, connection)
@@ -74,7 +74,9 @@ def test_a_dead_runs_chunk_is_begun_again_unless_a_person_terminated_it(
         now = connection.execute("select state from pipeline.refresh_chunk").fetchone()
         assert now == (chunk,)
         assert instance.get_run_by_id(run.run_id).status is state  # type: ignore[union-attr]
-        assert recent(connection)[0].state == ("cancelled" if chunk == "cancelled" else "running")
+        assert recent_refreshes(connection)[0].state == (
+            "cancelled" if chunk == "cancelled" else "running"
+        )
 
 
 def test_a_refresh_whose_process_was_killed_is_closed_and_its_runs_with_it(
@@ -84,10 +86,10 @@ def test_a_refresh_whose_process_was_killed_is_closed_and_its_runs_with_it(
     started = dg.DagsterRunStatus.STARTED
     run = instance.create_run_for_job(definitions.resolve_job_def("refresh_chunk"), status=started)
     with database.connect() as connection:
-        refresh_id = recent(connection)[0].refresh_id
+        refresh_id = recent_refreshes(connection)[0].refresh_id
         assert claim(connection, refresh_id, 0, run.run_id)
         recover(instance, connection)
-        closed = result(connection, refresh_id)
+        closed = read_result(connection, refresh_id)
     assert (closed.state, closed.counts.unreached) == ("failed", 6)
     assert "left to the next refresh" in str(closed.error)
     assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
@@ -114,7 +116,7 @@ def test_a_signal_lets_what_is_under_way_finish_and_closes_the_refresh(
         run_refresh(definitions, instance, database, request)
     watch.join()
     with database.connect() as connection:
-        done = result(connection, "stopped")
+        done = read_result(connection, "stopped")
     assert done.state == "cancelled"
     assert done.counts.new + done.counts.unreached == 6
     assert len(materialized(instance, INDEX)) == done.counts.new
@@ -128,7 +130,7 @@ def _signal_once_downloading(database: Database) -> None:
     deadline = time.monotonic() + 30
     with database.connect() as connection:
         while time.monotonic() < deadline:
-            if any(item.phase == "downloading" for item in recent(connection, 1)):
+            if any(item.phase == "downloading" for item in recent_refreshes(connection, 1)):
                 time.sleep(0.3)
                 os.kill(os.getpid(), signal.SIGTERM)
                 return

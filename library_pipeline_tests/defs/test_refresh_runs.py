@@ -18,7 +18,7 @@ from library_pipeline.defs.materializations import BUNDLE, EMBEDDING, INDEX
 from library_pipeline.sample_cms import Faults, SampleCms
 from library_pipeline.settings import SettingsError
 from library_pipeline.store.database import Database
-from library_pipeline.store.refreshes import recent, result
+from library_pipeline.store.log import read_result, recent_refreshes
 from library_pipeline_tests.support.dagster_instance import Refresh
 from library_pipeline_tests.support.dagster_runs import ASSETS, failed, materialized
 from tools.testing.bundles import picture, write_bundle
@@ -171,7 +171,7 @@ def test_a_run_from_the_ui_does_the_partitions_it_was_started_for(
     assert outcome.success
     assert {key: n for key, n in materialized(instance, INDEX).items() if n > 1} == expected
     with database.connect() as connection:
-        done = result(connection, recent(connection)[0].refresh_id)
+        done = read_result(connection, recent_refreshes(connection)[0].refresh_id)
     assert (done.kind, done.state) == ("selected", "finished")
     assert done.counts.unchanged == len(expected)
 

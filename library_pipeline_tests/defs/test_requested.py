@@ -11,7 +11,7 @@ from library_pipeline.defs.assets import PLAN
 from library_pipeline.defs.recovery import recover
 from library_pipeline.sample_cms import Faults, FileFault, SampleCms
 from library_pipeline.store.closing import cancel_refresh
-from library_pipeline.store.refreshes import progress, result
+from library_pipeline.store.log import read_refresh, read_result
 from library_pipeline.store.requests import MAX_ATTEMPTS, ask, open_requests, sensor_is_alive
 from library_pipeline_tests.support.dagster_instance import Refresh
 from library_pipeline_tests.support.dagster_runs import execute, run_of
@@ -69,8 +69,11 @@ def test_a_reembed_and_a_retry_of_chosen_components_can_be_asked_for(
     assert (reembed.job_name, list(reembed.run_config["ops"])) == ("reembed", [PLAN])
     assert execute(definitions, instance, reembed)
     assert execute(definitions, instance, retry)
-    assert result(connection, "all").kind == "reembed"
-    assert (result(connection, "one").kind, result(connection, "one").total) == ("retry", 1)
+    assert read_result(connection, "all").kind == "reembed"
+    assert (read_result(connection, "one").kind, read_result(connection, "one").total) == (
+        "retry",
+        1,
+    )
 
 
 def test_a_run_that_waits_for_its_turn_has_taken_the_request(
@@ -103,7 +106,7 @@ def test_a_run_that_dies_before_it_has_planned_is_asked_for_again_a_few_times(
         instance.report_run_failed(run, "its code could not be loaded")
     assert keys == ["r-1", "r-1:plan:2", "r-1:plan:3"]
     assert tick("refresh_requests") == NONE
-    failed = result(connection, "r-1")
+    failed = read_result(connection, "r-1")
     assert failed.state == "failed"
     assert "its code could not be loaded" in str(failed.error)
 
@@ -138,7 +141,7 @@ def test_a_plan_that_fails_with_a_reason_is_on_record_and_not_asked_for_again(
     (request,) = tick("refresh_requests")
     assert not execute(definitions, instance, request)
     assert tick("refresh_requests") == NONE
-    assert "JSON" in str(result(connection, "r-1").error)
+    assert "JSON" in str(read_result(connection, "r-1").error)
 
 
 @pytest.mark.parametrize("stopped", [False, True])
@@ -150,7 +153,7 @@ def test_a_planner_that_is_killed_is_replaced_unless_a_person_terminated_it(
     stopped: bool,
 ) -> None:
     """Its refresh is on record by then, as being planned; it gets the same id again."""
-    from library_pipeline.store.refreshes import create_refresh
+    from library_pipeline.store.log import create_refresh
 
     request = RefreshRequest("r-1", "incremental", "api")
     ask(connection, request)
@@ -162,12 +165,12 @@ def test_a_planner_that_is_killed_is_replaced_unless_a_person_terminated_it(
     recover(instance, connection)
     if stopped:
         assert tick("refresh_requests") == NONE
-        assert result(connection, "r-1").state == "failed"
+        assert read_result(connection, "r-1").state == "failed"
         return
     assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
     (again,) = tick("refresh_requests")
     assert execute(definitions, instance, again)
-    done = progress(connection, "r-1")
+    done = read_refresh(connection, "r-1")
     assert done is not None and done.planned == 6
 
 
@@ -181,10 +184,10 @@ def test_a_terminated_run_and_a_withdrawn_request_are_not_asked_for_again(
     (request,) = tick("refresh_requests")
     instance.report_run_canceled(run_of(definitions, instance, request))
     assert tick("refresh_requests") == NONE
-    assert result(connection, "r-1").state == "cancelled"
+    assert read_result(connection, "r-1").state == "cancelled"
     ask(connection, RefreshRequest("r-2", "incremental", "api"))
     (request,) = tick("refresh_requests")
     assert cancel_refresh(connection, "r-2")  # while its run is on its way
     assert not execute(definitions, instance, request)
     assert tick("refresh_requests") == NONE
-    assert result(connection, "r-2").state == "cancelled"
+    assert read_result(connection, "r-2").state == "cancelled"

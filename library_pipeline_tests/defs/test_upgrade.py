@@ -20,7 +20,7 @@ from library_pipeline.store.chunks import claim
 from library_pipeline.store.coverage import encoder_coverages
 from library_pipeline.store.database import Database
 from library_pipeline.store.leases import lease
-from library_pipeline.store.refreshes import recent
+from library_pipeline.store.log import recent_refreshes
 from library_pipeline_tests.support.checkpoints import CENTRE_CROP, write_checkpoint
 from library_pipeline_tests.support.dagster_instance import Refresh
 from library_pipeline_tests.support.dagster_runs import stale
@@ -161,12 +161,12 @@ def fill_with_a_death(library: Library, other: str) -> None:
     library.run(first)
     assert library.states()[other] == ("candidate", 5)
     with lease(library.database, "a run that dies"):
-        refresh_id = recent(library.connection)[0].refresh_id
+        refresh_id = recent_refreshes(library.connection)[0].refresh_id
         assert claim(library.connection, refresh_id, 1, "a run that dies")
     (again,) = library.asked("refresh_chunks")
     assert again.run_key != second.run_key
     library.run(again)
-    done = recent(library.connection)[0]
+    done = recent_refreshes(library.connection)[0]
     assert (done.kind, done.state) == ("reembed", "finished")
     (closing,) = library.asked("refresh_chunks")
     library.run(closing)

@@ -9,8 +9,8 @@ import pytest
 
 from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleCms
 from library_pipeline.sources.manifest_page import ManifestError
-from library_pipeline.store.failures import open_failures
-from library_pipeline.store.refreshes import recent, result
+from library_pipeline.store.log import read_result, recent_refreshes
+from library_pipeline.store.outcomes import open_failures
 from library_pipeline_tests.support.refreshing import Refresher, be_impatient, counts, searchable
 from tools.testing.bundles import write_bundle
 
@@ -63,7 +63,7 @@ def test_a_listing_that_cannot_be_had_stops_the_refresh_and_touches_nothing(
     assert caught.value.code == f"manifest.{code}"
     assert caught.value.transient == (code != "unusable")
     assert dict(cms.requests) == {LISTING: requests}
-    done = result(connection, recent(connection)[0].refresh_id)
+    done = read_result(connection, recent_refreshes(connection)[0].refresh_id)
     assert (done.state, counts(done)) == ("failed", {})
     assert done.error == str(caught.value)
     assert (indexed_at(connection), open_failures(connection)) == (before, [])

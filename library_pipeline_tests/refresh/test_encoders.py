@@ -19,9 +19,9 @@ from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import EncoderSettings
 from library_pipeline.store.coverage import encoder_coverages
 from library_pipeline.store.embeddings import embedding_table
-from library_pipeline.store.failures import open_failures
+from library_pipeline.store.log import recent_refreshes
+from library_pipeline.store.outcomes import open_failures
 from library_pipeline.store.plans import count_due
-from library_pipeline.store.refreshes import recent
 from library_pipeline_tests.support.checkpoints import CENTRE_CROP, write_checkpoint
 from library_pipeline_tests.support.refreshing import Refresher, counts, searchable
 from tools.testing.bundles import picture, write_bundle
@@ -158,7 +158,7 @@ def test_a_reembed_that_died_is_taken_up_where_it_was(
     assert covered(connection)["small", "candidate"] == 2
     connection.execute(
         "update pipeline.refresh set state = 'failed' where id = %s",
-        (recent(connection)[0].refresh_id,),
+        (recent_refreshes(connection)[0].refresh_id,),
     )
     decoded.clear()
     assert counts(refresh("reembed", RefreshScope(limit=3))) == {"total": 5, "changed": 3} | {

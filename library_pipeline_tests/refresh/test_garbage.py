@@ -14,7 +14,7 @@ from library_pipeline.sample_cms import Faults, FileFault, SampleCms
 from library_pipeline.store.chunks import Chunk
 from library_pipeline.store.garbage import Rows
 from library_pipeline.store.leases import BUNDLES_IN_USE, lease, lease_is_free
-from library_pipeline.store.refreshes import progress
+from library_pipeline.store.log import read_refresh
 from library_pipeline_tests.support.refreshing import Refresher, counts, searchable
 from tools.testing.bundles import picture, write_bundle
 
@@ -200,7 +200,7 @@ def test_a_removal_that_waits_for_approval_costs_nothing(
     )  # the first refresh's record; the second's is referred to
     assert found.files == 0
     assert len(searchable(connection)) == 6
-    assert progress(connection, done.refresh_id) is not None
+    assert read_refresh(connection, done.refresh_id) is not None
 
 
 def test_a_file_that_nobody_knows_of_is_deleted(refresh: Refresher) -> None:

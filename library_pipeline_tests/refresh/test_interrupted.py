@@ -10,8 +10,8 @@ from library_pipeline.refresh.planning import UnknownComponentError
 from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleCms
 from library_pipeline.store.chunks import Chunk
 from library_pipeline.store.closing import cancel_refresh, stop_refresh
-from library_pipeline.store.failures import open_failures
-from library_pipeline.store.refreshes import recent
+from library_pipeline.store.log import recent_refreshes
+from library_pipeline.store.outcomes import open_failures
 from library_pipeline_tests.support.refreshing import Refresher, counts, searchable
 from tools.testing.bundles import picture, write_bundle
 
@@ -90,7 +90,7 @@ def test_what_a_dead_run_stored_is_told_of_by_the_next_one_and_not_done_again(
     refresh.tell = die
     with pytest.raises(MemoryError):
         refresh()
-    stop_refresh(connection, recent(connection)[0].refresh_id, "its process is gone")
+    stop_refresh(connection, recent_refreshes(connection)[0].refresh_id, "its process is gone")
     refresh.tell = refresh.told.extend
     cms.requests.clear()
     assert counts(refresh()) == {"total": 6, "unchanged": 6}

@@ -16,7 +16,7 @@ from library_pipeline.encoders import Encoder, load_encoder
 from library_pipeline.encoders.image import read_image
 from library_pipeline.sample_cms import Faults, FileFault, SampleCms
 from library_pipeline.sources.manifest_page import ManifestError
-from library_pipeline.store.refreshes import recent
+from library_pipeline.store.log import recent_refreshes
 from library_pipeline_tests.support.refreshing import Refresher, counts, searchable
 from tools.testing.bundles import picture, write_bundle
 
@@ -198,7 +198,7 @@ def test_a_manifest_that_cannot_be_read_fails_the_refresh_and_nothing_else(
     cms.faults = Faults(manifest=frozenset({"not_json"}))
     with pytest.raises(ManifestError, match="/components"):
         refresh()
-    assert recent(connection)[0].state == "failed"
+    assert recent_refreshes(connection)[0].state == "failed"
     assert len(searchable(connection)) == 6
 
 

@@ -16,8 +16,7 @@ from library_pipeline.store.chunks import (
 from library_pipeline.store.closing import cancel_refresh, finish_if_done
 from library_pipeline.store.database import Database
 from library_pipeline.store.leases import lease
-from library_pipeline.store.refreshes import orphans, result
-from library_pipeline.store.snapshots import unfinished_ids
+from library_pipeline.store.log import orphans, read_result, unfinished_ids
 from library_pipeline_tests.support.plans import component, plan, put_manifest
 
 
@@ -53,7 +52,7 @@ def test_a_chunk_whose_runs_die_again_and_again_is_given_up_and_its_refresh_fail
         again = release_chunk(connection, lost)
     assert not again
     assert finish_if_done(connection, made.refresh_id)
-    done = result(connection, made.refresh_id)
+    done = read_result(connection, made.refresh_id)
     assert (done.state, done.counts.unreached, done.counts.failed) == ("failed", 2, 0)
     assert "2 components were not reached: their runs died again and again" in str(done.error)
     assert done.run_ids == ("run-0", "run-1", "run-2")
@@ -95,7 +94,7 @@ def test_a_cancelled_refresh_ends_with_its_running_chunk_and_begins_no_other(
     connection.execute("update pipeline.refresh_component set outcome = 'new' where chunk = 0")
     finish_chunk(connection, first)
     assert finish_if_done(connection, made.refresh_id)
-    done = result(connection, made.refresh_id)
+    done = read_result(connection, made.refresh_id)
     assert (done.state, done.counts.new, done.counts.unreached) == ("cancelled", 2, 3)
     assert done.error == "it was cancelled; 3 components are left to the next refresh"
     assert not cancel_refresh(connection, made.refresh_id)
@@ -108,7 +107,7 @@ def test_what_another_refresh_has_yet_to_do_is_left_to_it(connection: psycopg.Co
     second = plan(connection, "full")
     assert (first.planned, second.planned) == (3, 0)
     finish_if_done(connection, second.refresh_id)
-    assert result(connection, second.refresh_id).counts.elsewhere == 3
+    assert read_result(connection, second.refresh_id).counts.elsewhere == 3
 
 
 def test_what_an_earlier_attempt_has_done_is_counted_by_the_next(

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 
-from library_pipeline.store.history import Change, Size, growth, growth_on_record, paces
+from library_pipeline.catalog.refresh import Counts, Refresh, RefreshRequest
+from library_pipeline.store.history import Size, growth, growth_on_record
+from library_pipeline.store.log import closed_refreshes
 from library_pipeline_tests.support.plans import encoder_of, put_indexed, put_refresh
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -16,8 +18,15 @@ def hours(ago: int) -> datetime:
     return NOW - timedelta(hours=ago)
 
 
+def change(at: datetime, new: int, removed: int) -> Refresh:
+    """Return a refresh that ended then and brought and took so many components."""
+    request = RefreshRequest(f"{at:%H}", "incremental", "cli")
+    counts = Counts(new=new, removed=removed)
+    return Refresh(request, "finished", at, finished_at=at, counts=counts)
+
+
 def test_growth_has_a_size_before_all_changes_after_each_and_now() -> None:
-    changes = [Change(hours(1), new=5, removed=2), Change(hours(3), new=10, removed=0)]
+    changes = [change(hours(1), new=5, removed=2), change(hours(3), new=10, removed=0)]
     assert growth(Size(NOW, 13), changes) == [
         Size(hours(3), 0),
         Size(hours(3), 10),
@@ -31,7 +40,7 @@ def test_without_changes_on_record_there_is_only_today() -> None:
 
 
 def test_what_gc_has_dropped_makes_the_curve_begin_later_not_lower() -> None:
-    assert growth(Size(NOW, 13), [Change(hours(1), new=5, removed=2)])[0] == Size(hours(1), 10)
+    assert growth(Size(NOW, 13), [change(hours(1), new=5, removed=2)])[0] == Size(hours(1), 10)
 
 
 def test_what_is_on_record_is_read_in_order_and_without_what_is_under_way(
@@ -47,9 +56,12 @@ def test_what_is_on_record_is_read_in_order_and_without_what_is_under_way(
     connection.execute("update pipeline.refresh set removed = 1, failed = 2 where id = 'r2'")
     assert [size.components for size in growth_on_record(connection)] == [0, 4, 3, 3]
     assert [size.components for size in growth_on_record(connection, limit=1)] == [4, 3, 3]
-    assert [(pace.kind, pace.state, pace.failed, pace.ok) for pace in paces(connection)] == [
+    assert [
+        (done.kind, done.state, done.failed, done.ok)
+        for done in closed_refreshes(connection, limit=9)
+    ] == [
         ("full", "finished", 0, True),
         ("incremental", "cancelled", 2, False),
         ("incremental", "finished", 0, True),
     ]
-    assert len(paces(connection, limit=2)) == 2
+    assert len(closed_refreshes(connection, limit=2)) == 2

@@ -15,10 +15,10 @@ from library_pipeline.catalog.refresh import RefreshKind, RefreshRequest, Refres
 from library_pipeline.sources.entry import ManifestProblem
 from library_pipeline.store.buckets import bucket_versions, components_in_buckets
 from library_pipeline.store.closing import cancel_refresh, finish_if_done, stop_refresh
+from library_pipeline.store.log import create_refresh, read_result
 from library_pipeline.store.manifest import load_manifest
 from library_pipeline.store.outcomes import set_reported
 from library_pipeline.store.plans import count_due, make_plan
-from library_pipeline.store.refreshes import create_refresh, result
 from library_pipeline_tests.support.plans import (
     actions,
     component,
@@ -150,7 +150,7 @@ def test_a_refresh_that_was_cancelled_while_being_planned_does_nothing(
     )
     assert made.chunks == ()
     assert finish_if_done(connection, "early")
-    assert result(connection, "early").state == "cancelled"
+    assert read_result(connection, "early").state == "cancelled"
 
 
 def test_components_of_a_bucket_go_into_one_chunk(connection: psycopg.Connection) -> None:
@@ -206,7 +206,7 @@ def test_a_broken_entry_is_a_failure_and_its_component_stays(
     made = plan(connection)
     assert actions(connection, made) == {"b": "new"}
     assert made.removed == ()
-    (failure,) = result(connection, made.refresh_id).failures
+    (failure,) = read_result(connection, made.refresh_id).failures
     assert (failure.component_id, failure.phase, failure.message) == ("a", "manifest", "no records")
 
 
@@ -216,7 +216,7 @@ def test_an_id_listed_twice_with_different_content_is_a_failure_of_that_componen
     put_manifest(connection, [component("a", "1"), component("b", "1"), component("a", "2")])
     made = plan(connection)
     assert actions(connection, made) == {"b": "new"}
-    (failure,) = result(connection, made.refresh_id).failures
+    (failure,) = read_result(connection, made.refresh_id).failures
     assert failure.code == "manifest.duplicate_id"
     assert "component a: the manifest lists this id 2 times" in failure.message
 

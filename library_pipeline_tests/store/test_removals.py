@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
-from library_pipeline.store.refreshes import result
+from library_pipeline.store.log import read_result
 from library_pipeline.store.removals import approve_removals, held_removals
 from library_pipeline_tests.support.plans import (
     component,
@@ -25,7 +25,7 @@ def test_more_removals_than_the_share_are_held_back(connection: psycopg.Connecti
     put_library(connection, "abcde", "abc")
     made = plan(connection, share=0.2)
     assert (made.removed, made.held_removals) == ((), 2)
-    assert result(connection, made.refresh_id).held_removals == 2
+    assert read_result(connection, made.refresh_id).held_removals == 2
     assert sorted(plan(connection, share=0.4).removed) == ["d", "e"]
     assert held_removals(connection).count == 0
 

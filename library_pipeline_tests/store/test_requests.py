@@ -10,12 +10,12 @@ import pytest
 from library_pipeline.catalog.refresh import RefreshRequest, RefreshScope
 from library_pipeline.store.closing import cancel_refresh
 from library_pipeline.store.database import Database
-from library_pipeline.store.refreshes import (
+from library_pipeline.store.log import (
     RefreshExistsError,
     create_refresh,
     failed_plans,
-    progress,
-    result,
+    read_refresh,
+    read_result,
 )
 from library_pipeline.store.requests import (
     DAEMON_NEEDED,
@@ -46,7 +46,7 @@ def test_a_request_comes_back_as_it_was_asked_and_ends_with_its_refresh(
     assert asked.request == request
     create_refresh(connection, asked.request, run_id="run-1")
     assert open_requests(connection) == []
-    assert result(connection, "r-1").run_ids == ("run-1",)
+    assert read_result(connection, "r-1").run_ids == ("run-1",)
 
 
 def test_the_same_is_asked_for_once_while_it_waits(database: Database) -> None:
@@ -80,7 +80,7 @@ def test_after_the_last_attempt_the_refresh_is_on_record_as_failed_with_the_reas
         give_up_attempt(connection, asked, "out of memory")
         give_up_attempt(connection, asked, "out of memory")  # by a tick that came second
     assert open_requests(connection) == []
-    failed = result(connection, "r-1")
+    failed = read_result(connection, "r-1")
     assert (failed.state, failed.run_ids) == ("failed", (f"run-{MAX_ATTEMPTS}",))
     assert failed.error == (
         "3 Dagster runs ended before they had planned it; the last: out of memory"
@@ -94,7 +94,7 @@ def test_what_waits_can_be_cancelled_and_its_run_then_plans_nothing(
     assert cancel_refresh(connection, "r-1")
     assert not cancel_refresh(connection, "r-1")
     assert not cancel_refresh(connection, "unheard of")
-    done = progress(connection, "r-1")
+    done = read_refresh(connection, "r-1")
     assert done is not None and done.state == "cancelled"
     with pytest.raises(RefreshExistsError):
         create_refresh(connection, wanted())
@@ -107,7 +107,7 @@ def test_a_refresh_whose_planner_died_waits_again_unless_it_was_cancelled_or_too
     for _ in range(MAX_ATTEMPTS - 1):
         create_refresh(connection, wanted())
         assert plan_again(connection, "r-1", "killed")
-        assert progress(connection, "r-1") is None
+        assert read_refresh(connection, "r-1") is None
     create_refresh(connection, wanted())
     assert not plan_again(connection, "r-1", "killed")
     create_refresh(connection, wanted("never asked for"))
@@ -123,13 +123,15 @@ def test_what_waits_says_what_for(connection: psycopg.Connection) -> None:
         return why_it_waits(open_requests(connection)[0])
 
     ask(connection, wanted())
-    assert why() == "it is taken at the next look of Dagster's daemon, every 5 seconds"
+    assert why() == "Dagster's daemon takes it when it looks next, every 5 seconds"
     connection.execute("update pipeline.refresh_request set asked_at = now() - interval '31 s'")
-    assert why() == f"nobody has taken it for 31 seconds. {DAEMON_NEEDED}"
+    assert why() == f"no run has taken it for 31 seconds. {DAEMON_NEEDED}"
     note_run(connection, open_requests(connection)[0], "run-1")
     assert why() == "its Dagster run is starting, or waits for its turn"
     give_up_attempt(connection, open_requests(connection)[0], "out of memory")
-    assert why().startswith("attempt 2 of 3, as the one before ended early: out of memory; it is")
+    assert why().startswith(
+        "attempt 2 of 3, as the one before ended early: out of memory; Dagster's"
+    )
 
 
 def test_whether_the_daemon_looks_for_requests(connection: psycopg.Connection) -> None:

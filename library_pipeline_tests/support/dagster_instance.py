@@ -10,19 +10,14 @@ import dagster as dg
 import psycopg
 import pytest
 
-from library_pipeline.catalog.refresh import (
-    RefreshKind,
-    RefreshRequest,
-    RefreshResult,
-    RefreshScope,
-)
+from library_pipeline.catalog.refresh import Refresh, RefreshKind, RefreshRequest, RefreshScope
 from library_pipeline.defs.in_process import run_refresh
 from library_pipeline.defs.instance import open_instance
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import load_settings
 from library_pipeline.store.database import Database
 from library_pipeline.store.embedded import EmbeddedServer
-from library_pipeline.store.refreshes import new_refresh_id
+from library_pipeline.store.log import new_refresh_id
 from library_pipeline_tests.support.databases import copied_database
 
 
@@ -65,7 +60,7 @@ def definitions(cms: SampleCms, database: Database) -> dg.Definitions:
     return importlib.reload(module).defs
 
 
-Refresh = Callable[..., RefreshResult]
+Refresh = Callable[..., Refresh]
 
 
 @pytest.fixture
@@ -74,7 +69,7 @@ def refresh(
 ) -> Refresh:
     """Run a refresh as the command line does."""
 
-    def run(kind: RefreshKind = "incremental", **scope: object) -> RefreshResult:
+    def run(kind: RefreshKind = "incremental", **scope: object) -> Refresh:
         return run_refresh(
             definitions,
             instance,

@@ -12,9 +12,9 @@ from library_pipeline.catalog.encoder import EncoderSpec
 from library_pipeline.catalog.refresh import RefreshKind, RefreshRequest, RefreshScope
 from library_pipeline.sources.entry import ManifestProblem
 from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.log import create_refresh, new_refresh_id
 from library_pipeline.store.manifest import load_manifest
 from library_pipeline.store.plans import Plan, make_plan
-from library_pipeline.store.refreshes import create_refresh, new_refresh_id
 from library_pipeline.store.registry import register_encoder
 
 WHOLE = RefreshScope()

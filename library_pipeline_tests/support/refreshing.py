@@ -11,12 +11,7 @@ from typing import Any
 import psycopg
 
 from library_pipeline.bundles.store import BundleStore
-from library_pipeline.catalog.refresh import (
-    RefreshKind,
-    RefreshRequest,
-    RefreshResult,
-    RefreshScope,
-)
+from library_pipeline.catalog.refresh import Refresh, RefreshKind, RefreshRequest, RefreshScope
 from library_pipeline.refresh.chunk import close_chunk, refresh_chunk
 from library_pipeline.refresh.items import (
     ALL_STAGES,
@@ -32,8 +27,8 @@ from library_pipeline.sources.source import Source
 from library_pipeline.store.chunks import Chunk, claim, next_chunk
 from library_pipeline.store.closing import finish_if_done
 from library_pipeline.store.database import Database
+from library_pipeline.store.log import new_refresh_id, read_result
 from library_pipeline.store.models import load_registered, register_configured
-from library_pipeline.store.refreshes import new_refresh_id, result
 
 WHOLE = RefreshScope()
 
@@ -79,7 +74,7 @@ class Refresher:
         *,
         force: bool = False,
         chunk_size: int = 100,
-    ) -> RefreshResult:
+    ) -> Refresh:
         database = self.equipment.database
         request = RefreshRequest(
             new_refresh_id(datetime.now(UTC)), kind, "cli", scope, force, in_process=True
@@ -106,10 +101,10 @@ class Refresher:
                 if report.stopped:
                     break
             finish_if_done(connection, request.refresh_id)
-            return result(connection, request.refresh_id)
+            return read_result(connection, request.refresh_id)
 
 
-def counts(done: RefreshResult) -> dict[str, int]:
+def counts(done: Refresh) -> dict[str, int]:
     """Return the counts that are not zero."""
     return {name: number for name, number in dataclasses.asdict(done.counts).items() if number}
 

@@ -24,12 +24,11 @@ from library_pipeline.shipped import shipped
 from library_pipeline.store.chunks import Chunk, add_progress
 from library_pipeline.store.closing import stop_refresh
 from library_pipeline.store.database import Database
+from library_pipeline.store.log import create_refresh
 from library_pipeline.store.migrate import migrate
-from library_pipeline.store.refreshes import create_refresh
 from library_pipeline.store.requests import ask
 from library_pipeline.web.events import feed
-from library_pipeline.web.events.event import Event
-from library_pipeline.web.events.subscriber import Subscriber
+from library_pipeline.web.events.feed import Event, Subscriber
 from library_pipeline.web.server import create_app
 from library_pipeline_tests.support.databases import running_server
 from library_pipeline_tests.support.embedded_processes import kill_postgres

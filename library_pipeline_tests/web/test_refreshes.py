@@ -11,9 +11,9 @@ from library_pipeline.catalog.refresh import RefreshRequest, RefreshScope
 from library_pipeline.settings import CmsSettings, Settings
 from library_pipeline.store.closing import stop_refresh
 from library_pipeline.store.database import Database
-from library_pipeline.store.failures import record_failures
+from library_pipeline.store.log import create_refresh
 from library_pipeline.store.manifest import load_manifest
-from library_pipeline.store.refreshes import create_refresh
+from library_pipeline.store.outcomes import record_failures
 from library_pipeline.store.requests import DAEMON_NEEDED, MAX_OPEN, note_sensor, open_requests
 from library_pipeline.web.server import create_app
 from tools.testing.indexing import Sample, component_of
@@ -65,7 +65,7 @@ def test_a_refresh_is_asked_for_and_can_be_seen_at_once(
     assert answer.headers["location"] == accepted["url"]
     seen = web.get(accepted["url"]).json()
     assert (seen["state"], seen["kind"], seen["asked_by"]) == ("waiting", "full", "api")
-    assert seen["waits_for"].startswith("it is taken at the next look of Dagster's daemon")
+    assert seen["waits_for"].startswith("Dagster's daemon takes it when it looks next")
     assert seen["failures"] == []
     connection.execute("update pipeline.refresh_request set asked_at = now() - interval '1 min'")
     assert DAEMON_NEEDED in web.get(accepted["url"]).json()["waits_for"]
@@ -142,10 +142,10 @@ def test_failures_are_listed_and_tried_again_one_several_or_all(
     asked = [(each.request.kind, each.request.scope.only) for each in open_requests(connection)]
     assert asked == [("retry", ("c-1", "c-2")), ("retry", ("c-2",)), ("retry", ())]
     unknown = web.post("/api/failures/retry", json={"only": ["c-0", "c-1"]})
-    assert (unknown.status_code, "no failure stands: c-0;" in unknown.text) == (404, True)
+    assert (unknown.status_code, "no open failure: c-0;" in unknown.text) == (404, True)
     connection.execute("delete from pipeline.failure")
     healed = web.post(f"/api/refreshes/{ended}/retry")
-    assert (healed.status_code, "no failure of refresh r-0 stands" in healed.text) == (409, True)
+    assert (healed.status_code, "no failure of refresh r-0 is open" in healed.text) == (409, True)
 
 
 def test_refreshes_are_listed_newest_first_and_page_by_page(

@@ -22,7 +22,7 @@ from library_pipeline.settings import Settings
 from library_pipeline.sources.contract import HttpCms
 from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.store.database import open_database
-from library_pipeline.store.refreshes import new_refresh_id
+from library_pipeline.store.log import new_refresh_id
 from tools.bench.bare import bare_downloads
 
 

@@ -19,7 +19,7 @@ from unittest.mock import patch
 import dagster as dg
 import numpy as np
 
-from library_pipeline.catalog.refresh import RefreshKind, RefreshRequest, RefreshResult
+from library_pipeline.catalog.refresh import Refresh, RefreshKind, RefreshRequest
 from library_pipeline.cli.console import quiet_logs
 from library_pipeline.definitions import library_definitions
 from library_pipeline.defs import components
@@ -28,7 +28,7 @@ from library_pipeline.defs.instance import open_instance
 from library_pipeline.encoders.model_encoder import ModelEncoder
 from library_pipeline.settings import load_settings
 from library_pipeline.store.database import Database, open_database
-from library_pipeline.store.refreshes import new_refresh_id
+from library_pipeline.store.log import new_refresh_id
 from tools.bench.bare import bare_downloads
 from tools.simulated_cms import SimulatedCms
 
@@ -86,7 +86,7 @@ class _Library:
     database: Database
     instance: dg.DagsterInstance
 
-    def refresh(self, kind: RefreshKind) -> RefreshResult:
+    def refresh(self, kind: RefreshKind) -> Refresh:
         request = RefreshRequest(new_refresh_id(datetime.now(UTC)), kind, "python", in_process=True)
         definitions = library_definitions(load_settings())
         return run_refresh(definitions, self.instance, self.database, request)

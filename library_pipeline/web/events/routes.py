@@ -1,7 +1,7 @@
-"""Where refreshes are watched: `/api/refreshes/events` for all, `.../{id}/events` for one.
+"""Routes of the feed: `/api/refreshes/events` for all refreshes, `.../{id}/events` for one.
 
-Each is an event stream for `GET`, and a WebSocket under the same address. Who may watch is not
-decided here: what controls access wraps the application, and has both kinds of request before them.
+Each address answers `GET` with server-sent events. A WebSocket at the same address gets the same
+events. The access middleware wraps the application and checks both kinds of request.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from library_pipeline.web.api import refusals
-from library_pipeline.web.asking import InRefreshing, Refreshing, found
-from library_pipeline.web.events.event import RECONNECT_MILLISECONDS
-from library_pipeline.web.events.feed import Feed, TooManySubscribersError
-from library_pipeline.web.events.subscriber import Subscriber
+from library_pipeline.web.events.feed import Feed, Subscriber, TooManySubscribersError
 from library_pipeline.web.problems import Problem, QuestionError
+from library_pipeline.web.refreshes import InRefreshService, RefreshService
 
 router = APIRouter(prefix="/api/refreshes", tags=["refreshes"])
+RECONNECT_MILLISECONDS: Final = 1000
 _STREAM: Final = "text/event-stream"
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _REFUSALS = refusals(403, 404, 406, 503)
@@ -43,7 +42,7 @@ async def stream_all(
     after: After = None,
     last_event_id: Annotated[str | None, Header(max_length=100)] = None,
 ) -> Response:
-    """Stream the states of refreshes: those that are, then each one that moves."""
+    """Stream the states of refreshes: the current ones, then each that changes."""
     return await _stream(request, None, last_event_id or after)
 
 
@@ -55,27 +54,27 @@ async def stream_all(
 async def stream_one(
     request: Request,
     refresh_id: str,
-    refreshing: InRefreshing,
+    service: InRefreshService,
     after: After = None,
     last_event_id: Annotated[str | None, Header(max_length=100)] = None,
 ) -> Response:
     """Stream the states of one refresh."""
-    await run_in_threadpool(found, refreshing, refresh_id)
+    await run_in_threadpool(service.find, refresh_id)
     return await _stream(request, refresh_id, last_event_id or after)
 
 
 @router.websocket("/events")
-async def talk_of_all(websocket: WebSocket, refreshing: InRefreshing, after: After = None) -> None:
+async def talk_of_all(websocket: WebSocket, service: InRefreshService, after: After = None) -> None:
     """Send the states of refreshes."""
-    await _talk(websocket, refreshing, None, after)
+    await _talk(websocket, service, None, after)
 
 
 @router.websocket("/{refresh_id:path}/events")
 async def talk_of_one(
-    websocket: WebSocket, refresh_id: str, refreshing: InRefreshing, after: After = None
+    websocket: WebSocket, refresh_id: str, service: InRefreshService, after: After = None
 ) -> None:
     """Send the states of one refresh."""
-    await _talk(websocket, refreshing, refresh_id, after)
+    await _talk(websocket, service, refresh_id, after)
 
 
 async def _stream(request: Request, refresh_id: str | None, after: str | None) -> Response:
@@ -89,14 +88,14 @@ async def _stream(request: Request, refresh_id: str | None, after: str | None) -
 
 
 class _EventStream(StreamingResponse):
-    """A subscriber's events; however the response ends, the subscription ends with it."""
+    """The events of a subscriber. The subscription ends with the response."""
 
     def __init__(self, stack: AsyncExitStack, subscriber: Subscriber) -> None:
         super().__init__(_lines(subscriber), media_type=_STREAM, headers=_HEADERS)
         self._stack = stack
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the events until either side ends it."""
+        """Send events until the client or the server ends the stream."""
         async with self._stack:
             await super().__call__(scope, receive, send)
 
@@ -108,12 +107,12 @@ async def _lines(subscriber: Subscriber) -> AsyncIterator[str]:
 
 
 async def _talk(
-    websocket: WebSocket, refreshing: Refreshing, refresh_id: str | None, after: str | None
+    websocket: WebSocket, service: RefreshService, refresh_id: str | None, after: str | None
 ) -> None:
     async with AsyncExitStack() as stack:
         try:
             if refresh_id is not None:
-                await run_in_threadpool(found, refreshing, refresh_id)
+                await run_in_threadpool(service.find, refresh_id)
             subscriber = await _subscribed(stack, websocket, refresh_id, after)
         except QuestionError as error:
             await _refuse(websocket, error.problem)
@@ -144,7 +143,7 @@ async def _send(websocket: WebSocket, subscriber: Subscriber) -> None:
 
 
 async def _wait_until_gone(websocket: WebSocket) -> None:
-    """Return when the client is gone; whatever it sends is of no interest."""
+    """Return when the client is gone. What it sends is ignored."""
     try:
         while True:
             await websocket.receive_text()
@@ -153,7 +152,7 @@ async def _wait_until_gone(websocket: WebSocket) -> None:
 
 
 async def _refuse(websocket: WebSocket, problem: Problem) -> None:
-    """Answer a handshake that leads to nothing, in the words of other answers where that can be."""
+    """Refuse a handshake, with a JSON answer like that of other routes where the server can."""
     if "websocket.http.response" in websocket.scope.get("extensions", {}):
         body = {"error": f"{problem.title}: {problem.reason}"}
         await websocket.send_denial_response(JSONResponse(body, problem.status))

@@ -21,7 +21,7 @@ from library_pipeline.catalog.refresh import RefreshRequest
 from library_pipeline.settings import EncoderSettings, Settings
 from library_pipeline.store.chunks import Chunk, add_progress
 from library_pipeline.store.database import Database, open_database
-from library_pipeline.store.refreshes import create_refresh
+from library_pipeline.store.log import create_refresh
 from library_pipeline.web.server import create_app
 from tools.testing.chromium import CHROMIUM, QUIET
 from tools.testing.served import served

@@ -1,4 +1,4 @@
-"""Following the database: LISTEN on one connection, reading by another, both anew when they end."""
+"""Listening to the database for refreshes that move, with new connections when old ones end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHANNEL: Final = "library_refresh"
 COALESCE_SECONDS: Final = 0.05
 REREAD_SECONDS: Final = 5.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
-# A peer that vanished without a word is noticed within a minute.
+# With these, a peer that vanishes silently is noticed within a minute.
 _NAME: Final = "library-pipeline events"
 _ALIVE: Final[dict[str, Any]] = {
     "keepalives_idle": 20,
@@ -28,8 +28,8 @@ _log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
-class Followed:
-    """A pair of connections that work; what moves is collected while something is being read."""
+class Listener:
+    """Two working connections: one listens for moved refreshes while the other reads."""
 
     def __init__(self, listening: psycopg.AsyncConnection, reading: psycopg.Connection) -> None:
         self._listening = listening
@@ -38,19 +38,19 @@ class Followed:
         self._woken = asyncio.Event()
 
     async def read(self, read: Callable[[psycopg.Connection], T]) -> T:
-        """Return what `read` reads, in a thread; one at a time."""
+        """Run `read` in a thread and return its result. Calls must not overlap."""
         return await asyncio.to_thread(read, self._reading)
 
     def look_at(self, ids: Collection[str]) -> None:
-        """Have `ids` among those that have moved."""
+        """Treat the refreshes `ids` as moved."""
         self._moved.update(ids)
         self._woken.set()
 
     async def moved(self) -> AsyncGenerator[set[str] | None]:
-        """Yield ids of refreshes that have moved, at once and then together every 50 ms at most.
+        """Yield the ids of moved refreshes, at once and then collected over 50 ms.
 
-        Yields None when none has for a while. Raises psycopg.OperationalError at the end of the
-        connection.
+        Yields None after a while without any. Raises psycopg.OperationalError when the connection
+        ends.
         """
         listening = asyncio.create_task(self._listen())
         try:
@@ -75,19 +75,20 @@ class Followed:
         while True:
             async for note in self._listening.notifies(timeout=REREAD_SECONDS):
                 self.look_at([note.payload])
-            await self._listening.execute("select 1")  # whether anybody is there
+            await self._listening.execute("select 1")  # fails if the server is gone
 
 
 def _connected(database: Database) -> psycopg.Connection:
-    """Return a connection of its own: it is held as long as anybody watches."""
+    """Return a connection outside the pool, since it stays open while anybody watches."""
     return psycopg.connect(database.url, autocommit=True, application_name=_NAME, **_ALIVE)
 
 
-async def follow(database: Database, *, lost: Callable[[], None]) -> AsyncGenerator[Followed]:
-    """Yield connections that listen already, anew whenever the last ones have come to an end.
+async def follow(database: Database, *, lost: Callable[[], None]) -> AsyncGenerator[Listener]:
+    """Yield a listener, and a new one each time its connections end.
 
-    Whoever iterates reads everything first: what moved in between was not heard. `lost` is called
-    when there are none; the next try is after 0.2, 0.4, ... seconds, at most 5.
+    The caller must read everything first, since moves between two listeners are not heard. `lost`
+    is called when connections fail or end; the next try follows after 0.2, 0.4, ... seconds, at
+    most 5.
     """
     pause = FIRST_PAUSE
     while True:
@@ -103,7 +104,7 @@ async def follow(database: Database, *, lost: Callable[[], None]) -> AsyncGenera
                     reading = await asyncio.to_thread(_connected, database)
                     stack.callback(reading.close)
                     began = time.monotonic()
-                    yield Followed(listening, reading)
+                    yield Listener(listening, reading)
                     if time.monotonic() - began > LONGEST_PAUSE:
                         pause = FIRST_PAUSE
         except psycopg.OperationalError as error:
