@@ -15,7 +15,7 @@ from library_pipeline.defs.resources import DatabaseResource, EncodersResource
 from library_pipeline.search.atlas import draw_atlas, read_atlas_state, update_atlas
 from library_pipeline.search.layout import UmapMissing, umap_is_installed
 from library_pipeline.search.look_alikes import MAX_PARTNERS, MIN_SIMILARITY, compare_new
-from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.embeddings import EncoderInfo
 from library_pipeline.store.leases import BUNDLES_IN_USE, lease
 from library_pipeline.store.log import unfinished_ids
 from library_pipeline.store.registry import active_encoders
@@ -28,7 +28,7 @@ PAUSE = timedelta(hours=1)
 @contextmanager
 def _active(
     context: dg.AssetExecutionContext, database: DatabaseResource, encoders: EncodersResource
-) -> Iterator[tuple[psycopg.Connection, list[RegisteredEncoder]]]:
+) -> Iterator[tuple[psycopg.Connection, list[EncoderInfo]]]:
     """Yield a connection and the active encoders; no screenshot is deleted meanwhile."""
     with (
         database.open() as db,

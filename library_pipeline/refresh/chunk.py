@@ -257,15 +257,17 @@ class _ChunkStream:
             return
         started = time.perf_counter()
         outcomes: dict[str, Outcome] = {item.component_id: _outcome(item) for item in batch}
-        overtaken = store_batch(
-            self._writing,
-            refresh_id=self._chunk.refresh_id,
-            bundles=[item.bundle for item in batch],
-            screenshots=[item.decoded for item in batch if item.decoded],
-            vectors=vectors.vectors,
-            outcomes=outcomes,
-            index="index" in self._stages,
-        )
+        # One transaction: a component is searchable if and only if its outcome is on record.
+        with self._writing.transaction():
+            overtaken = store_batch(
+                self._writing,
+                bundles=[item.bundle for item in batch],
+                screenshots=[item.decoded for item in batch if item.decoded],
+                vectors=vectors.vectors,
+                index="index" in self._stages,
+            )
+            outcomes |= dict.fromkeys(overtaken, "unchanged")
+            set_outcomes(self._writing, self._chunk.refresh_id, outcomes)
         share = (time.perf_counter() - started) * 1000 / len(batch)
         for item in batch:
             item.milliseconds["store"] = share

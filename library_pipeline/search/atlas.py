@@ -24,7 +24,7 @@ from library_pipeline.search.layout import (
     umap_is_installed,
 )
 from library_pipeline.search.sheet import LINE, PAPER, webp_within
-from library_pipeline.store.embeddings import RegisteredEncoder, all_vectors, embedding_table
+from library_pipeline.store.embeddings import EncoderInfo, all_vectors, embedding_table
 from library_pipeline.store.index import thumbnails
 from library_pipeline.store.leases import sole_lease
 from library_pipeline.store.records import read_records, write_records
@@ -85,7 +85,7 @@ group by l.encoder_id
 """
 
 
-def read_atlas_state(connection: psycopg.Connection, encoder: RegisteredEncoder) -> AtlasState:
+def read_atlas_state(connection: psycopg.Connection, encoder: EncoderInfo) -> AtlasState:
     """Return how well the map of `encoder` covers the searchable screenshots."""
     statement = sql.SQL(_STATE).format(embedding=embedding_table(encoder.id))
     row = connection.execute(statement, {"encoder": encoder.id}).fetchone()
@@ -99,7 +99,7 @@ select screenshot_sha256, x, y from pipeline.atlas where encoder_id = {encoder} 
 
 
 def read_positions(
-    connection: psycopg.Connection, encoder: RegisteredEncoder
+    connection: psycopg.Connection, encoder: EncoderInfo
 ) -> tuple[list[str], Positions]:
     """Return the digests of the screenshots on the map, ascending, and their positions (n, 2)."""
     select = sql.SQL(_POSITIONS).format(encoder=sql.Literal(encoder.id))
@@ -119,7 +119,7 @@ order by c.category, c.name, c.component_id limit %(limit)s offset %(skip)s
 
 def read_points(
     connection: psycopg.Connection,
-    encoder: RegisteredEncoder,
+    encoder: EncoderInfo,
     *,
     limit: int | None = None,
     skip: int = 0,
@@ -137,7 +137,7 @@ from pipeline.component c where c.removed_at is null
 """
 
 
-def read_stamp(connection: psycopg.Connection, encoder: RegisteredEncoder) -> str:
+def read_stamp(connection: psycopg.Connection, encoder: EncoderInfo) -> str:
     """Return a text that changes whenever the result of `read_points` changes."""
     row = connection.execute(_STAMP, {"encoder": encoder.id}).fetchone()
     return row[0] if row else ""
@@ -153,7 +153,7 @@ class AtlasUpdate:
 
 
 def update_atlas(
-    connection: psycopg.Connection, encoder: RegisteredEncoder, *, umap: bool
+    connection: psycopg.Connection, encoder: EncoderInfo, *, umap: bool
 ) -> AtlasUpdate | None:
     """Bring the map of `encoder` up to date.
 
@@ -210,7 +210,7 @@ set method = excluded.method, laid_out_at = now(), placed_at = now()
 
 def _replace_layout(
     connection: psycopg.Connection,
-    encoder: RegisteredEncoder,
+    encoder: EncoderInfo,
     method: Method,
     digests: Sequence[str],
     where: Positions,
@@ -224,7 +224,7 @@ def _replace_layout(
 
 def _add_positions(
     connection: psycopg.Connection,
-    encoder: RegisteredEncoder,
+    encoder: EncoderInfo,
     digests: Sequence[str],
     where: Positions,
 ) -> None:
@@ -239,7 +239,7 @@ def _add_positions(
 
 def _write_positions(
     connection: psycopg.Connection,
-    encoder: RegisteredEncoder,
+    encoder: EncoderInfo,
     digests: Sequence[str],
     where: Positions,
     *,
@@ -254,7 +254,7 @@ def _write_positions(
     write_records(connection, columns, rows)
 
 
-def draw_atlas(connection: psycopg.Connection, encoder: RegisteredEncoder) -> bytes:
+def draw_atlas(connection: psycopg.Connection, encoder: EncoderInfo) -> bytes:
     """Return the map of `encoder` as a square WebP of at most `MAX_PICTURE_BYTES`.
 
     It shows thumbnails where there is room, and points elsewhere.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from library_pipeline.search.look_alikes import read_pairs
-from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.embeddings import EncoderInfo
 from library_pipeline.store.records import Records, read_records
 
 MAX_MEMBERS: Final = 24
@@ -72,7 +72,7 @@ class GroupPage:
 
 def find_groups(
     connection: psycopg.Connection,
-    encoder: RegisteredEncoder,
+    encoder: EncoderInfo,
     threshold: float,
     *,
     only: GroupFilter = ALL_GROUPS,
@@ -115,7 +115,7 @@ where c.removed_at is null and k.encoder_id = %(encoder)s
 
 
 def _read_members(
-    connection: psycopg.Connection, encoder: RegisteredEncoder, only: GroupFilter
+    connection: psycopg.Connection, encoder: EncoderInfo, only: GroupFilter
 ) -> Records:
     """Return a record for each searchable component whose screenshot `encoder` has compared.
 

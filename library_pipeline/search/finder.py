@@ -17,7 +17,7 @@ from library_pipeline.search.vectors import QuestionVectors
 from library_pipeline.search.weights import SearchError, UnanswerableError, Weights, weighted
 from library_pipeline.settings import EncoderSettings, Settings
 from library_pipeline.store.database import Database, open_database
-from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.embeddings import EncoderInfo
 from library_pipeline.store.registry import active_encoders
 from library_pipeline.store.search import Match, Question, search
 
@@ -109,7 +109,7 @@ class Finder:
 
     def encoder(
         self, connection: psycopg.Connection, name: str | None = None
-    ) -> RegisteredEncoder | None:
+    ) -> EncoderInfo | None:
         """Return the active encoder called `name`, else the one that counts most.
 
         None where nothing is indexed yet. Raises SearchError for a name that is not active.
@@ -122,12 +122,12 @@ class Finder:
 
     def _asked(
         self, connection: psycopg.Connection, query: Query
-    ) -> dict[RegisteredEncoder, float]:
+    ) -> dict[EncoderInfo, float]:
         return self._weighted(active_encoders(connection), query.weights)
 
     def _weighted(
-        self, active: Sequence[RegisteredEncoder], wanted: Weights | None
-    ) -> dict[RegisteredEncoder, float]:
+        self, active: Sequence[EncoderInfo], wanted: Weights | None
+    ) -> dict[EncoderInfo, float]:
         configured = {encoder.name: encoder.weight for encoder in self._configured}
         return weighted(active, configured, wanted)
 

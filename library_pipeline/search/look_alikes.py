@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from library_pipeline.search.nearest import Indexes, Pairs, nearest_pairs
-from library_pipeline.store.embeddings import RegisteredEncoder, all_vectors, embedding_table
+from library_pipeline.store.embeddings import EncoderInfo, all_vectors, embedding_table
 from library_pipeline.store.leases import sole_lease
 from library_pipeline.store.records import Records, read_records, write_records
 
@@ -50,7 +50,7 @@ from pipeline.compared where encoder_id = %(encoder)s
 
 
 def read_comparison_state(
-    connection: psycopg.Connection, encoder: RegisteredEncoder
+    connection: psycopg.Connection, encoder: EncoderInfo
 ) -> ComparisonState:
     """Return how far the screenshots of `encoder` were compared."""
     statement = sql.SQL(_STATE).format(embedding=embedding_table(encoder.id))
@@ -67,7 +67,7 @@ where encoder_id = {encoder} and similarity >= {min_similarity}
 
 def read_pairs(
     connection: psycopg.Connection,
-    encoder: RegisteredEncoder,
+    encoder: EncoderInfo,
     min_similarity: float = MIN_SIMILARITY,
 ) -> Records:
     """Return the kept pairs of `encoder` of at least this similarity.
@@ -96,7 +96,7 @@ returning screenshot_sha256, number
 
 
 def compare_new(
-    connection: psycopg.Connection, encoder: RegisteredEncoder
+    connection: psycopg.Connection, encoder: EncoderInfo
 ) -> ComparisonResult | None:
     """Compare the screenshots that `encoder` embedded since the last comparison with all others.
 
@@ -161,7 +161,7 @@ where (p.a, p.b) = (gone.a, gone.b)
 
 
 def _replace_pairs(
-    connection: psycopg.Connection, encoder: RegisteredEncoder, before: Records, after: Records
+    connection: psycopg.Connection, encoder: EncoderInfo, before: Records, after: Records
 ) -> None:
     """Replace the stored pairs `before` by `after`; only the difference is written."""
     old, new = (pairs["a"].astype(np.int64) << 32 | pairs["b"] for pairs in (before, after))

@@ -13,7 +13,7 @@ from library_pipeline.encoders import Encoder
 from library_pipeline.search.query import Example
 from library_pipeline.search.weights import SearchError
 from library_pipeline.settings import EncoderSettings
-from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.embeddings import EncoderInfo
 from library_pipeline.store.models import load_registered
 from library_pipeline.store.search import component_vector
 
@@ -30,7 +30,7 @@ class QuestionVectors:
         default_factory=dict[tuple[int, int], NDArray[np.float32] | None]
     )
 
-    def embed(self, asked: Iterable[RegisteredEncoder], examples: Sequence[Example]) -> None:
+    def embed(self, asked: Iterable[EncoderInfo], examples: Sequence[Example]) -> None:
         """Embed the pictures and texts now, so that `of` need not: this may take seconds."""
         for known in asked:
             for place, example in enumerate(examples):
@@ -40,7 +40,7 @@ class QuestionVectors:
     def of(
         self,
         connection: psycopg.Connection,
-        known: RegisteredEncoder,
+        known: EncoderInfo,
         examples: Sequence[Example],
     ) -> NDArray[np.float32] | None:
         """Return (dim,) float32 of norm 1, None if `known` understands no example to be like.
@@ -62,7 +62,7 @@ class QuestionVectors:
         return (total / norm).astype(np.float32)
 
     def _one(
-        self, connection: psycopg.Connection, known: RegisteredEncoder, place: int, example: Example
+        self, connection: psycopg.Connection, known: EncoderInfo, place: int, example: Example
     ) -> NDArray[np.float32] | None:
         if example.component is not None:
             vector = component_vector(connection, known, example.component)
@@ -73,13 +73,13 @@ class QuestionVectors:
             self._embedded[known.id, place] = self._embed(known, example)
         return self._embedded[known.id, place]
 
-    def _embed(self, known: RegisteredEncoder, example: Example) -> NDArray[np.float32] | None:
+    def _embed(self, known: EncoderInfo, example: Example) -> NDArray[np.float32] | None:
         encoder = self._load(known)
         if example.text is not None:
             return encoder.embed_text(example.text) if encoder.reads_text else None
         return encoder.embed_image(example.pixels)
 
-    def _load(self, known: RegisteredEncoder) -> Encoder:
+    def _load(self, known: EncoderInfo) -> Encoder:
         return load_registered(known, self.configured)
 
     def missing(self, examples: Sequence[Example]) -> list[str]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from library_pipeline.catalog.errors import LibraryError
-from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.embeddings import EncoderInfo
 
 Weights = Mapping[str, float]
 
@@ -29,8 +29,8 @@ class UnanswerableError(SearchError):
 
 
 def weighted(
-    active: Sequence[RegisteredEncoder], configured: Weights, wanted: Weights | None
-) -> dict[RegisteredEncoder, float]:
+    active: Sequence[EncoderInfo], configured: Weights, wanted: Weights | None
+) -> dict[EncoderInfo, float]:
     """Return the encoders to ask and their weights, which need not add up to 1.
 
     Without `wanted` ones it is all that are active, by their `configured` weights. Raises

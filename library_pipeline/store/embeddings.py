@@ -31,7 +31,7 @@ select screenshot_sha256, vector from {stage} order by screenshot_sha256
 on conflict (screenshot_sha256) do update set vector = excluded.vector
 """
 
-RegisteredEncoder = EncoderInfo  # the former name
+EncoderInfo = EncoderInfo  # the former name
 
 
 def know_vectors(connection: psycopg.Connection) -> None:

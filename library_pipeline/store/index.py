@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 from library_pipeline.catalog.bundle import Bundle
 from library_pipeline.catalog.component import FILE_KINDS
 from library_pipeline.catalog.encoder import EncoderInfo
-from library_pipeline.catalog.refresh import Outcome
 from library_pipeline.store.embeddings import store_embeddings
-from library_pipeline.store.outcomes import set_outcomes
 
 # One statement for a whole batch; sorted, so that two writers lock rows in the same order.
 _SCREENSHOTS = """
@@ -107,18 +105,16 @@ def store_bundles(
 def store_batch(
     connection: psycopg.Connection,
     *,
-    refresh_id: str,
     bundles: Sequence[Bundle],
     screenshots: Sequence[Screenshot],
     vectors: Mapping[EncoderInfo, Mapping[str, NDArray[np.float32]]],
-    outcomes: Mapping[str, Outcome],
     index: bool = True,
 ) -> set[str]:
     """Store one batch in one transaction; without `index` its components stay out of search.
 
     `vectors` holds the new (dim,) float32 vectors by encoder and screenshot digest. Returns the ids
-    of components that the manifest lists at another revision by now: they are not indexed, get the
-    outcome `unchanged`, and the next plan takes them up.
+    of components that the manifest lists at another revision by now: they are not indexed, and the
+    next plan takes them up.
     """
     overtaken: set[str] = set()
     with connection.transaction():
@@ -132,7 +128,6 @@ def store_batch(
             connection.execute(_CLEAR_FAILURE, (list(stored),))
         elif vectors:
             connection.execute(_CLEAR_REEMBED_FAILURE, ([item.component_id for item in bundles],))
-        set_outcomes(connection, refresh_id, {**outcomes, **dict.fromkeys(overtaken, "unchanged")})
     return overtaken
 
 

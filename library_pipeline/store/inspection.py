@@ -16,8 +16,7 @@ from library_pipeline.settings import (
     SettingsError,
 )
 from library_pipeline.store.database import Database
-from library_pipeline.store.embedded import EmbeddedServer, EmbeddedServerError
-from library_pipeline.store.manifest_state import ManifestState, manifest_states
+from library_pipeline.store.embedded import EmbeddedServer
 
 _CONNECT_SECONDS: Final = 3
 _DURABLE: Final = ["fsync", "full_page_writes", "synchronous_commit"]
@@ -63,25 +62,12 @@ def open_unmigrated(settings: Settings, *, seconds: float) -> Iterator[Database]
     yield Database(url.get_secret_value(), dagster_url.get_secret_value())
 
 
-def recorded_manifests(settings: Settings) -> tuple[dict[str, ManifestState], str]:
-    """Return the manifest of each source by its name, and "" or why they are unknown.
-
-    Starts no server.
-    """
-    try:
-        with _connect_if_running(settings) as connection:
-            if connection is None:
-                return {}, "the embedded database does not run at the moment"
-            return manifest_states(connection), ""
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
-        return {}, "the database has no tables of this version yet; a refresh makes them"
-    except (psycopg.Error, EmbeddedServerError):
-        return {}, "the database does not answer; `library-pipeline doctor` says more"
-
-
 @contextmanager
-def _connect_if_running(settings: Settings) -> Iterator[psycopg.Connection | None]:
-    """Yield a connection to the library's database, None if the embedded server does not run."""
+def connect_if_running(settings: Settings) -> Iterator[psycopg.Connection | None]:
+    """Yield a connection to the library's database, None if the embedded server does not run.
+
+    Starts no server. Raises psycopg.Error, EmbeddedServerError.
+    """
     if settings.database_url is not None:
         with brief_connection(settings.database_url.get_secret_value()) as connection:
             yield connection

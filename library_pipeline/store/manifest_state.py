@@ -8,6 +8,10 @@ from datetime import datetime
 
 import psycopg
 
+from library_pipeline.settings import Settings
+from library_pipeline.store.embedded import EmbeddedServerError
+from library_pipeline.store.inspection import connect_if_running
+
 
 @dataclass(frozen=True, slots=True)
 class CurrentManifest:
@@ -118,3 +122,19 @@ def forget_other_sources(connection: psycopg.Connection, names: Sequence[str]) -
             connection.execute(
                 "delete from pipeline.manifest_entry where source <> all(%s)", (list(names),)
             )
+
+
+def recorded_manifests(settings: Settings) -> tuple[dict[str, ManifestState], str]:
+    """Return the manifest of each source by its name, and "" or why they are unknown.
+
+    Starts no server.
+    """
+    try:
+        with connect_if_running(settings) as connection:
+            if connection is None:
+                return {}, "the embedded database does not run at the moment"
+            return manifest_states(connection), ""
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
+        return {}, "the database has no tables of this version yet; a refresh makes them"
+    except (psycopg.Error, EmbeddedServerError):
+        return {}, "the database does not answer; `library-pipeline doctor` says more"

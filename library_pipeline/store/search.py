@@ -14,7 +14,7 @@ from pgvector import HalfVector
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from library_pipeline.store.embeddings import RegisteredEncoder, embedding_table, know_vectors
+from library_pipeline.store.embeddings import EncoderInfo, embedding_table, know_vectors
 
 MOST_RESULTS: Final = 1_000
 
@@ -45,7 +45,7 @@ class Question:
     `vector` is (dim,) float32, of the encoder's fingerprint; only its direction counts.
     """
 
-    encoder: RegisteredEncoder
+    encoder: EncoderInfo
     vector: NDArray[np.float32]
     weight: float = 1.0
 
@@ -138,7 +138,7 @@ def _match(row: tuple[Any, ...]) -> Match:
 
 
 def component_vector(
-    connection: psycopg.Connection, encoder: RegisteredEncoder, component_id: str
+    connection: psycopg.Connection, encoder: EncoderInfo, component_id: str
 ) -> NDArray[np.float32] | None:
     """Return the (dim,) float32 vector of a component's screenshot, or None if it has none."""
     know_vectors(connection)
@@ -153,7 +153,7 @@ def component_vector(
 
 
 def screenshot_vectors(
-    connection: psycopg.Connection, encoder: RegisteredEncoder, digests: Sequence[str]
+    connection: psycopg.Connection, encoder: EncoderInfo, digests: Sequence[str]
 ) -> dict[str, NDArray[np.float32]]:
     """Return the (dim,) float32 vectors of those of the screenshots `digests` that have one."""
     know_vectors(connection)

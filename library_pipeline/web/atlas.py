@@ -22,7 +22,7 @@ from library_pipeline.search.atlas import (
     read_stamp,
 )
 from library_pipeline.search.layout import UMAP_INSTALL, umap_is_installed
-from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.embeddings import EncoderInfo
 from library_pipeline.web.api import refusals
 from library_pipeline.web.browse import Card
 from library_pipeline.web.library import InLibrary
@@ -95,7 +95,7 @@ def atlas_json(request: Request, library: InLibrary, encoder: EncoderName = None
 
 def _read_atlas(
     connection: psycopg.Connection,
-    encoder: RegisteredEncoder | None,
+    encoder: EncoderInfo | None,
     limit: int | None = None,
     skip: int = 0,
 ) -> tuple[AtlasState, list[Point]]:
@@ -107,7 +107,7 @@ def _read_atlas(
 
 
 def _compressed_columns(
-    connection: psycopg.Connection, encoder: RegisteredEncoder | None, key: str
+    connection: psycopg.Connection, encoder: EncoderInfo | None, key: str
 ) -> bytes:
     with _answering:  # computed once, even if many requests come at a time
         if key not in _answers:
@@ -120,7 +120,7 @@ def _compressed_columns(
 
 
 def _columns(
-    encoder: RegisteredEncoder | None, state: AtlasState, points: Sequence[Point]
+    encoder: EncoderInfo | None, state: AtlasState, points: Sequence[Point]
 ) -> dict[str, Any]:
     ids, names, clients, categories, shots, x, y = zip(*points, strict=True) if points else [()] * 7
     client_names, client = _coded(clients)

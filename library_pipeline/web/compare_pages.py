@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from library_pipeline.bundles.store import BundleStore
-from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.embeddings import EncoderInfo
 from library_pipeline.store.search import component_vector
 from library_pipeline.web.browse import Details
 from library_pipeline.web.library import InLibrary
@@ -110,7 +110,7 @@ def _picture(bundles: BundleStore, component: Details) -> str:
 
 
 def _pairs(
-    connection: psycopg.Connection, encoders: Sequence[RegisteredEncoder], ids: Sequence[str]
+    connection: psycopg.Connection, encoders: Sequence[EncoderInfo], ids: Sequence[str]
 ) -> list[Pair]:
     vectors = {
         encoder.name: [component_vector(connection, encoder, each) for each in ids]

@@ -23,7 +23,7 @@ from library_pipeline.search.look_alikes import (
     ComparisonState,
     read_comparison_state,
 )
-from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.embeddings import EncoderInfo
 from library_pipeline.web.api import refusals
 from library_pipeline.web.library import InLibrary, Library
 from library_pipeline.web.links import component_url, thumbnail_url
@@ -95,7 +95,7 @@ class GroupsQuery(BaseModel):
 class DuplicatesView:
     """What both the page and the JSON show; `encoder` is None before the first refresh."""
 
-    encoder: RegisteredEncoder | None
+    encoder: EncoderInfo | None
     state: ComparisonState
     found: GroupPage
 

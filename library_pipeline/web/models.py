@@ -13,7 +13,7 @@ import structlog
 from library_pipeline.encoders import EncoderError
 from library_pipeline.settings import EncoderSettings
 from library_pipeline.store.database import Database
-from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.embeddings import EncoderInfo
 from library_pipeline.store.models import load_registered
 from library_pipeline.store.registry import active_encoders
 
@@ -35,7 +35,7 @@ class Models:
         """Begin to load the models of whatever is indexed."""
         threading.Thread(target=self._load_active, name="models", daemon=True).start()
 
-    def state(self, encoder: RegisteredEncoder) -> str:
+    def state(self, encoder: EncoderInfo) -> str:
         """Return `loaded`, `loading` or `failed: ` and an error's code.
 
         One that was not tried yet, or failed a while ago, is begun to be loaded.
@@ -55,7 +55,7 @@ class Models:
         for encoder in active:
             self._load(encoder)
 
-    def _load(self, encoder: RegisteredEncoder) -> None:
+    def _load(self, encoder: EncoderInfo) -> None:
         key = _key(encoder)
         with self._lock:
             if key in self._trying:
@@ -75,5 +75,5 @@ class Models:
             self._trying.discard(key)
 
 
-def _key(encoder: RegisteredEncoder) -> tuple[str, str]:
+def _key(encoder: EncoderInfo) -> tuple[str, str]:
     return encoder.name, encoder.fingerprint

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from library_pipeline import __version__
 from library_pipeline.encoders import thumbnail
 from library_pipeline.store.coverage import Coverage, coverage
-from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.embeddings import EncoderInfo
 from library_pipeline.store.registry import active_encoders
 from library_pipeline.web import links
 from library_pipeline.web.access import PUBLIC
@@ -43,7 +43,7 @@ class Frame:
     """What is around every page: the counts, the encoders asked."""
 
     counts: Coverage
-    encoders: tuple[RegisteredEncoder, ...]
+    encoders: tuple[EncoderInfo, ...]
 
 
 def frame(connection: psycopg.Connection) -> Frame:

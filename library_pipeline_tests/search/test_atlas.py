@@ -15,12 +15,12 @@ from library_pipeline.search.atlas import (
     update_atlas,
 )
 from library_pipeline.search.layout import UmapMissing, by_principal_components, by_umap
-from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.embeddings import EncoderInfo
 from library_pipeline_tests.support.screenshots import Vectors, clustered, digest
 from library_pipeline_tests.support.vectors import put_vectors
 
 
-def show(connection: psycopg.Connection, vectors: Vectors, start: int = 0) -> RegisteredEncoder:
+def show(connection: psycopg.Connection, vectors: Vectors, start: int = 0) -> EncoderInfo:
     """Index a component `start`, ... for each of `vectors`."""
     encoder = put_vectors(connection, vectors, start)
     connection.execute(
@@ -33,7 +33,7 @@ def show(connection: psycopg.Connection, vectors: Vectors, start: int = 0) -> Re
     return encoder
 
 
-def where(connection: psycopg.Connection, encoder: RegisteredEncoder) -> dict[str, list[float]]:
+def where(connection: psycopg.Connection, encoder: EncoderInfo) -> dict[str, list[float]]:
     digests, found = read_positions(connection, encoder)
     return dict(zip(digests, found.tolist(), strict=True))
 

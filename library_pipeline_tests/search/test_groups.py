@@ -8,7 +8,7 @@ import pytest
 
 from library_pipeline.search.duplicates import GroupFilter, GroupPage, find_groups, linked
 from library_pipeline.search.look_alikes import compare_new
-from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.embeddings import EncoderInfo
 from library_pipeline_tests.support.screenshots import DIM, digest
 from library_pipeline_tests.support.vectors import put_vectors
 
@@ -18,7 +18,7 @@ CLIENTS = ("north", "north", "south", "north", "north", "east", "west", "west")
 
 
 @pytest.fixture
-def encoder(connection: psycopg.Connection) -> RegisteredEncoder:
+def encoder(connection: psycopg.Connection) -> EncoderInfo:
     """Components 0 to 6 show screenshots at `ANGLES`, 7 the same as 6."""
     vectors = np.zeros((len(ANGLES), DIM), np.float32)
     vectors[:, 0] = np.cos(np.radians(ANGLES))
@@ -41,7 +41,7 @@ def ids(found: GroupPage) -> list[set[str]]:
 
 
 def test_the_threshold_links_groups_through_others(
-    connection: psycopg.Connection, encoder: RegisteredEncoder
+    connection: psycopg.Connection, encoder: EncoderInfo
 ) -> None:
     found = find_groups(connection, encoder, 0.98)
     assert sorted(map(sorted, ids(found))) == [["0", "1", "2"], ["3", "4"], ["6", "7"]]
@@ -59,7 +59,7 @@ def test_the_threshold_links_groups_through_others(
 
 
 def test_a_group_is_shown_whole_if_one_of_it_fits(
-    connection: psycopg.Connection, encoder: RegisteredEncoder
+    connection: psycopg.Connection, encoder: EncoderInfo
 ) -> None:
     def narrowed(**wanted: object) -> list[set[str]]:
         return ids(find_groups(connection, encoder, 0.98, only=GroupFilter(**wanted)))  # type: ignore[arg-type]
@@ -71,7 +71,7 @@ def test_a_group_is_shown_whole_if_one_of_it_fits(
 
 
 def test_pages_go_on_where_the_last_one_ended(
-    connection: psycopg.Connection, encoder: RegisteredEncoder
+    connection: psycopg.Connection, encoder: EncoderInfo
 ) -> None:
     whole = ids(find_groups(connection, encoder, 0.98))
     pages = [ids(find_groups(connection, encoder, 0.98, k=1, skip=skip)) for skip in range(4)]
@@ -80,7 +80,7 @@ def test_pages_go_on_where_the_last_one_ended(
 
 
 def test_what_left_the_search_is_in_no_group_and_links_none(
-    connection: psycopg.Connection, encoder: RegisteredEncoder
+    connection: psycopg.Connection, encoder: EncoderInfo
 ) -> None:
     connection.execute("update pipeline.component set removed_at = now() where component_id = '1'")
     assert {"0", "1", "2"} not in ids(find_groups(connection, encoder, 0.98))

@@ -18,13 +18,13 @@ from library_pipeline.store.ann import (
     ensure_ann_index,
 )
 from library_pipeline.store.database import Database
-from library_pipeline.store.embeddings import RegisteredEncoder, embedding_table
+from library_pipeline.store.embeddings import EncoderInfo, embedding_table
 from library_pipeline.store.search import Question, search
 from library_pipeline_tests.support.vectors import clustered, put_library, put_vectors
 
 
 @contextmanager
-def writing(database: Database, encoder: RegisteredEncoder) -> Iterator[None]:
+def writing(database: Database, encoder: EncoderInfo) -> Iterator[None]:
     """Keep a transaction open that has written vectors: a build waits until it is over."""
     with database.connect() as other, other.transaction():
         lock = sql.SQL("lock table {} in row exclusive mode")

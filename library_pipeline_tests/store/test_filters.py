@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from library_pipeline.store.ann import ensure_ann_index
 from library_pipeline.store.embedded import EmbeddedServer
-from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.embeddings import EncoderInfo
 from library_pipeline.store.registry import active_encoders
 from library_pipeline.store.search import Filters, Match, Question, search
 from library_pipeline_tests.support.databases import copied_database
@@ -41,7 +41,7 @@ def facts(server: EmbeddedServer) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-def encoder_of(connection: psycopg.Connection) -> RegisteredEncoder:
+def encoder_of(connection: psycopg.Connection) -> EncoderInfo:
     (encoder,) = active_encoders(connection)
     return encoder
 

@@ -8,7 +8,7 @@ import pytest
 
 from library_pipeline.catalog.encoder import EncoderSpec
 from library_pipeline.store.ann import ensure_ann_index
-from library_pipeline.store.embeddings import RegisteredEncoder, store_embeddings
+from library_pipeline.store.embeddings import EncoderInfo, store_embeddings
 from library_pipeline.store.registry import register_encoder
 from library_pipeline.store.search import Filters, Match, Question, search
 from library_pipeline_tests.support.vectors import (
@@ -27,7 +27,7 @@ SHARES = np.array([0.6, 0.4])
 
 def put_two(
     connection: psycopg.Connection, clip: Vectors, dino: Vectors
-) -> tuple[RegisteredEncoder, RegisteredEncoder]:
+) -> tuple[EncoderInfo, EncoderInfo]:
     """Index a component for each row, with vectors by two encoders of different dimensions."""
     second = register_encoder(
         connection, EncoderSpec("dino", "d"), fingerprint="d", dim=dino.shape[1]
@@ -40,7 +40,7 @@ def put_two(
 
 def ask(
     connection: psycopg.Connection,
-    encoders: tuple[RegisteredEncoder, RegisteredEncoder],
+    encoders: tuple[EncoderInfo, EncoderInfo],
     clip: Vectors,
     dino: Vectors,
     k: int = 10,

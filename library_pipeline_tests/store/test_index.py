@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from library_pipeline.catalog.bundle import Bundle, StoredFile
-from library_pipeline.store.embeddings import RegisteredEncoder, embedded_screenshots
+from library_pipeline.store.embeddings import EncoderInfo, embedded_screenshots
 from library_pipeline.store.index import Screenshot, known_bundles, store_batch
 from library_pipeline.store.search import Filters, Question, component_vector, search
 from library_pipeline_tests.support.plans import component, encoder_of, put_manifest
@@ -27,18 +27,16 @@ def bundle(component_id: str, revision: str, screenshot: str = "s") -> Bundle:
 
 def store(
     connection: psycopg.Connection,
-    encoder: RegisteredEncoder,
+    encoder: EncoderInfo,
     *bundles: Bundle,
     vector: tuple[float, float] = (1.0, 0.0),
 ) -> set[str]:
     digests = {item.screenshot_sha256 for item in bundles}
     return store_batch(
         connection,
-        refresh_id="none",
         bundles=bundles,
         screenshots=[Screenshot(sha, "png", 4, 3, 10, b"thumb") for sha in digests],
         vectors={encoder: {sha: np.array(vector, np.float32) for sha in digests}},
-        outcomes={item.component_id: "new" for item in bundles},
     )
 
 
@@ -96,11 +94,9 @@ def test_a_batch_that_fails_leaves_nothing_behind(connection: psycopg.Connection
     with pytest.raises(psycopg.DataError, match="expected 2 dimensions, not 3"):
         store_batch(
             connection,
-            refresh_id="none",
             bundles=[bundle("a", "r1")],
             screenshots=[Screenshot(digest("s"), "png", 4, 3, 10, b"")],
             vectors={encoder: {digest("s"): wrong}},
-            outcomes={},
         )
     assert connection.execute("select count(*) from pipeline.screenshot").fetchone() == (0,)
 

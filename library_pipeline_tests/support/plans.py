@@ -11,7 +11,7 @@ from library_pipeline.catalog.component import Component, FileRef
 from library_pipeline.catalog.encoder import EncoderSpec
 from library_pipeline.catalog.refresh import RefreshKind, RefreshRequest, RefreshScope
 from library_pipeline.sources.entry import ManifestProblem
-from library_pipeline.store.embeddings import RegisteredEncoder
+from library_pipeline.store.embeddings import EncoderInfo
 from library_pipeline.store.log import create_refresh, new_refresh_id
 from library_pipeline.store.manifest import load_manifest
 from library_pipeline.store.plans import Plan, make_plan
@@ -36,7 +36,7 @@ def put_manifest(
 
 def put_indexed(
     connection: psycopg.Connection,
-    encoder: RegisteredEncoder,
+    encoder: EncoderInfo,
     component_id: str,
     revision: str,
     *,
@@ -68,7 +68,7 @@ def put_failure(
     )
 
 
-def encoder_of(connection: psycopg.Connection) -> RegisteredEncoder:
+def encoder_of(connection: psycopg.Connection) -> EncoderInfo:
     return register_encoder(connection, EncoderSpec("clip", "m"), fingerprint="f", dim=2)
 
 

@@ -10,7 +10,7 @@ import psycopg
 from numpy.typing import NDArray
 
 from library_pipeline.catalog.encoder import EncoderSpec
-from library_pipeline.store.embeddings import RegisteredEncoder, store_embeddings
+from library_pipeline.store.embeddings import EncoderInfo, store_embeddings
 from library_pipeline.store.registry import register_encoder
 from library_pipeline.store.search import Match
 
@@ -34,7 +34,7 @@ def digests(count: int, start: int = 0) -> list[str]:
 
 def put_vectors(
     connection: psycopg.Connection, vectors: Vectors, start: int = 0
-) -> RegisteredEncoder:
+) -> EncoderInfo:
     """Store the screenshots `start` and on with `vectors` by an encoder of their dimension."""
     encoder = register_encoder(
         connection, EncoderSpec("clip", "m"), fingerprint="f", dim=vectors.shape[1]
@@ -50,7 +50,7 @@ def put_vectors(
     return encoder
 
 
-def put_library(connection: psycopg.Connection, vectors: Vectors) -> RegisteredEncoder:
+def put_library(connection: psycopg.Connection, vectors: Vectors) -> EncoderInfo:
     """Index a component 0, 1, ... for each of `vectors`, every hundredth of them for south."""
     encoder = put_vectors(connection, vectors)
     connection.execute(
@@ -83,7 +83,7 @@ def ids(matches: Sequence[Match]) -> list[str]:
     return [match.component_id for match in matches]
 
 
-def scans(connection: psycopg.Connection, encoder: RegisteredEncoder) -> int:
+def scans(connection: psycopg.Connection, encoder: EncoderInfo) -> int:
     """Return how often the ANN index was read in this transaction."""
     row = connection.execute(
         "select pg_stat_get_xact_numscans(%s::regclass)", (f"pipeline.embedding_{encoder.id}_ann",)

@@ -57,7 +57,6 @@ def index(database: Database, settings: Settings, samples: Sequence[Sample]) -> 
         )
         store_batch(
             connection,
-            refresh_id="test",
             bundles=bundles,
             screenshots=[_screenshot(sample) for sample in samples],
             vectors={
@@ -66,7 +65,6 @@ def index(database: Database, settings: Settings, samples: Sequence[Sample]) -> 
                     for bundle, sample in zip(bundles, samples, strict=True)
                 }
             },
-            outcomes={},
         )
 
 

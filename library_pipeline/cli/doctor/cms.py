@@ -12,7 +12,7 @@ from library_pipeline.sources.factory import CMS, configured_sources, listed_sou
 from library_pipeline.sources.manifest_page import ManifestError, ManifestPage
 from library_pipeline.sources.source import Source
 from library_pipeline.sources.text import printable
-from library_pipeline.store.inspection import recorded_manifests
+from library_pipeline.store.manifest_state import recorded_manifests
 
 _PATIENCE_SECONDS = 5.0
 

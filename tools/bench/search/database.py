@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from library_pipeline.store.embeddings import RegisteredEncoder, embedding_table
+from library_pipeline.store.embeddings import EncoderInfo, embedding_table
 from library_pipeline.store.search import Filters, Question, search
 from tools.bench.search.library import COMMON, RARE, BenchLibrary
 
@@ -49,7 +49,7 @@ class SearchTimes:
 def measure_search(connection: psycopg.Connection, library: BenchLibrary) -> list[SearchTimes]:
     """Ask every question unfiltered, of 1% and of 20% of the library, by one encoder and by two."""
     first, *_ = library.encoders
-    cases: list[tuple[str, Sequence[RegisteredEncoder], str | None]] = [
+    cases: list[tuple[str, Sequence[EncoderInfo], str | None]] = [
         ("by vector", (first,), None),
         ("by vector, of 1%", (first,), RARE),
         ("by vector, of 20%", (first,), COMMON),
@@ -63,7 +63,7 @@ def _measure(
     connection: psycopg.Connection,
     library: BenchLibrary,
     what: str,
-    encoders: Sequence[RegisteredEncoder],
+    encoders: Sequence[EncoderInfo],
     client: str | None,
 ) -> SearchTimes:
     filters = Filters(clients=(client,) if client else ())

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from library_pipeline.catalog.encoder import EncoderSpec
 from library_pipeline.store.ann import ensure_ann_index
-from library_pipeline.store.embeddings import RegisteredEncoder, store_embeddings
+from library_pipeline.store.embeddings import EncoderInfo, store_embeddings
 from library_pipeline.store.registry import register_encoder
 
 Vectors = NDArray[np.float32]
@@ -29,7 +29,7 @@ RARE, COMMON = "client-rare", "client-common"  # 1% and 20% of the components
 class BenchLibrary:
     """The encoders that cover it, and questions that no component answers exactly, by encoder."""
 
-    encoders: tuple[RegisteredEncoder, ...]
+    encoders: tuple[EncoderInfo, ...]
     questions: dict[str, Vectors]
 
 
@@ -81,7 +81,7 @@ def put_library(
 
 def _put(
     connection: psycopg.Connection,
-    encoders: tuple[RegisteredEncoder, ...],
+    encoders: tuple[EncoderInfo, ...],
     shapes: dict[str, Shape],
     start: int,
     points: Vectors,
