@@ -9,8 +9,8 @@ from typing import Literal
 from library_pipeline.catalog.refresh import Refresh, RefreshRequest, RefreshScope
 from library_pipeline.defs.in_process import RefreshError, RefreshInterrupted
 from library_pipeline.launch import open_launcher
+from library_pipeline.refresh.log import new_refresh_id
 from library_pipeline.settings import load_settings
-from library_pipeline.store.log import new_refresh_id
 
 __all__ = ["Refresh", "RefreshError", "RefreshInterrupted", "refresh"]
 

@@ -3,7 +3,13 @@
 import dagster as dg
 
 from library_pipeline.defs.checks import index_checks
-from library_pipeline.defs.jobs import ASSETS, JOBS, full_refresh_schedule, garbage_schedule
+from library_pipeline.defs.jobs import (
+    ASSETS,
+    JOBS,
+    RECOVERY,
+    full_refresh_schedule,
+    garbage_schedule,
+)
 from library_pipeline.defs.pictures import atlas_layouts
 from library_pipeline.defs.resources import resources
 from library_pipeline.defs.sensors import (
@@ -34,7 +40,7 @@ def library_definitions(settings: Settings) -> dg.Definitions:
             atlas_layouts,
             refresh_requests,
         ],
-        resources=resources(settings),
+        resources={**resources(settings), "recovery": RECOVERY},
         # A run is one step that shares a model and overlaps its phases; more processes only cost.
         executor=dg.in_process_executor,
     )

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import dagster as dg
 
 from library_pipeline.catalog.refresh import Refresh, RefreshRequest
-from library_pipeline.defs.in_process import run_refresh
-from library_pipeline.defs.instance import open_instance
+from library_pipeline.database.connection import Database, open_database
+from library_pipeline.defs.in_process import open_instance, run_refresh
+from library_pipeline.refresh.closing import cancel_refresh
 from library_pipeline.settings import Settings
-from library_pipeline.store.closing import cancel_refresh
-from library_pipeline.store.database import Database, open_database
 
 
 @dataclass(frozen=True, slots=True)

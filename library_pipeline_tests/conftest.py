@@ -9,9 +9,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from library_pipeline.database.connection import Database
+from library_pipeline.embedded_server import EmbeddedServer
 from library_pipeline.sample_cms import SampleCms
-from library_pipeline.store.database import Database
-from library_pipeline.store.embedded import EmbeddedServer
 from library_pipeline_tests.support.databases import copied_database, shared_server
 from tools.testing.bundles import write_bundle
 

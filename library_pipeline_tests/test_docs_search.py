@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from library_pipeline.database.connection import Database
 from library_pipeline.settings import load_settings
-from library_pipeline.store.database import Database
 from tools.testing.bundles import picture
 from tools.testing.indexing import Sample, index
 

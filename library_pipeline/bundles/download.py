@@ -11,10 +11,8 @@ from pathlib import Path
 
 from library_pipeline.bundles.keeper import BundleFile, Keeper, download_error, not_kept
 from library_pipeline.bundles.store import BundleError, BundleStore
-from library_pipeline.catalog.bundle import Bundle, StoredFile
-from library_pipeline.catalog.component import FILE_KINDS, Component, FileKind
-from library_pipeline.catalog.errors import LibraryError
-from library_pipeline.catalog.failures import ComponentError
+from library_pipeline.catalog.component import FILE_KINDS, Bundle, Component, FileKind, StoredFile
+from library_pipeline.catalog.errors import ComponentError, LibraryError
 from library_pipeline.sources.http.client import Client, TooLarge
 from library_pipeline.sources.http.connection import ByteLimits, CmsConnection
 from library_pipeline.sources.http.retry import RATE_LIMITED, RequestFailure

@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from library_pipeline.bundles.store import BundleError, BundleStore
-from library_pipeline.catalog.bundle import StoredFile
-from library_pipeline.catalog.component import Component, FileKind
-from library_pipeline.catalog.failures import ComponentError
+from library_pipeline.catalog.component import Component, FileKind, StoredFile
+from library_pipeline.catalog.errors import ComponentError
 from library_pipeline.sources.text import redacted, shorten
 
 # Enough for a slow disk, and few enough beside the threads of the CMS and the database.

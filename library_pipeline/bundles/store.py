@@ -11,7 +11,7 @@ from typing import Literal
 from upath import UPath
 
 from library_pipeline.bundles.places import DAY_SECONDS, Place, place_at
-from library_pipeline.catalog.bundle import StoredFile
+from library_pipeline.catalog.component import StoredFile
 from library_pipeline.catalog.errors import LibraryError
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")

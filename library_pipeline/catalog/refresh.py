@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from library_pipeline.catalog.failures import Failure
+from library_pipeline.catalog.errors import Failure
 
 RefreshKind = Literal["full", "incremental", "retry", "selected", "reembed"]
 RefreshStatus = Literal["waiting", "planning", "running", "finished", "failed", "cancelled"]

@@ -250,8 +250,8 @@ def search(  # noqa: PLR0913 - each is an option
     from library_pipeline.cli.search_command import SearchQuestion, search_library  # noqa: PLC0415
     from library_pipeline.search.attributes import parse_attributes  # noqa: PLC0415
     from library_pipeline.search.query import Query, parse_crop  # noqa: PLC0415
+    from library_pipeline.search.ranking import Filters  # noqa: PLC0415
     from library_pipeline.search.weights import parse_weights  # noqa: PLC0415
-    from library_pipeline.store.search import Filters  # noqa: PLC0415
 
     if not (picture or text or like):
         fail("ask by at least one of: PICTURE, --text, --like")

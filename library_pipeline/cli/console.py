@@ -58,7 +58,7 @@ def clock(seconds: float) -> str:
 @contextmanager
 def expected_errors() -> Iterator[None]:
     """End with a message instead of a traceback, for errors that a person can act on."""
-    from library_pipeline.store.embedded import EmbeddedServerError  # noqa: PLC0415 - --help stays fast
+    from library_pipeline.embedded_server import EmbeddedServerError  # noqa: PLC0415 - --help stays fast
 
     try:
         yield

@@ -17,6 +17,7 @@ from library_pipeline.catalog.refresh import Counts
 from library_pipeline.cli.console import console, errors, fail
 from library_pipeline.cli.refresh import refresh_library
 from library_pipeline.cli.search_command import SearchQuestion, draw_sheet
+from library_pipeline.embedded_server import EmbeddedServer
 from library_pipeline.encoders import read_image
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.search.finder import open_finder
@@ -24,7 +25,6 @@ from library_pipeline.search.query import Query
 from library_pipeline.search.sheet import stacked
 from library_pipeline.settings import CONFIG_VARIABLE, load_settings
 from library_pipeline.shipped import shipped
-from library_pipeline.store.embedded import EmbeddedServer
 
 _MARK = "# Written by `library-pipeline demo`, which deletes this folder when it runs again."
 _CMS_PORT = 8100

@@ -16,12 +16,12 @@ from functools import partial
 from pathlib import Path
 
 from library_pipeline.cli.console import console, errors, fail
-from library_pipeline.defs.instance import instance_environment
+from library_pipeline.database.connection import open_database
+from library_pipeline.defs.in_process import instance_environment
+from library_pipeline.embedded_server import EmbeddedServer, hold
+from library_pipeline.embedded_server.linux import die_with_parent
 from library_pipeline.settings import load_settings
 from library_pipeline.shipped import shipped
-from library_pipeline.store.database import open_database
-from library_pipeline.store.embedded import EmbeddedServer, hold
-from library_pipeline.store.embedded.linux import die_with_parent
 
 DEMO_FOLDER = Path("demo")
 STOP_SECONDS = 15

@@ -9,16 +9,18 @@ import psycopg
 
 from library_pipeline.bundles.store import BundleStore
 from library_pipeline.cli.console import confirm, console, print_json
-from library_pipeline.refresh.garbage import Garbage, collect_garbage
-from library_pipeline.settings import Settings, load_settings
-from library_pipeline.store.activation import (
+from library_pipeline.database.connection import Database, open_database
+from library_pipeline.index.activation import (
+    EncoderCoverage,
     activate_complete,
+    encoder_coverage,
+    encoder_coverages,
     find_encoder,
     free_encoder,
     make_active,
 )
-from library_pipeline.store.coverage import EncoderCoverage, encoder_coverage, encoder_coverages
-from library_pipeline.store.database import Database, open_database
+from library_pipeline.refresh.garbage import Garbage, collect_garbage
+from library_pipeline.settings import Settings, load_settings
 
 _MEGABYTE = 1024 * 1024
 

@@ -14,17 +14,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from library_pipeline.catalog.refresh import Refresh, RefreshKind, RefreshRequest, RefreshScope
 from library_pipeline.cli.console import confirm, console, fail, quiet_logs
 from library_pipeline.cli.results import result_json, show_result
-from library_pipeline.settings import load_settings
-from library_pipeline.store.closing import cancel_refresh
-from library_pipeline.store.database import Database, open_database
-from library_pipeline.store.log import (
+from library_pipeline.database.connection import Database, open_database
+from library_pipeline.index.removals import held_removals
+from library_pipeline.refresh.closing import cancel_refresh
+from library_pipeline.refresh.log import (
     find_refresh,
     new_refresh_id,
     read_refresh,
     read_result,
     unfinished_ids,
 )
-from library_pipeline.store.removals import held_removals
+from library_pipeline.settings import load_settings
 
 POLL_SECONDS = 0.2
 PHASES = ("downloaded", "embedded", "stored")

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from library_pipeline.catalog.failures import Failure
+from library_pipeline.catalog.errors import Failure
 from library_pipeline.catalog.refresh import Refresh
 from library_pipeline.cli.console import console, errors
 

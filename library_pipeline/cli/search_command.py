@@ -14,9 +14,9 @@ from library_pipeline.cli.console import console, fail, print_json
 from library_pipeline.encoders import read_image
 from library_pipeline.search.finder import open_finder
 from library_pipeline.search.query import UNLIKE, Crop, Example, Query
+from library_pipeline.search.ranking import Match
 from library_pipeline.search.sheet import Tile, contact_sheet
 from library_pipeline.settings import load_settings
-from library_pipeline.store.search import Match
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -16,16 +16,16 @@ from rich.text import Text
 from library_pipeline.catalog.refresh import Refresh
 from library_pipeline.cli.console import clock, console
 from library_pipeline.cli.results import result_json, show_failure
+from library_pipeline.database.connection import open_database
+from library_pipeline.index.activation import EncoderCoverage
+from library_pipeline.index.removals import HeldRemovals, held_removals
+from library_pipeline.refresh.history import Vitals, vitals
+from library_pipeline.refresh.log import recent_refreshes, with_failures
+from library_pipeline.refresh.manifest_state import ManifestState, manifest_states
+from library_pipeline.refresh.outcomes import open_failures
+from library_pipeline.refresh.requests import OpenRequest, open_requests, why_it_waits
 from library_pipeline.settings import load_settings
 from library_pipeline.sources.text import printable
-from library_pipeline.store.coverage import EncoderCoverage
-from library_pipeline.store.database import open_database
-from library_pipeline.store.log import recent_refreshes, with_failures
-from library_pipeline.store.manifest_state import ManifestState, manifest_states
-from library_pipeline.store.outcomes import open_failures
-from library_pipeline.store.removals import HeldRemovals, held_removals
-from library_pipeline.store.requests import OpenRequest, open_requests, why_it_waits
-from library_pipeline.store.vitals import Vitals, vitals
 
 SHOWN_REFRESHES = 5
 SHOWN_FAILURES = 20

@@ -10,19 +10,19 @@ import dagster as dg
 from pydantic import Field
 
 from library_pipeline.catalog.refresh import AskedBy, Counts, RefreshRequest, RefreshScope
+from library_pipeline.database.connection import Database
 from library_pipeline.defs.materializations import MANIFEST_VERSION, link, refresh_page
-from library_pipeline.defs.recovery import location_of, recover
+from library_pipeline.defs.recovery import RecoveryResource, location_of
 from library_pipeline.defs.resources import DatabaseResource, EncodersResource, SourcesResource
 from library_pipeline.defs.storage import forget_partitions, register_partitions
+from library_pipeline.index.removals import approve_removals
+from library_pipeline.refresh.closing import finish_if_done
+from library_pipeline.refresh.comparison import Plan
+from library_pipeline.refresh.log import new_refresh_id, read_result
 from library_pipeline.refresh.manifest import load_current_manifests
 from library_pipeline.refresh.planning import plan_refresh
 from library_pipeline.settings import load_settings
 from library_pipeline.sources.source import Source
-from library_pipeline.store.closing import finish_if_done
-from library_pipeline.store.database import Database
-from library_pipeline.store.log import new_refresh_id, read_result
-from library_pipeline.store.plans import Plan
-from library_pipeline.store.removals import approve_removals
 
 ASKED_BY_TAG = "library/asked_by"
 PLAN = "plan_reembed"
@@ -110,6 +110,7 @@ def cms_manifest(
     database: DatabaseResource,
     sources: SourcesResource,
     encoders: EncodersResource,
+    recovery: RecoveryResource,
 ) -> dg.MaterializeResult[Any]:
     """The sources' list of components, complete at any time; a refresh plans its chunks over it."""
     configured = sources.configured()
@@ -123,7 +124,7 @@ def cms_manifest(
         if config.approve_removals:
             with db.connect() as connection:
                 context.log.info(f"{approve_removals(connection)} removals approved")
-        plan, counts = _plan(context, config, db, encoders, configured)
+        plan, counts = _plan(context, config, db, encoders, recovery, configured)
     for name in plan.unread_sources:
         context.log.warning(f"the source {name} could not be read; its components stay as they are")
     if plan.held_removals:
@@ -150,10 +151,11 @@ def plan_reembed(
     config: ReembedConfig,
     database: DatabaseResource,
     encoders: EncodersResource,
+    recovery: RecoveryResource,
 ) -> None:
     """Plan a reembed, without asking the CMS."""
     with database.open() as db:
-        _plan(context, config, db, encoders, None)
+        _plan(context, config, db, encoders, recovery, None)
 
 
 def _plan(
@@ -161,13 +163,14 @@ def _plan(
     config: ReembedConfig,
     database: Database,
     encoders: EncodersResource,
+    recovery: RecoveryResource,
     sources: Sequence[Source] | None,
 ) -> tuple[Plan, Counts]:
     """Plan the refresh that `config` asks for; the chunk sensor or the command line does it."""
     settings = load_settings().refresh
     run = context.run
     with database.connect() as connection:
-        recover(context.instance, connection, location_of(run))
+        recovery.recover(context.instance, connection, location_of(run))
     plan = plan_refresh(
         database,
         encoders.register(database),

@@ -15,12 +15,9 @@ from library_pipeline.defs.materializations import (
     VECTOR_INDEX,
 )
 from library_pipeline.defs.resources import DatabaseResource, EncodersResource
-from library_pipeline.settings import load_settings
-from library_pipeline.store.activation import activate_complete
-from library_pipeline.store.ann import ensure_ann_index
-from library_pipeline.store.closing import refreshes_to_close, set_checked, worth_measuring
-from library_pipeline.store.coverage import covers_all
-from library_pipeline.store.health import (
+from library_pipeline.index.activation import activate_complete, covers_all
+from library_pipeline.index.ann import ensure_ann_index
+from library_pipeline.index.health import (
     Finding,
     ann_recall,
     embedding_coverage,
@@ -29,7 +26,9 @@ from library_pipeline.store.health import (
     removals_held,
     vector_norms,
 )
-from library_pipeline.store.vitals import Vitals, vitals
+from library_pipeline.refresh.closing import refreshes_to_close, set_checked, worth_measuring
+from library_pipeline.refresh.history import Vitals, vitals
+from library_pipeline.settings import load_settings
 
 MAX_SILENCE = timedelta(days=1)
 

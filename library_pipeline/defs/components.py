@@ -11,9 +11,10 @@ from typing import Any
 
 import dagster as dg
 
-from library_pipeline.catalog.failures import Failure
+from library_pipeline.catalog.errors import Failure
 from library_pipeline.catalog.partition_keys import component_id, partition_of
 from library_pipeline.catalog.refresh import RefreshRequest, RefreshScope
+from library_pipeline.database.leases import BUNDLES_IN_USE, lease
 from library_pipeline.defs.materializations import (
     BUNDLE,
     CODE_VERSION,
@@ -36,19 +37,20 @@ from library_pipeline.defs.storage import (
     newest_event_id,
     register_partitions,
 )
+from library_pipeline.index.write import thumbnails
 from library_pipeline.refresh.chunk import close_chunk, refresh_chunk
-from library_pipeline.refresh.items import Equipment, Stage, Success
-from library_pipeline.refresh.planning import UnknownComponentError, plan_refresh
-from library_pipeline.settings import load_settings
-from library_pipeline.store.buckets import (
+from library_pipeline.refresh.chunks import (
+    Chunk,
     bucket_versions,
+    claim,
     components_in_buckets,
     failing_buckets,
+    next_chunk,
 )
-from library_pipeline.store.chunks import Chunk, claim, next_chunk
-from library_pipeline.store.index import thumbnails
-from library_pipeline.store.leases import BUNDLES_IN_USE, lease
-from library_pipeline.store.log import leave_to_sensors, new_refresh_id
+from library_pipeline.refresh.items import Equipment, Stage, Success
+from library_pipeline.refresh.log import leave_to_sensors, new_refresh_id
+from library_pipeline.refresh.planning import UnknownComponentError, plan_refresh
+from library_pipeline.settings import load_settings
 
 _STAGES: dict[dg.AssetKey, Stage] = {BUNDLE: "bundle", EMBEDDING: "embedding", INDEX: "index"}
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -10,13 +10,14 @@ from library_pipeline.defs.assets import cms_manifest, plan_reembed
 from library_pipeline.defs.checks import index_checks, vector_index
 from library_pipeline.defs.components import refresh_components
 from library_pipeline.defs.pictures import atlas, layout_atlas, look_alikes
+from library_pipeline.defs.recovery import RecoveryResource
 from library_pipeline.defs.report import refresh_report
 from library_pipeline.defs.resources import BundleStoreResource, DatabaseResource
 from library_pipeline.defs.storage import COMPONENTS, forget_partitions
+from library_pipeline.refresh.chunks import is_bucket
 from library_pipeline.refresh.garbage import collect_garbage as delete_garbage
+from library_pipeline.refresh.garbage import live_partition_keys
 from library_pipeline.settings import load_settings
-from library_pipeline.store.buckets import is_bucket
-from library_pipeline.store.garbage import live_partition_keys
 
 ASSETS = (cms_manifest, refresh_components, vector_index, look_alikes, atlas, refresh_report)
 
@@ -108,6 +109,12 @@ JOBS = (
     close_refresh,
     layout_atlas,
     collect_garbage,
+)
+
+
+RECOVERY = RecoveryResource(
+    jobs=[job.name for job in JOBS],
+    assets=[key.to_user_string() for asset in ASSETS for key in asset.keys],
 )
 
 

@@ -9,16 +9,16 @@ from typing import Any
 import dagster as dg
 import psycopg
 
+from library_pipeline.catalog.encoder import EncoderInfo
+from library_pipeline.database.leases import BUNDLES_IN_USE, lease
 from library_pipeline.defs.materializations import EMBEDDING
 from library_pipeline.defs.recovery import UNFINISHED
 from library_pipeline.defs.resources import DatabaseResource, EncodersResource
+from library_pipeline.index.encoders import active_encoders
+from library_pipeline.refresh.log import unfinished_ids
 from library_pipeline.search.atlas import draw_atlas, read_atlas_state, update_atlas
 from library_pipeline.search.layout import UmapMissing, umap_is_installed
 from library_pipeline.search.look_alikes import MAX_PARTNERS, MIN_SIMILARITY, compare_new
-from library_pipeline.store.embeddings import EncoderInfo
-from library_pipeline.store.leases import BUNDLES_IN_USE, lease
-from library_pipeline.store.log import unfinished_ids
-from library_pipeline.store.registry import active_encoders
 
 POLL_SECONDS = 60
 PAUSE = timedelta(hours=1)

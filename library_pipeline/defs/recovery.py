@@ -9,11 +9,11 @@ import dagster as dg
 import psycopg
 import structlog
 
-from library_pipeline.store.chunks import LostChunk, cancel_chunk, lost_chunks, release_chunk
-from library_pipeline.store.closing import finish_if_done, stop_refresh
-from library_pipeline.store.leases import lease_is_free
-from library_pipeline.store.log import orphans, runs_of
-from library_pipeline.store.requests import plan_again
+from library_pipeline.database.leases import lease_is_free
+from library_pipeline.refresh.chunks import LostChunk, cancel_chunk, lost_chunks, release_chunk
+from library_pipeline.refresh.closing import finish_if_done, stop_refresh
+from library_pipeline.refresh.log import orphans, runs_of
+from library_pipeline.refresh.requests import plan_again
 
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -33,19 +33,68 @@ _ASSET_JOB = "__ASSET_JOB"
 log = structlog.get_logger(__name__)
 
 
-def recover(
-    instance: dg.DagsterInstance, connection: psycopg.Connection, location: str | None = None
-) -> None:
-    """Close refreshes whose process is gone, put lost chunks back, and report dead runs.
+class RecoveryResource(dg.ConfigurableResource):
+    """Frees what dead processes held; `jobs` and `assets` name everything that can run here.
 
-    A chunk whose run a person has terminated in the UI is cancelled instead. With `location`, the
-    code location of the caller, runs of other code locations are left alone.
+    The definitions fill them in, so that no list of jobs is kept by hand.
     """
-    for refresh_id in orphans(connection):
-        _recover_refresh(instance, connection, refresh_id)
-    for lost in lost_chunks(connection):
-        _recover_chunk(instance, connection, lost)
-    _report_dead_runs(instance, connection, location)
+
+    jobs: list[str]
+    assets: list[str]
+
+    def recover(
+        self,
+        instance: dg.DagsterInstance,
+        connection: psycopg.Connection,
+        location: str | None = None,
+    ) -> None:
+        """Close refreshes whose process is gone, put lost chunks back, and report dead runs.
+
+        A chunk whose run a person has terminated in the UI is cancelled instead. With `location`,
+        the code location of the caller, runs of other code locations are left alone.
+        """
+        for refresh_id in orphans(connection):
+            _recover_refresh(instance, connection, refresh_id)
+        for lost in lost_chunks(connection):
+            _recover_chunk(instance, connection, lost)
+        self._report_dead_runs(instance, connection, location)
+
+    def _report_dead_runs(
+        self, instance: dg.DagsterInstance, connection: psycopg.Connection, location: str | None
+    ) -> None:
+        """Report every run of ours that has started and holds no lease.
+
+        Such a run died before it claimed anything, or after its work was done. If the code server
+        died with it, Dagster never notices: the run keeps its slot, and chunks, plans and sensors
+        wait for it forever.
+        """
+        before = datetime.now(UTC) - _SETTLED_AFTER
+        settled = dg.RunsFilter(statuses=_UNDER_WAY, updated_before=before)
+        suspects = [
+            run
+            for run in instance.get_runs(settled)
+            if self._is_ours(run, location) and lease_is_free(connection, run.run_id)
+        ]
+        if suspects:
+            time.sleep(_SECOND_LOOK_SECONDS)
+        for run in suspects:
+            if lease_is_free(connection, run.run_id):
+                log.warning("run lost: its process is gone", job=run.job_name, run=run.run_id)
+                _report_dead(instance, instance.get_run_by_id(run.run_id))
+
+    def _is_ours(self, run: dg.DagsterRun, location: str | None) -> bool:
+        """Return whether the run is one of our jobs, or materializes only our assets.
+
+        Every such run holds the lease of its id from start to end (`DatabaseResource`).
+        """
+        started_from = location_of(run)
+        if location and started_from and started_from != location:
+            return False
+        if run.job_name != _ASSET_JOB:
+            return run.job_name in self.jobs
+        checked = {check.asset_key for check in run.asset_check_selection or ()}
+        selected = {key.to_user_string() for key in {*(run.asset_selection or ()), *checked}}
+        return bool(selected) and selected <= set(self.assets)
 
 
 def location_of(run: dg.DagsterRun) -> str | None:
@@ -86,47 +135,6 @@ def _recover_chunk(
     )
     _report_dead(instance, run)
     finish_if_done(connection, lost.refresh_id)
-
-
-def _report_dead_runs(
-    instance: dg.DagsterInstance, connection: psycopg.Connection, location: str | None
-) -> None:
-    """Report every run of ours that has started and holds no lease.
-
-    Such a run died before it claimed anything, or after its work was done. If the code server died
-    with it, Dagster never notices: the run keeps its slot, and chunks, plans and sensors wait for
-    it forever.
-    """
-    settled = dg.RunsFilter(statuses=_UNDER_WAY, updated_before=datetime.now(UTC) - _SETTLED_AFTER)
-    suspects = [
-        run
-        for run in instance.get_runs(settled)
-        if _is_ours(run, location) and lease_is_free(connection, run.run_id)
-    ]
-    if suspects:
-        time.sleep(_SECOND_LOOK_SECONDS)
-    for run in suspects:
-        if lease_is_free(connection, run.run_id):
-            log.warning("run lost: its process is gone", job=run.job_name, run=run.run_id)
-            _report_dead(instance, instance.get_run_by_id(run.run_id))
-
-
-def _is_ours(run: dg.DagsterRun, location: str | None) -> bool:
-    """Return whether the run is one of this package's jobs, or materializes only its assets.
-
-    Every such run holds the lease of its id from start to end (`DatabaseResource`).
-    """
-    # The jobs plan refreshes, and a plan begins with a recovery: hence the import so late.
-    from library_pipeline.defs.jobs import ASSETS, JOBS  # noqa: PLC0415
-
-    started_from = location_of(run)
-    if location and started_from and started_from != location:
-        return False
-    if run.job_name != _ASSET_JOB:
-        return run.job_name in {job.name for job in JOBS}
-    checked = {check.asset_key for check in run.asset_check_selection or ()}
-    selected = {*(run.asset_selection or ()), *checked}
-    return bool(selected) and selected <= {key for asset in ASSETS for key in asset.keys}
 
 
 def _report_dead(instance: dg.DagsterInstance, run: dg.DagsterRun | None) -> None:

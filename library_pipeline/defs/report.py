@@ -18,18 +18,18 @@ from library_pipeline.defs.materializations import (
     plain,
     refresh_page,
 )
-from library_pipeline.defs.resources import DatabaseResource
-from library_pipeline.search.outcome_sheets import (
+from library_pipeline.defs.report_pictures import (
     Thumbnails,
     added_sheet,
     changed_sheet,
+    duration_plot,
     failed_sheet,
+    growth_plot,
 )
-from library_pipeline.search.plots import duration_plot, growth_plot
-from library_pipeline.search.sheet import webp_within
-from library_pipeline.settings import load_settings
-from library_pipeline.store.closing import last_change, refreshes_to_close
-from library_pipeline.store.history import (
+from library_pipeline.defs.resources import DatabaseResource
+from library_pipeline.index.write import thumbnails
+from library_pipeline.refresh.closing import last_change, refreshes_to_close
+from library_pipeline.refresh.history import (
     Sample,
     SampleComponent,
     added,
@@ -37,8 +37,9 @@ from library_pipeline.store.history import (
     failed,
     growth_on_record,
 )
-from library_pipeline.store.index import thumbnails
-from library_pipeline.store.log import closed_refreshes
+from library_pipeline.refresh.log import closed_refreshes
+from library_pipeline.search.sheet import webp_within
+from library_pipeline.settings import load_settings
 
 MAX_TILES: Final = 24
 # Dagster keeps metadata in its database, and an asset's page loads a hundred of them.

@@ -10,6 +10,7 @@ import dagster as dg
 import psycopg
 
 from library_pipeline.catalog.encoder import EncoderInfo
+from library_pipeline.database.connection import Database
 from library_pipeline.defs.assets import PLAN
 from library_pipeline.defs.components import chunk_config
 from library_pipeline.defs.in_process import (
@@ -25,21 +26,24 @@ from library_pipeline.defs.jobs import (
     reembed,
     refresh_chunk,
 )
-from library_pipeline.defs.recovery import UNFINISHED, recover
+from library_pipeline.defs.recovery import UNFINISHED, RecoveryResource
 from library_pipeline.defs.resources import DatabaseResource, EncodersResource, SourcesResource
-from library_pipeline.refresh.polling import changed_source
-from library_pipeline.sources.source import Source
-from library_pipeline.store.chunks import MAX_ATTEMPTS, Chunk, give_up_chunk_attempt, pending_chunks
-from library_pipeline.store.closing import (
+from library_pipeline.refresh.chunks import (
+    MAX_ATTEMPTS,
+    Chunk,
+    give_up_chunk_attempt,
+    pending_chunks,
+)
+from library_pipeline.refresh.closing import (
     count_closing_run,
     finish_if_done,
     set_checked,
     unchecked_refreshes,
 )
-from library_pipeline.store.database import Database
-from library_pipeline.store.log import FailedPlans, failed_plans
-from library_pipeline.store.plans import count_due, reembed_unfinished
-from library_pipeline.store.requests import (
+from library_pipeline.refresh.comparison import count_due, reembed_unfinished
+from library_pipeline.refresh.log import FailedPlans, failed_plans
+from library_pipeline.refresh.polling import changed_source, last_plan, pending_call
+from library_pipeline.refresh.requests import (
     OpenRequest,
     give_up_attempt,
     note_run,
@@ -47,7 +51,7 @@ from library_pipeline.store.requests import (
     open_requests,
     settle,
 )
-from library_pipeline.store.webhooks import last_plan, pending_call
+from library_pipeline.sources.source import Source
 
 COMPONENTS_TAG = "library/components"
 # The daemon evaluates sensors every 5 s; with 5 here, every other evaluation would come too early.
@@ -221,12 +225,13 @@ def encoder_candidates(
     "one to close what is done.",
 )
 def refresh_chunks(
-    context: dg.SensorEvaluationContext, database: DatabaseResource
+    context: dg.SensorEvaluationContext, database: DatabaseResource, recovery: RecoveryResource
 ) -> dg.SensorResult | dg.SkipReason:
     """Start a run for each pending chunk; a chunk stays pending until its run claims it."""
     with database.open() as db, db.connect() as connection:
         origin = context.code_location_origin
-        recover(context.instance, connection, origin.location_name if origin else None)
+        location = origin.location_name if origin else None
+        recovery.recover(context.instance, connection, location)
         for chunk in pending_chunks(connection):
             if _ended_without_claim(context.instance, chunk):
                 context.log.warning(f"the run asked for {chunk} ended before it began")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from library_pipeline.catalog.errors import LibraryError
-from library_pipeline.catalog.failures import ComponentError
+from library_pipeline.catalog.errors import ComponentError, LibraryError
 
 
 class ImageError(ComponentError):

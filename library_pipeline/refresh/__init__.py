@@ -1,1 +1,1 @@
-"""The work on a set of components: download, embed, store; streaming, bounded, resumable."""
+"""The whole life of a refresh: manifest, plan, chunks, work, record, close, garbage."""

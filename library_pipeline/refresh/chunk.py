@@ -13,8 +13,18 @@ import psycopg
 from library_pipeline.bundles.download import BundleDownloader
 from library_pipeline.catalog.component import Component
 from library_pipeline.catalog.encoder import EncoderInfo
-from library_pipeline.catalog.failures import ComponentError
+from library_pipeline.catalog.errors import ComponentError
 from library_pipeline.catalog.refresh import Outcome
+from library_pipeline.database.connection import Database
+from library_pipeline.index.write import indexed_bundles, indexed_files, known_bundles, store_batch
+from library_pipeline.refresh.chunks import (
+    Chunk,
+    cancel_chunk,
+    chunk_components,
+    finish_chunk,
+    put_back,
+)
+from library_pipeline.refresh.closing import cancellation_asked, finish_if_done
 from library_pipeline.refresh.embedding import Batcher, BatchVectors, embed_batch
 from library_pipeline.refresh.fetching import Fetcher
 from library_pipeline.refresh.items import (
@@ -22,29 +32,14 @@ from library_pipeline.refresh.items import (
     ChunkReport,
     Delivery,
     Equipment,
+    Meter,
     Stage,
     Success,
     Task,
 )
-from library_pipeline.refresh.progress import Meter
-from library_pipeline.store.chunks import (
-    Chunk,
-    cancel_chunk,
-    chunk_components,
-    finish_chunk,
-    put_back,
-)
-from library_pipeline.store.closing import cancellation_asked, finish_if_done
-from library_pipeline.store.database import Database
-from library_pipeline.store.index import (
-    indexed_bundles,
-    indexed_files,
-    known_bundles,
-    store_batch,
-)
-from library_pipeline.store.log import is_forced
-from library_pipeline.store.manifest import components
-from library_pipeline.store.outcomes import set_outcomes, set_reported, unreported
+from library_pipeline.refresh.log import is_forced
+from library_pipeline.refresh.outcomes import set_outcomes, set_reported, unreported
+from library_pipeline.refresh.staging import components
 
 BATCHES_AHEAD = 2
 

@@ -13,14 +13,13 @@ import numpy as np
 import psycopg
 
 from library_pipeline.catalog.encoder import EncoderInfo
-from library_pipeline.catalog.failures import ComponentError
+from library_pipeline.catalog.errors import ComponentError
 from library_pipeline.encoders import Encoder, ImageError
 from library_pipeline.encoders.image import read_image
 from library_pipeline.encoders.thumbnail import thumbnail
-from library_pipeline.refresh.items import Delivery, Stage
-from library_pipeline.refresh.progress import Meter
-from library_pipeline.store.embeddings import embedded_screenshots
-from library_pipeline.store.index import Screenshot
+from library_pipeline.index.embeddings import embedded_screenshots
+from library_pipeline.index.write import Screenshot
+from library_pipeline.refresh.items import Delivery, Meter, Stage
 
 LINGER_SECONDS = 0.02
 # One more thread costs as much as many small pictures, because all threads share one lock.

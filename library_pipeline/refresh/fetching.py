@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from library_pipeline.bundles.download import BundleDownloader
 from library_pipeline.bundles.store import BundleError, BundleStore
-from library_pipeline.catalog.failures import ComponentError
-from library_pipeline.refresh.items import Delivery, Task
-from library_pipeline.refresh.progress import Meter
+from library_pipeline.catalog.errors import ComponentError
+from library_pipeline.refresh.items import Delivery, Meter, Task
 from library_pipeline.sources.source import CONCURRENCY, Source
 
 GRACE_SECONDS = 5.0

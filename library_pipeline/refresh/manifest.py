@@ -1,4 +1,4 @@
-"""Reading the manifests: only the changes if a source can list them, else everything."""
+"""Reading the manifests of the sources, in whole or only what changed."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from datetime import datetime, timedelta
 import psycopg
 import structlog
 
-from library_pipeline.sources.entry import ManifestProblem
-from library_pipeline.sources.manifest_page import ManifestError
-from library_pipeline.sources.source import ListingShifted, NotModified, OpenSource, Source
-from library_pipeline.store.database import Database
-from library_pipeline.store.manifest import load_manifest
-from library_pipeline.store.manifest_state import (
+from library_pipeline.catalog.errors import ManifestError
+from library_pipeline.database.connection import Database
+from library_pipeline.refresh.manifest_state import (
     confirm_manifest,
     current_manifest,
     forget_other_sources,
     record_unreadable,
 )
+from library_pipeline.refresh.staging import load_manifest
+from library_pipeline.sources.entry import ManifestProblem
+from library_pipeline.sources.source import ListingShifted, NotModified, OpenSource, Source
 
 log = structlog.get_logger(__name__)
 

@@ -10,15 +10,15 @@ import psycopg
 from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.catalog.refresh import RefreshRequest
+from library_pipeline.database.connection import Database
+from library_pipeline.database.leases import lease
+from library_pipeline.index.ann import drop_for_bulk_load
+from library_pipeline.refresh.closing import stop_refresh
+from library_pipeline.refresh.comparison import Plan, make_plan
+from library_pipeline.refresh.log import create_refresh, record_unread
 from library_pipeline.refresh.manifest import load_current_manifests
+from library_pipeline.refresh.staging import unknown_components
 from library_pipeline.sources.source import Source
-from library_pipeline.store.ann import drop_for_bulk_load
-from library_pipeline.store.closing import stop_refresh
-from library_pipeline.store.database import Database
-from library_pipeline.store.leases import lease
-from library_pipeline.store.log import create_refresh, record_unread
-from library_pipeline.store.manifest import unknown_components
-from library_pipeline.store.plans import Plan, make_plan
 
 
 class UnknownComponentError(LibraryError):

@@ -1,17 +1,19 @@
-"""Polling: has a source changed since its manifest was read?"""
+"""Whether a plan is due: polls of the sources, and calls of their webhooks."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import structlog
+from psycopg.types.json import Jsonb
 
-from library_pipeline.sources.manifest_page import ManifestError
-from library_pipeline.sources.source import Source
-from library_pipeline.store.manifest_state import (
+from library_pipeline.catalog.errors import ManifestError
+from library_pipeline.catalog.refresh import RefreshScope
+from library_pipeline.refresh.manifest_state import (
     confirm_readable,
     current_manifest,
     last_poll,
@@ -19,6 +21,7 @@ from library_pipeline.store.manifest_state import (
     record_unreadable,
     renew_etag,
 )
+from library_pipeline.sources.source import Source
 
 log = structlog.get_logger(__name__)
 
@@ -71,3 +74,43 @@ def _rests(connection: psycopg.Connection, source: Source) -> bool:
     if last is None:
         return False
     return datetime.now(UTC) < last.at + timedelta(seconds=_REST * last.took_seconds)
+
+
+def record_call(connection: psycopg.Connection, source: str) -> datetime:
+    """Record a call of `source`; return its time by the database's clock."""
+    row = connection.execute(
+        """insert into pipeline.webhook_call as w (source) values (%s)
+           on conflict (source) do update
+               -- Of two calls at once, the one that waits for the other may have begun earlier.
+               set called_at = greatest(w.called_at, excluded.called_at), calls = w.calls + 1
+           returning called_at""",
+        (source,),
+    ).fetchone()
+    assert row is not None  # noqa: S101 - such an insert returns its row
+    return row[0]
+
+
+def pending_call(connection: psycopg.Connection) -> datetime | None:
+    """Return the time of the last call if no plan has begun since, otherwise None."""
+    row = connection.execute(
+        """select max(called_at) from pipeline.webhook_call
+           where called_at > coalesce(%s::timestamptz, '-infinity')""",
+        (last_plan(connection),),
+    ).fetchone()
+    return row[0] if row else None
+
+
+def last_plan(connection: psycopg.Connection) -> datetime | None:
+    """Return when the last plan for the whole library began.
+
+    A plan that failed has seen nothing and does not count, so the calls before it still wait.
+    """
+    row = connection.execute(
+        """select started_at from pipeline.refresh
+           where kind in ('full', 'incremental')
+             and scope - 'due_only' = %(whole)s::jsonb - 'due_only'
+             and (state in ('planning', 'running', 'finished') or total > 0)
+           order by started_at desc limit 1""",
+        {"whole": Jsonb(asdict(RefreshScope()))},
+    ).fetchone()
+    return row[0] if row else None

@@ -14,6 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from psycopg import sql
 
+from library_pipeline.catalog.encoder import EncoderInfo
+from library_pipeline.database.leases import sole_lease
+from library_pipeline.database.records import read_records, write_records
+from library_pipeline.index.embeddings import all_vectors, embedding_table
+from library_pipeline.index.write import thumbnails
 from library_pipeline.search.layout import (
     MIN_FOR_UMAP,
     Positions,
@@ -24,10 +29,6 @@ from library_pipeline.search.layout import (
     umap_is_installed,
 )
 from library_pipeline.search.sheet import LINE, PAPER, webp_within
-from library_pipeline.store.embeddings import EncoderInfo, all_vectors, embedding_table
-from library_pipeline.store.index import thumbnails
-from library_pipeline.store.leases import sole_lease
-from library_pipeline.store.records import read_records, write_records
 
 MAX_SHARE_BESIDE: Final = 0.1
 """If more of the screenshots than this share are newer than the layout, a new layout is due."""

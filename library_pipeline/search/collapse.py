@@ -9,7 +9,7 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
-from library_pipeline.store.search import MOST_RESULTS, Match, Question, screenshot_vectors
+from library_pipeline.search.ranking import MOST_RESULTS, Match, Question, screenshot_vectors
 
 _DEEPER = 4  # times as many results as are wanted, should most of them be look-alikes
 

@@ -11,9 +11,9 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
+from library_pipeline.catalog.encoder import EncoderInfo
+from library_pipeline.database.records import Records, read_records
 from library_pipeline.search.look_alikes import read_pairs
-from library_pipeline.store.embeddings import EncoderInfo
-from library_pipeline.store.records import Records, read_records
 
 MAX_MEMBERS: Final = 24
 """A group lists at most this many of its components; its `size` counts them all."""

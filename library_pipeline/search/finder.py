@@ -9,17 +9,17 @@ from dataclasses import replace
 
 import psycopg
 
+from library_pipeline.catalog.encoder import EncoderInfo
+from library_pipeline.database.connection import Database, open_database
 from library_pipeline.encoders import read_image
 from library_pipeline.encoders.image import ImageSource
+from library_pipeline.index.encoders import active_encoders
 from library_pipeline.search.collapse import collapsed
 from library_pipeline.search.query import Crop, Example, Query
+from library_pipeline.search.ranking import Match, Question, search
 from library_pipeline.search.vectors import QuestionVectors
 from library_pipeline.search.weights import SearchError, UnanswerableError, Weights, weighted
 from library_pipeline.settings import EncoderSettings, Settings
-from library_pipeline.store.database import Database, open_database
-from library_pipeline.store.embeddings import EncoderInfo
-from library_pipeline.store.registry import active_encoders
-from library_pipeline.store.search import Match, Question, search
 
 __all__ = [
     "Crop",
@@ -120,9 +120,7 @@ class Finder:
         asked = self._weighted(active, {name: 1.0} if name else None)
         return max(asked, key=lambda each: asked[each])
 
-    def _asked(
-        self, connection: psycopg.Connection, query: Query
-    ) -> dict[EncoderInfo, float]:
+    def _asked(self, connection: psycopg.Connection, query: Query) -> dict[EncoderInfo, float]:
         return self._weighted(active_encoders(connection), query.weights)
 
     def _weighted(

@@ -10,10 +10,11 @@ import numpy as np
 import psycopg
 from psycopg import sql
 
+from library_pipeline.catalog.encoder import EncoderInfo
+from library_pipeline.database.leases import sole_lease
+from library_pipeline.database.records import Records, read_records, write_records
+from library_pipeline.index.embeddings import all_vectors, embedding_table
 from library_pipeline.search.nearest import Indexes, Pairs, nearest_pairs
-from library_pipeline.store.embeddings import EncoderInfo, all_vectors, embedding_table
-from library_pipeline.store.leases import sole_lease
-from library_pipeline.store.records import Records, read_records, write_records
 
 MIN_SIMILARITY: Final = 0.90
 """Pairs of a lower cosine are not kept."""
@@ -49,9 +50,7 @@ from pipeline.compared where encoder_id = %(encoder)s
 """
 
 
-def read_comparison_state(
-    connection: psycopg.Connection, encoder: EncoderInfo
-) -> ComparisonState:
+def read_comparison_state(connection: psycopg.Connection, encoder: EncoderInfo) -> ComparisonState:
     """Return how far the screenshots of `encoder` were compared."""
     statement = sql.SQL(_STATE).format(embedding=embedding_table(encoder.id))
     row = connection.execute(statement, {"encoder": encoder.id}).fetchone()
@@ -95,9 +94,7 @@ returning screenshot_sha256, number
 """
 
 
-def compare_new(
-    connection: psycopg.Connection, encoder: EncoderInfo
-) -> ComparisonResult | None:
+def compare_new(connection: psycopg.Connection, encoder: EncoderInfo) -> ComparisonResult | None:
     """Compare the screenshots that `encoder` embedded since the last comparison with all others.
 
     Returns None if there are none, or if another process is comparing. A comparison that dies

@@ -8,8 +8,8 @@ from typing import Final
 
 from PIL import Image
 
+from library_pipeline.search.ranking import Filters
 from library_pipeline.search.weights import SearchError, Weights
-from library_pipeline.store.search import Filters
 
 # What an example counts by default that says what not to look like: half of Rocchio's pull, since
 # a full one drives the question away from everything there is.

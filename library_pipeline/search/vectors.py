@@ -9,13 +9,13 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
+from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.encoders import Encoder
+from library_pipeline.index.encoders import load_registered
 from library_pipeline.search.query import Example
+from library_pipeline.search.ranking import component_vector
 from library_pipeline.search.weights import SearchError
 from library_pipeline.settings import EncoderSettings
-from library_pipeline.store.embeddings import EncoderInfo
-from library_pipeline.store.models import load_registered
-from library_pipeline.store.search import component_vector
 
 _LEAST_NORM = 1e-3
 

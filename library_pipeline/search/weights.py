@@ -6,8 +6,8 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.catalog.errors import LibraryError
-from library_pipeline.store.embeddings import EncoderInfo
 
 Weights = Mapping[str, float]
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NoReturn, cast
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.settings.sources import SourceSettings
 from library_pipeline.sources.entry import UNSTORABLE, utc_time
 from library_pipeline.sources.http.client import HttpAnswer
@@ -21,12 +22,7 @@ from library_pipeline.sources.http.page_reader import PageReader, Sleep
 from library_pipeline.sources.http.retry import http_date
 from library_pipeline.sources.http.rules import UrlRefused, describe_refusal, origin_of
 from library_pipeline.sources.listing import MappedListing
-from library_pipeline.sources.manifest_page import (
-    MAX_CURSOR_LENGTH,
-    ManifestError,
-    ManifestPage,
-    read_object,
-)
+from library_pipeline.sources.manifest_page import MAX_CURSOR_LENGTH, ManifestPage, read_object
 from library_pipeline.sources.mapping import ItemMapping, MakeMapping
 from library_pipeline.sources.source import NotModified, Poll
 from library_pipeline.sources.text import redacted

@@ -8,11 +8,12 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from urllib.parse import urlencode
 
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.sources.http.client import HttpAnswer
 from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.sources.http.page_reader import PageReader, Sleep, iso_time
 from library_pipeline.sources.http.retry import http_date
-from library_pipeline.sources.manifest_page import ManifestError, ManifestPage, parse_page
+from library_pipeline.sources.manifest_page import ManifestPage, parse_page
 from library_pipeline.sources.source import NotModified, Poll
 from library_pipeline.sources.text import shorten
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.settings import Settings, SettingsError, read_secret
 from library_pipeline.settings.model import CmsSettings
 from library_pipeline.settings.sources import SourceSettings
@@ -24,7 +25,6 @@ from library_pipeline.sources.local.files import LocalFiles
 from library_pipeline.sources.local.images import open_images
 from library_pipeline.sources.local.items import folder_of, open_items
 from library_pipeline.sources.local.snapshot import LocalSource
-from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.mapping import ItemMapping, MakeMapping, digest_of_mapping, mapping_of
 from library_pipeline.sources.source import Source
 from library_pipeline.sources.sql import sql_source

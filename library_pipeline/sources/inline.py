@@ -1,16 +1,21 @@
-"""Files that a listing holds itself, as `data:` URLs (RFC 2397) that only this program makes."""
+"""URLs that only this program makes: `data:` (RFC 2397) for inline files, `file:` for paths."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import json
+import os
+import re
 from typing import Final
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from library_pipeline.catalog.component import FileKind, FileRef
 
 _SCHEME: Final = "data:"
+_ANY_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+NEVER_IN_A_FILE_URL: Final = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
+
 _MEDIA_TYPES: Final[dict[FileKind, str]] = {
     "config": "application/json",
     "format": "text/plain;charset=utf-8",
@@ -75,3 +80,16 @@ def _is_json(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def item_file_url(reference: str, base: str) -> str:
+    """Return the URL of a file that an item at the `file:` URL `base` refers to.
+
+    A reference with a scheme is a URL already; any other is a path, in which `#`, `?`, `%` and
+    spaces stand for themselves. The path may lead anywhere; LocalFiles checks it.
+    """
+    if _ANY_SCHEME.match(reference) or NEVER_IN_A_FILE_URL.search(reference):
+        return reference
+    path = quote_from_bytes(os.fsencode(reference))
+    folder = base.rpartition("/")[0]
+    return f"file://{path}" if path.startswith("/") else f"{folder}/{path}"

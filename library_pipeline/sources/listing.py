@@ -11,13 +11,14 @@ from datetime import datetime
 from typing import Final
 
 from library_pipeline.catalog.component import Component
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.settings.sources import PagingSettings, SourceSettings
 from library_pipeline.sources.entry import Entry
 from library_pipeline.sources.http.client import HttpAnswer
 from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.sources.http.page_reader import PageReader, Sleep, iso_time
 from library_pipeline.sources.http.retry import http_date
-from library_pipeline.sources.manifest_page import ManifestError, ManifestPage, read_json
+from library_pipeline.sources.manifest_page import ManifestPage, read_json
 from library_pipeline.sources.mapping import ItemMapping, MakeMapping, mapping_of
 from library_pipeline.sources.paging import PageFacts, Paging
 from library_pipeline.sources.source import ListingShifted, NotModified, Poll

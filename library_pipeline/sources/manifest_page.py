@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, NoReturn, cast
 
 from library_pipeline.catalog.component import Component
-from library_pipeline.catalog.errors import LibraryError
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.sources.entry import UNSTORABLE, Entry, ManifestProblem, parse_entry, utc_time
 from library_pipeline.sources.http.client import HttpAnswer
 from library_pipeline.sources.http.rules import AllowedOrigins
@@ -18,10 +18,6 @@ from library_pipeline.sources.text import redacted, shorten
 MAX_CURSOR_LENGTH = 4096
 _MAX_DIGITS = 100
 _MAX_LINKS = 3  # an entry's link, its target's, and that one's; links may go round in circles
-
-
-class ManifestError(LibraryError):
-    """The whole manifest cannot be used; nothing follows from it, above all no removal."""
 
 
 @dataclass(frozen=True, slots=True)

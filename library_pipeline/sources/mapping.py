@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 from urllib.parse import urljoin
 
 from library_pipeline.catalog.component import FILE_KINDS, FileKind, FileRef
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.settings.sources import FileSettings, MappingSettings, SourceSettings
 from library_pipeline.sources.entry import Entry, parse_entry, problem_of
 from library_pipeline.sources.expressions import (
@@ -21,9 +22,7 @@ from library_pipeline.sources.expressions import (
     template,
 )
 from library_pipeline.sources.http.rules import FileRule
-from library_pipeline.sources.inline import empty_file, inline_file
-from library_pipeline.sources.local.files import url_of
-from library_pipeline.sources.manifest_page import ManifestError
+from library_pipeline.sources.inline import empty_file, inline_file, item_file_url
 from library_pipeline.sources.text import shorten
 
 _TEXTS: Final = ("name", "client", "category")
@@ -202,7 +201,7 @@ def _absolute(url: str, base: str) -> str:
     if url.startswith(("https://", "http://")):
         return url
     if base.startswith("file:"):
-        return url_of(url, base)  # a path, in which `#` or `?` may be
+        return item_file_url(url, base)  # a path, in which `#` or `?` may be
     if (plain := _IN_A_FOLDER.fullmatch(url)) and plain[1]:
         return f"{_joined(base, plain[1])}{plain[2]}"
     try:

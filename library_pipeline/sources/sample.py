@@ -13,6 +13,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, cast
 
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.settings import Settings
 from library_pipeline.settings.sources import MappingSettings
 from library_pipeline.sources.contentful import SyncedListing
@@ -21,7 +22,7 @@ from library_pipeline.sources.entry import Entry
 from library_pipeline.sources.factory import configured_sources
 from library_pipeline.sources.http.rules import FileRule
 from library_pipeline.sources.listing import MappedListing
-from library_pipeline.sources.manifest_page import ManifestError, ManifestPage
+from library_pipeline.sources.manifest_page import ManifestPage
 from library_pipeline.sources.mapping import ItemMapping
 from library_pipeline.sources.source import OpenSource, Source
 from library_pipeline.sources.sql import SqlSource

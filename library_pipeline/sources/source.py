@@ -9,8 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.sources.http.connection import CmsConnection
-from library_pipeline.sources.manifest_page import ManifestError, ManifestPage
+from library_pipeline.sources.manifest_page import ManifestPage
 
 CONCURRENCY: Final = 8  # for a source without a server
 

@@ -14,12 +14,13 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.settings.sources import SourceSettings
 from library_pipeline.sources.entry import Entry, problem_of
 from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.sources.http.rules import FileRule, NoFiles
 from library_pipeline.sources.local.snapshot import PAGE_SIZE, in_pages
-from library_pipeline.sources.manifest_page import ManifestError, ManifestPage, parse_json
+from library_pipeline.sources.manifest_page import ManifestPage, parse_json
 from library_pipeline.sources.mapping import ItemMapping, MakeMapping, digest_of_mapping, mapping_of
 from library_pipeline.sources.source import NotModified, Poll, Source
 from library_pipeline.sources.text import reason, shorten

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from library_pipeline.search.attributes import attribute_word
+from library_pipeline.search.facets import Field
+from library_pipeline.search.ranking import Match
 from library_pipeline.search.weights import UnanswerableError
-from library_pipeline.store.facets import Field
-from library_pipeline.store.search import Match
 from library_pipeline.web.library import InLibrary
 from library_pipeline.web.links import component_url, screenshot_url, thumbnail_url
 from library_pipeline.web.questions import Asked, Upload, something

@@ -14,6 +14,7 @@ import psycopg
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
+from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.search.atlas import (
     AtlasState,
     Point,
@@ -22,7 +23,6 @@ from library_pipeline.search.atlas import (
     read_stamp,
 )
 from library_pipeline.search.layout import UMAP_INSTALL, umap_is_installed
-from library_pipeline.store.embeddings import EncoderInfo
 from library_pipeline.web.api import refusals
 from library_pipeline.web.browse import Card
 from library_pipeline.web.library import InLibrary

@@ -10,7 +10,7 @@ from typing import Any, Final
 import psycopg
 
 from library_pipeline.catalog.component import FileKind
-from library_pipeline.store.search import PASSES, Filters, Match
+from library_pipeline.search.ranking import PASSES, Filters, Match
 
 _TEXTS: Final[tuple[FileKind, ...]] = ("config", "format", "records")
 

@@ -12,8 +12,8 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from library_pipeline.bundles.store import BundleStore
-from library_pipeline.store.embeddings import EncoderInfo
-from library_pipeline.store.search import component_vector
+from library_pipeline.catalog.encoder import EncoderInfo
+from library_pipeline.search.ranking import component_vector
 from library_pipeline.web.browse import Details
 from library_pipeline.web.library import InLibrary
 from library_pipeline.web.links import screenshot_url, thumbnail_url

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from library_pipeline.encoders import EncoderError
+from library_pipeline.index.write import indexed_files
+from library_pipeline.refresh.outcomes import open_failure, open_failures
 from library_pipeline.search.weights import SearchError
-from library_pipeline.store.index import indexed_files
-from library_pipeline.store.outcomes import open_failure, open_failures
 from library_pipeline.web.browse import Card, Details, cards
 from library_pipeline.web.history import history
 from library_pipeline.web.library import InLibrary, Library

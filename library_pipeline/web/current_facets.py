@@ -10,9 +10,9 @@ from typing import Final
 import psycopg
 import structlog
 
-from library_pipeline.store.database import Database
-from library_pipeline.store.facets import FacetIndex, Facets, Field, read_facet_index
-from library_pipeline.store.search import Filters
+from library_pipeline.database.connection import Database
+from library_pipeline.search.facets import FacetIndex, Facets, Field, read_facet_index
+from library_pipeline.search.ranking import Filters
 
 # A small library is read for every question; a large one in the background, and rests for so many
 # times what that took, so that it never takes more than a twentieth of a processor.

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.search.duplicates import (
     DuplicateGroup,
     GroupFilter,
@@ -23,7 +24,6 @@ from library_pipeline.search.look_alikes import (
     ComparisonState,
     read_comparison_state,
 )
-from library_pipeline.store.embeddings import EncoderInfo
 from library_pipeline.web.api import refusals
 from library_pipeline.web.library import InLibrary, Library
 from library_pipeline.web.links import component_url, thumbnail_url

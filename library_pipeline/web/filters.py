@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from library_pipeline.search.attributes import attribute_word, parse_attributes
-from library_pipeline.store.facets import Facets, Field, leaves
+from library_pipeline.search.facets import Facets, Field, leaves
 from library_pipeline.web.questions import Asked
 
 _LABELS: Final[dict[Field, str]] = {

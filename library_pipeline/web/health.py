@@ -8,9 +8,9 @@ import psycopg
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
+from library_pipeline.database.migrations import MigrationError, pending
+from library_pipeline.index.encoders import active_encoders
 from library_pipeline.shipped import shipped
-from library_pipeline.store.migrate import MigrationError, pending
-from library_pipeline.store.registry import active_encoders
 from library_pipeline.web.library import InLibrary, Library
 
 router = APIRouter(include_in_schema=False)

@@ -10,11 +10,11 @@ from fastapi import Depends, Request
 from PIL import Image
 
 from library_pipeline.bundles.store import BundleStore
+from library_pipeline.database.connection import Database
 from library_pipeline.encoders import ImageError, read_image
 from library_pipeline.search.finder import Finder
+from library_pipeline.search.ranking import Match
 from library_pipeline.settings import Settings
-from library_pipeline.store.database import Database
-from library_pipeline.store.search import Match
 from library_pipeline.web.browse import Details, details
 from library_pipeline.web.current_facets import CurrentFacets
 from library_pipeline.web.dagster_pages import DagsterPages

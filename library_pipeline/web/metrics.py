@@ -19,9 +19,9 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from library_pipeline.database.connection import Database
+from library_pipeline.refresh.history import Vitals, vitals
 from library_pipeline.search.query import Query
-from library_pipeline.store.database import Database
-from library_pipeline.store.vitals import Vitals, vitals
 from library_pipeline.web.vital_metrics import vital_metrics
 
 router = APIRouter(include_in_schema=False)

@@ -10,12 +10,11 @@ from typing import Final
 
 import structlog
 
+from library_pipeline.catalog.encoder import EncoderInfo
+from library_pipeline.database.connection import Database
 from library_pipeline.encoders import EncoderError
+from library_pipeline.index.encoders import active_encoders, load_registered
 from library_pipeline.settings import EncoderSettings
-from library_pipeline.store.database import Database
-from library_pipeline.store.embeddings import EncoderInfo
-from library_pipeline.store.models import load_registered
-from library_pipeline.store.registry import active_encoders
 
 AGAIN_SECONDS: Final = 30.0
 _log = structlog.get_logger(__name__)

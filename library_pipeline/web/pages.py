@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from library_pipeline.store.search import Match
+from library_pipeline.search.ranking import Match
 from library_pipeline.web.browse import Card, cards, cards_of, newest
 from library_pipeline.web.chips import Chip, chips
 from library_pipeline.web.filters import groups

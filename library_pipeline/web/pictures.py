@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 
 from library_pipeline.bundles.store import BundleError, BundleStore
-from library_pipeline.store.index import thumbnails
+from library_pipeline.index.write import thumbnails
 from library_pipeline.web.browse import screenshot_format
 from library_pipeline.web.library import InLibrary, Library
 from library_pipeline.web.problems import Problem, QuestionError

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from library_pipeline.search.attributes import parse_attributes
 from library_pipeline.search.query import UNLIKE, Crop, Example, Query, parse_crop
+from library_pipeline.search.ranking import Filters
 from library_pipeline.search.weights import parse_weights
 from library_pipeline.sources.entry import UNSTORABLE
-from library_pipeline.store.search import Filters
 from library_pipeline.web.problems import Problem, QuestionError, wording
 
 MAX_TEXT: Final = 500

@@ -12,11 +12,11 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from library_pipeline.catalog.failures import Failure
+from library_pipeline.catalog.errors import Failure
 from library_pipeline.catalog.refresh import Refresh
-from library_pipeline.store.log import newest_refreshes
-from library_pipeline.store.outcomes import failures_of, open_failures
-from library_pipeline.store.requests import DAEMON_NEEDED, sensor_is_alive
+from library_pipeline.refresh.log import newest_refreshes
+from library_pipeline.refresh.outcomes import failures_of, open_failures
+from library_pipeline.refresh.requests import DAEMON_NEEDED, sensor_is_alive
 from library_pipeline.web.api import refusals
 from library_pipeline.web.library import InLibrary
 from library_pipeline.web.links import refresh_url

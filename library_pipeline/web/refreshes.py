@@ -15,20 +15,20 @@ from fastapi import Depends
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from starlette.requests import HTTPConnection
 
-from library_pipeline.catalog.failures import Failure
+from library_pipeline.catalog.errors import Failure
 from library_pipeline.catalog.refresh import Refresh, RefreshRequest, RefreshScope
-from library_pipeline.settings import Settings
-from library_pipeline.store.closing import cancel_refresh
-from library_pipeline.store.database import Database
-from library_pipeline.store.log import find_refresh, new_refresh_id
-from library_pipeline.store.outcomes import failures_of, open_failures, without_failure
-from library_pipeline.store.requests import (
+from library_pipeline.database.connection import Database
+from library_pipeline.refresh.closing import cancel_refresh
+from library_pipeline.refresh.log import find_refresh, new_refresh_id
+from library_pipeline.refresh.outcomes import failures_of, open_failures, without_failure
+from library_pipeline.refresh.requests import (
     DAEMON_NEEDED,
     SameRequestError,
     TooManyRequestsError,
     ask,
     sensor_is_alive,
 )
+from library_pipeline.settings import Settings
 from library_pipeline.web.dagster_pages import DagsterPages
 from library_pipeline.web.links import refresh_url
 from library_pipeline.web.problems import Problem, QuestionError

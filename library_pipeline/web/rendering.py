@@ -18,10 +18,10 @@ from PIL import Image
 from starlette.responses import Response
 
 from library_pipeline import __version__
+from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.encoders import thumbnail
-from library_pipeline.store.coverage import Coverage, coverage
-from library_pipeline.store.embeddings import EncoderInfo
-from library_pipeline.store.registry import active_encoders
+from library_pipeline.index.activation import Coverage, coverage
+from library_pipeline.index.encoders import active_encoders
 from library_pipeline.web import links
 from library_pipeline.web.access import PUBLIC
 from library_pipeline.web.library import Library

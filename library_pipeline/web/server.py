@@ -12,9 +12,8 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from library_pipeline import __version__
+from library_pipeline.database.connection import Database, open_database, pooled
 from library_pipeline.settings import Settings, load_settings
-from library_pipeline.store.database import Database, open_database
-from library_pipeline.store.pool import pooled
 from library_pipeline.web import (
     api,
     api_components,

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from library_pipeline.catalog.refresh import Refresh
-from library_pipeline.store.vitals import Vitals
+from library_pipeline.refresh.history import Vitals
 
 
 def vital_metrics(found: Vitals) -> Iterator[Metric]:

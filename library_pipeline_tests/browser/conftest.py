@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from library_pipeline.database.connection import Database
+from library_pipeline.embedded_server import EmbeddedServer
+from library_pipeline.index.encoders import active_encoders
 from library_pipeline.search.atlas import update_atlas
 from library_pipeline.search.look_alikes import compare_new
 from library_pipeline.settings import EncoderSettings, Settings
 from library_pipeline.shipped import shipped
-from library_pipeline.store.database import Database
-from library_pipeline.store.embedded import EmbeddedServer
-from library_pipeline.store.registry import active_encoders
 from library_pipeline.web.server import create_app
 from library_pipeline_tests.support.databases import copied_database
 from library_pipeline_tests.support.pages import Look

@@ -13,10 +13,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from library_pipeline.catalog.refresh import RefreshRequest
+from library_pipeline.database.connection import Database
+from library_pipeline.refresh.requests import ask
 from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleCms
 from library_pipeline.settings import load_settings
-from library_pipeline.store.database import Database
-from library_pipeline.store.requests import ask
 from library_pipeline.web.server import create_app
 from library_pipeline_tests.support.dagster_instance import dagster_template, definitions, instance
 from library_pipeline_tests.support.dagster_runs import execute

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from library_pipeline.database.connection import Database
+from library_pipeline.embedded_server import EmbeddedServer
 from library_pipeline.settings import Settings
 from library_pipeline.shipped import shipped
-from library_pipeline.store.database import Database
-from library_pipeline.store.embedded import EmbeddedServer
 from library_pipeline.web.server import create_app
 from library_pipeline_tests.support.databases import copied_database
 from library_pipeline_tests.support.pages import Look

@@ -15,7 +15,7 @@ import pytest
 from library_pipeline.bundles.download import BundleDownloader, FetchedBundle
 from library_pipeline.bundles.store import BundleStore
 from library_pipeline.catalog.component import FILE_KINDS, Component, FileKind, FileRef
-from library_pipeline.catalog.failures import ComponentError
+from library_pipeline.catalog.errors import ComponentError
 from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleCms
 from library_pipeline.sources.contract import HttpCms
 from library_pipeline.sources.factory import contract_source

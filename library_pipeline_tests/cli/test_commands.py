@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from library_pipeline.catalog.refresh import RefreshRequest
 from library_pipeline.cli.app import app
+from library_pipeline.refresh.manifest_state import record_unreadable
+from library_pipeline.refresh.requests import ask
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import Settings
-from library_pipeline.store.manifest_state import record_unreadable
-from library_pipeline.store.requests import ask
 from library_pipeline_tests.support.checkpoints import CENTRE_CROP, write_checkpoint
 from library_pipeline_tests.support.command_line import run
 from tools.testing.bundles import picture, write_bundle

@@ -6,11 +6,11 @@ import dagster as dg
 import pytest
 
 from library_pipeline.catalog.partition_keys import bucket_key
+from library_pipeline.database.connection import Database
 from library_pipeline.defs.materializations import BUNDLE, EMBEDDING, INDEX
+from library_pipeline.refresh.log import read_result, recent_refreshes
 from library_pipeline.sample_cms import Faults, FileFault, SampleCms
 from library_pipeline.sources.http.connection import CmsConnection
-from library_pipeline.store.database import Database
-from library_pipeline.store.log import read_result, recent_refreshes
 from library_pipeline_tests.support.dagster_instance import Refresh
 from library_pipeline_tests.support.dagster_runs import failed, materialized, stale
 from library_pipeline_tests.support.refreshing import searchable

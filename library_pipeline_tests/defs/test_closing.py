@@ -6,8 +6,8 @@ import shutil
 
 import dagster as dg
 
+from library_pipeline.database.connection import Database
 from library_pipeline.sample_cms import SampleCms
-from library_pipeline.store.database import Database
 from library_pipeline_tests.support.dagster_instance import Refresh
 
 CHECKS = {

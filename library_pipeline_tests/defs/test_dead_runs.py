@@ -8,11 +8,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from library_pipeline.database.connection import Database
+from library_pipeline.database.leases import lease, lease_is_free
 from library_pipeline.defs import recovery, resources
-from library_pipeline.defs.jobs import ASSETS, JOBS
-from library_pipeline.defs.recovery import recover
-from library_pipeline.store.database import Database
-from library_pipeline.store.leases import lease, lease_is_free
+from library_pipeline.defs.jobs import ASSETS, JOBS, RECOVERY
 
 STARTED = dg.DagsterRunStatus.STARTED
 JOB_NAMES = [job.name for job in JOBS]
@@ -60,9 +59,9 @@ def test_a_run_that_died_without_a_claim_is_reported(
     run = started_run(definitions, instance, job)
     with database.connect() as connection:
         with lease(database, run.run_id):
-            recover(instance, connection)
+            RECOVERY.recover(instance, connection)
             assert status(instance, run) is STARTED
-        recover(instance, connection)
+        RECOVERY.recover(instance, connection)
     assert status(instance, run) is dg.DagsterRunStatus.FAILURE
 
 
@@ -76,7 +75,7 @@ def test_a_materialization_from_the_ui_that_died_is_reported(
 ) -> None:
     run = started_run(definitions, instance, ASSET_JOB, asset_selection=frozenset({key}))
     with database.connect() as connection:
-        recover(instance, connection)
+        RECOVERY.recover(instance, connection)
     assert status(instance, run) is dg.DagsterRunStatus.FAILURE
 
 
@@ -110,7 +109,7 @@ def test_runs_of_others_on_the_same_instance_are_left_alone(
         started_run(others, instance, ASSET_JOB, asset_selection=both),
     ]
     with database.connect() as connection:
-        recover(instance, connection)
+        RECOVERY.recover(instance, connection)
     assert [status(instance, run) for run in runs] == [STARTED, STARTED]
 
 
@@ -119,7 +118,7 @@ def test_a_run_that_has_just_started_may_not_have_its_lease_yet(
 ) -> None:
     run = started_run(definitions, instance, "incremental_refresh")
     with database.connect() as connection:
-        recover(instance, connection)
+        RECOVERY.recover(instance, connection)
     assert status(instance, run) is STARTED
 
 

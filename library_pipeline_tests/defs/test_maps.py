@@ -12,14 +12,14 @@ import dagster as dg
 import pytest
 from PIL import Image
 
+from library_pipeline.database.connection import Database
 from library_pipeline.defs.pictures import atlas_layouts
 from library_pipeline.defs.resources import DatabaseResource
+from library_pipeline.index.encoders import active_encoders
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.search.atlas import MAX_PICTURE_BYTES, read_atlas_state
 from library_pipeline.search.layout import UmapMissing
 from library_pipeline.search.look_alikes import read_comparison_state
-from library_pipeline.store.database import Database
-from library_pipeline.store.registry import active_encoders
 from library_pipeline_tests.support.dagster_instance import Refresh
 from tools.testing.bundles import write_bundle
 
@@ -110,10 +110,10 @@ def test_without_umap_the_job_says_what_to_install_and_the_sensor_does_not_ask(
     with database.connect() as connection:
         state = read_atlas_state(connection, active_encoders(connection)[0])
     assert (state.method, state.on_it, state.umap_is_due) == ("pca", 14, True)
-    context = dg.build_sensor_context(
+    with dg.build_sensor_context(
         instance=instance, resources={"database": DatabaseResource()}, definitions=definitions
-    )
-    skipped = atlas_layouts(context)
+    ) as context:
+        skipped = atlas_layouts(context)
     assert isinstance(skipped, dg.SkipReason)
     assert skipped.skip_message == UmapMissing().message
     job = definitions.resolve_job_def("layout_atlas")

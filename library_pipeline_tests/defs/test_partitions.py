@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from library_pipeline.catalog.partition_keys import component_id, partition_key
+from library_pipeline.database.connection import Database
 from library_pipeline.defs.components import chunk_config
 from library_pipeline.defs.materializations import INDEX
+from library_pipeline.refresh.log import read_result, recent_refreshes
 from library_pipeline.sample_cms import SampleCms
-from library_pipeline.store.database import Database
-from library_pipeline.store.log import read_result, recent_refreshes
 from library_pipeline_tests.support.dagster_instance import Refresh
 from library_pipeline_tests.support.dagster_runs import ASSETS, failed, materialized
 from library_pipeline_tests.support.refreshing import searchable

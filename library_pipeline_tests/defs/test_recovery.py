@@ -13,14 +13,14 @@ import pytest
 
 from library_pipeline.api import refresh as python_refresh
 from library_pipeline.catalog.refresh import RefreshRequest
+from library_pipeline.database.connection import Database
+from library_pipeline.database.leases import lease
 from library_pipeline.defs.in_process import RefreshInterrupted, run_refresh
+from library_pipeline.defs.jobs import RECOVERY
 from library_pipeline.defs.materializations import INDEX
-from library_pipeline.defs.recovery import recover
+from library_pipeline.refresh.chunks import claim
+from library_pipeline.refresh.log import RefreshExistsError, read_result, recent_refreshes
 from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleCms
-from library_pipeline.store.chunks import claim
-from library_pipeline.store.database import Database
-from library_pipeline.store.leases import lease
-from library_pipeline.store.log import RefreshExistsError, read_result, recent_refreshes
 from library_pipeline_tests.support.dagster_instance import Refresh
 from library_pipeline_tests.support.dagster_runs import failed, materialized
 from tools.testing.bundles import write_bundle
@@ -68,9 +68,9 @@ def test_a_dead_runs_chunk_is_begun_again_unless_a_person_terminated_it(
         refresh_id = recent_refreshes(connection)[0].refresh_id
         with lease(database, run.run_id):
             assert claim(connection, refresh_id, 0, run.run_id)
-            recover(instance, connection)
+            RECOVERY.recover(instance, connection)
             assert instance.get_run_by_id(run.run_id).status is status  # type: ignore[union-attr]
-        recover(instance, connection)
+        RECOVERY.recover(instance, connection)
         now = connection.execute("select state from pipeline.refresh_chunk").fetchone()
         assert now == (chunk,)
         assert instance.get_run_by_id(run.run_id).status is state  # type: ignore[union-attr]
@@ -88,7 +88,7 @@ def test_a_refresh_whose_process_was_killed_is_closed_and_its_runs_with_it(
     with database.connect() as connection:
         refresh_id = recent_refreshes(connection)[0].refresh_id
         assert claim(connection, refresh_id, 0, run.run_id)
-        recover(instance, connection)
+        RECOVERY.recover(instance, connection)
         closed = read_result(connection, refresh_id)
     assert (closed.state, closed.counts.unreached) == ("failed", 6)
     assert "left to the next refresh" in str(closed.error)

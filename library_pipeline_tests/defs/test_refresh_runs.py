@@ -12,13 +12,13 @@ import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContextForTest
 
+from library_pipeline.database.connection import Database
 from library_pipeline.defs import resources
 from library_pipeline.defs.in_process import RefreshError
 from library_pipeline.defs.materializations import BUNDLE, EMBEDDING, INDEX
+from library_pipeline.refresh.log import read_result, recent_refreshes
 from library_pipeline.sample_cms import Faults, SampleCms
 from library_pipeline.settings import SettingsError
-from library_pipeline.store.database import Database
-from library_pipeline.store.log import read_result, recent_refreshes
 from library_pipeline_tests.support.dagster_instance import Refresh
 from library_pipeline_tests.support.dagster_runs import ASSETS, failed, materialized
 from tools.testing.bundles import picture, write_bundle

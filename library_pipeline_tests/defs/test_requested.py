@@ -8,11 +8,11 @@ import pytest
 
 from library_pipeline.catalog.refresh import RefreshKind, RefreshRequest, RefreshScope
 from library_pipeline.defs.assets import PLAN
-from library_pipeline.defs.recovery import recover
+from library_pipeline.defs.jobs import RECOVERY
+from library_pipeline.refresh.closing import cancel_refresh
+from library_pipeline.refresh.log import read_refresh, read_result
+from library_pipeline.refresh.requests import MAX_ATTEMPTS, ask, open_requests, sensor_is_alive
 from library_pipeline.sample_cms import Faults, FileFault, SampleCms
-from library_pipeline.store.closing import cancel_refresh
-from library_pipeline.store.log import read_refresh, read_result
-from library_pipeline.store.requests import MAX_ATTEMPTS, ask, open_requests, sensor_is_alive
 from library_pipeline_tests.support.dagster_instance import Refresh
 from library_pipeline_tests.support.dagster_runs import execute, run_of
 from library_pipeline_tests.support.ticks import Ticks
@@ -153,7 +153,7 @@ def test_a_planner_that_is_killed_is_replaced_unless_a_person_terminated_it(
     stopped: bool,
 ) -> None:
     """Its refresh is on record by then, as being planned; it gets the same id again."""
-    from library_pipeline.store.log import create_refresh
+    from library_pipeline.refresh.log import create_refresh
 
     request = RefreshRequest("r-1", "incremental", "api")
     ask(connection, request)
@@ -162,7 +162,7 @@ def test_a_planner_that_is_killed_is_replaced_unless_a_person_terminated_it(
     create_refresh(connection, request, run_id=run.run_id)
     if stopped:
         instance.report_run_canceled(run)
-    recover(instance, connection)
+    RECOVERY.recover(instance, connection)
     if stopped:
         assert tick("refresh_requests") == NONE
         assert read_result(connection, "r-1").state == "failed"

@@ -10,17 +10,21 @@ import dagster as dg
 import psycopg
 import pytest
 
+from library_pipeline.database.connection import Database
+from library_pipeline.database.leases import lease
 from library_pipeline.encoders import EncoderError
+from library_pipeline.index.activation import (
+    encoder_coverages,
+    find_encoder,
+    free_encoder,
+    make_active,
+)
+from library_pipeline.refresh.chunks import claim
+from library_pipeline.refresh.log import recent_refreshes
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.search.finder import Finder
 from library_pipeline.search.weights import SearchError
 from library_pipeline.settings import load_settings
-from library_pipeline.store.activation import find_encoder, free_encoder, make_active
-from library_pipeline.store.chunks import claim
-from library_pipeline.store.coverage import encoder_coverages
-from library_pipeline.store.database import Database
-from library_pipeline.store.leases import lease
-from library_pipeline.store.log import recent_refreshes
 from library_pipeline_tests.support.checkpoints import CENTRE_CROP, write_checkpoint
 from library_pipeline_tests.support.dagster_instance import Refresh
 from library_pipeline_tests.support.dagster_runs import stale

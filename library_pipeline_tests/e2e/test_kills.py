@@ -22,11 +22,11 @@ import psycopg
 import pytest
 
 from library_pipeline.bundles.store import BundleStore
-from library_pipeline.defs.instance import open_instance
+from library_pipeline.database.connection import Database
+from library_pipeline.defs.in_process import open_instance
+from library_pipeline.embedded_server import EmbeddedServer, stop
+from library_pipeline.embedded_server.files import ServerFiles
 from library_pipeline.settings import load_settings
-from library_pipeline.store.database import Database
-from library_pipeline.store.embedded import EmbeddedServer, stop
-from library_pipeline.store.embedded.files import ServerFiles
 from tools.simulated_cms import SimulatedCms
 from tools.soak.audit import audit
 from tools.soak.listing import Listing

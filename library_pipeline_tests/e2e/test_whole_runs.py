@@ -13,8 +13,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from library_pipeline.database.connection import Database
 from library_pipeline.sample_cms import Faults, RequestFault, SampleCms
-from library_pipeline.store.database import Database
 from tools.testing.bundles import write_bundle
 
 ROOT = Path(__file__).parents[2]

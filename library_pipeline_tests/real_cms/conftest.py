@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from library_pipeline.store.database import Database
+from library_pipeline.database.connection import Database
 from library_pipeline_tests.support.followed_site import Library
 
 

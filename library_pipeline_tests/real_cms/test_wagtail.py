@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from library_pipeline.sources.manifest_page import ManifestError
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline_tests.real_cms.wagtail_site import TYPE, WagtailError, WagtailSite
 from library_pipeline_tests.support.followed_site import Library, follow, shown
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from library_pipeline.database.connection import Database
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.sources.factory import contract_source
 from library_pipeline.sources.http.connection import CmsConnection
-from library_pipeline.store.database import Database
 from library_pipeline_tests.support.refreshing import Refresher
 
 

@@ -8,9 +8,9 @@ from email.utils import format_datetime
 import psycopg
 import pytest
 
-from library_pipeline.catalog.failures import Failure
+from library_pipeline.catalog.errors import Failure
+from library_pipeline.refresh.outcomes import open_failures, record_failures
 from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleCms
-from library_pipeline.store.outcomes import open_failures, record_failures
 from library_pipeline_tests.support.refreshing import Refresher, be_impatient, counts, searchable
 from tools.testing.bundles import write_bundle
 

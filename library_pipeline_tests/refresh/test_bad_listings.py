@@ -7,10 +7,10 @@ import shutil
 import psycopg
 import pytest
 
+from library_pipeline.catalog.errors import ManifestError
+from library_pipeline.refresh.log import read_result, recent_refreshes
+from library_pipeline.refresh.outcomes import open_failures
 from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleCms
-from library_pipeline.sources.manifest_page import ManifestError
-from library_pipeline.store.log import read_result, recent_refreshes
-from library_pipeline.store.outcomes import open_failures
 from library_pipeline_tests.support.refreshing import Refresher, be_impatient, counts, searchable
 from tools.testing.bundles import write_bundle
 

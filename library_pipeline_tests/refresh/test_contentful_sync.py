@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from library_pipeline.database.connection import Database
 from library_pipeline.refresh.manifest import load_current_manifests
+from library_pipeline.refresh.manifest_state import current_manifest
 from library_pipeline.refresh.polling import changed_source
 from library_pipeline.settings import Settings
 from library_pipeline.sources.factory import configured_sources
 from library_pipeline.sources.source import Source
-from library_pipeline.store.database import Database
-from library_pipeline.store.manifest_state import current_manifest
 from library_pipeline_tests.support.contentful import KEY, FakeContentful, served
 
 

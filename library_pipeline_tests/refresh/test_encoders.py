@@ -14,14 +14,14 @@ from library_pipeline.bundles.store import BundleError
 from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.catalog.refresh import RefreshScope
 from library_pipeline.encoders import read_image
+from library_pipeline.index.activation import encoder_coverages
+from library_pipeline.index.embeddings import embedding_table
 from library_pipeline.refresh import embedding
+from library_pipeline.refresh.comparison import count_due
+from library_pipeline.refresh.log import recent_refreshes
+from library_pipeline.refresh.outcomes import open_failures
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import EncoderSettings
-from library_pipeline.store.coverage import encoder_coverages
-from library_pipeline.store.embeddings import embedding_table
-from library_pipeline.store.log import recent_refreshes
-from library_pipeline.store.outcomes import open_failures
-from library_pipeline.store.plans import count_due
 from library_pipeline_tests.support.checkpoints import CENTRE_CROP, write_checkpoint
 from library_pipeline_tests.support.refreshing import Refresher, counts, searchable
 from tools.testing.bundles import picture, write_bundle

@@ -9,12 +9,11 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from library_pipeline.refresh.garbage import Garbage, GarbageError, collect_garbage
+from library_pipeline.database.leases import BUNDLES_IN_USE, lease, lease_is_free
+from library_pipeline.refresh.chunks import Chunk
+from library_pipeline.refresh.garbage import Garbage, GarbageError, Rows, collect_garbage
+from library_pipeline.refresh.log import read_refresh
 from library_pipeline.sample_cms import Faults, FileFault, SampleCms
-from library_pipeline.store.chunks import Chunk
-from library_pipeline.store.garbage import Rows
-from library_pipeline.store.leases import BUNDLES_IN_USE, lease, lease_is_free
-from library_pipeline.store.log import read_refresh
 from library_pipeline_tests.support.refreshing import Refresher, counts, searchable
 from tools.testing.bundles import picture, write_bundle
 

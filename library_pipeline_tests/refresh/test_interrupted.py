@@ -6,12 +6,12 @@ import psycopg
 import pytest
 
 from library_pipeline.catalog.refresh import RefreshScope
+from library_pipeline.refresh.chunks import Chunk
+from library_pipeline.refresh.closing import cancel_refresh, stop_refresh
+from library_pipeline.refresh.log import recent_refreshes
+from library_pipeline.refresh.outcomes import open_failures
 from library_pipeline.refresh.planning import UnknownComponentError
 from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleCms
-from library_pipeline.store.chunks import Chunk
-from library_pipeline.store.closing import cancel_refresh, stop_refresh
-from library_pipeline.store.log import recent_refreshes
-from library_pipeline.store.outcomes import open_failures
 from library_pipeline_tests.support.refreshing import Refresher, counts, searchable
 from tools.testing.bundles import picture, write_bundle
 

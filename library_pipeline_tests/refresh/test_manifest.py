@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from library_pipeline.catalog.errors import ManifestError
+from library_pipeline.database.connection import Database
 from library_pipeline.refresh.manifest import load_current_manifests
+from library_pipeline.refresh.manifest_state import current_manifest
 from library_pipeline.sources.factory import contract_source
 from library_pipeline.sources.http.connection import CmsConnection
-from library_pipeline.sources.manifest_page import ManifestError
-from library_pipeline.store.database import Database
-from library_pipeline.store.manifest_state import current_manifest
 from library_pipeline_tests.support.fake_cms import COMPONENTS, FakeCms, fake_cms
 from tools.simulated_cms import SimulatedCms
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
-from library_pipeline.store.chunks import Chunk
+from library_pipeline.refresh.chunks import Chunk
 from library_pipeline_tests.support.refreshing import Refresher
 
 

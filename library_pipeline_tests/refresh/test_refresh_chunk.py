@@ -12,11 +12,11 @@ import numpy as np
 import psycopg
 import pytest
 
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.encoders import Encoder, load_encoder
 from library_pipeline.encoders.image import read_image
+from library_pipeline.refresh.log import recent_refreshes
 from library_pipeline.sample_cms import Faults, FileFault, SampleCms
-from library_pipeline.sources.manifest_page import ManifestError
-from library_pipeline.store.log import recent_refreshes
 from library_pipeline_tests.support.refreshing import Refresher, counts, searchable
 from tools.testing.bundles import picture, write_bundle
 

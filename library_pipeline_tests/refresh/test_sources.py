@@ -11,15 +11,15 @@ from typing import Any
 import psycopg
 import pytest
 
+from library_pipeline.catalog.errors import ManifestError
+from library_pipeline.database.connection import Database
+from library_pipeline.index.removals import approve_removals
+from library_pipeline.refresh.manifest_state import manifest_states
 from library_pipeline.refresh.polling import changed_source
 from library_pipeline.sample_cms import Faults, RequestFault, SampleCms
 from library_pipeline.settings import Settings
 from library_pipeline.sources.factory import configured_sources
-from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.source import Source
-from library_pipeline.store.database import Database
-from library_pipeline.store.manifest_state import manifest_states
-from library_pipeline.store.removals import approve_removals
 from library_pipeline_tests.support.refreshing import Refresher, counts, searchable
 from tools.testing.bundles import picture, write_bundle
 

@@ -8,6 +8,7 @@ import numpy as np
 import psycopg
 import pytest
 
+from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.search.atlas import (
     AtlasUpdate,
     read_atlas_state,
@@ -15,7 +16,6 @@ from library_pipeline.search.atlas import (
     update_atlas,
 )
 from library_pipeline.search.layout import UmapMissing, by_principal_components, by_umap
-from library_pipeline.store.embeddings import EncoderInfo
 from library_pipeline_tests.support.screenshots import Vectors, clustered, digest
 from library_pipeline_tests.support.vectors import put_vectors
 

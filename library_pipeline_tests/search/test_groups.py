@@ -6,9 +6,9 @@ import numpy as np
 import psycopg
 import pytest
 
+from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.search.duplicates import GroupFilter, GroupPage, find_groups, linked
 from library_pipeline.search.look_alikes import compare_new
-from library_pipeline.store.embeddings import EncoderInfo
 from library_pipeline_tests.support.screenshots import DIM, digest
 from library_pipeline_tests.support.vectors import put_vectors
 

@@ -7,15 +7,15 @@ from datetime import timedelta
 import numpy as np
 import psycopg
 
+from library_pipeline.index.activation import free_encoder
+from library_pipeline.index.encoders import active_encoders, known_encoders
+from library_pipeline.refresh.garbage import delete_unneeded
 from library_pipeline.search.look_alikes import (
     ComparisonResult,
     compare_new,
     read_comparison_state,
 )
 from library_pipeline.search.nearest import NO_PAIRS, nearest_neighbours, nearest_pairs
-from library_pipeline.store.activation import free_encoder
-from library_pipeline.store.garbage import delete_unneeded
-from library_pipeline.store.registry import active_encoders, known_encoders
 from library_pipeline_tests.support.screenshots import Vectors, clustered, digest
 from library_pipeline_tests.support.vectors import put_vectors
 

@@ -16,12 +16,12 @@ import httpcore
 import pytest
 
 from library_pipeline.bundles.download import FileError, SourceFiles
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.sources.contract import HttpCms
 from library_pipeline.sources.factory import contract_source
 from library_pipeline.sources.http.connection import Auth, CmsConnection
 from library_pipeline.sources.http.rules import AllowedAddresses
 from library_pipeline.sources.http.transport import GuardedBackend
-from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline_tests.support.web_server import EMPTY_PAGE, answer, web_server
 
 SECRET = "hu5h+hush/&="

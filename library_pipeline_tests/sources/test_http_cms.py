@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleCms
 from library_pipeline.sources.contract import HttpCms
 from library_pipeline.sources.http.connection import CmsConnection
-from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.source import NotModified
 from library_pipeline_tests.support.small_cms import TOKEN, connection_to, write_bundle
 from library_pipeline_tests.support.web_server import EMPTY_PAGE, answer, web_server

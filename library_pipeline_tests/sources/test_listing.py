@@ -10,10 +10,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.settings.sources import SourceSettings
 from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.sources.listing import MappedListing
-from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.source import ListingShifted, NotModified
 from library_pipeline_tests.support.web_server import answer, web_server
 

@@ -10,11 +10,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from library_pipeline.catalog.errors import ManifestError
+from library_pipeline.database.connection import Database
 from library_pipeline.sources.http.connection import CmsConnection
-from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.source import NotModified, OpenSource
 from library_pipeline.sources.sql import sql_source
-from library_pipeline.store.database import Database
 from library_pipeline_tests.support.local_sources import (
     FakeMapping,
     components,

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.settings import Settings
 from library_pipeline.settings.sources import SourceSettings
 from library_pipeline.sources.contentful import SyncedListing
 from library_pipeline.sources.http.connection import Auth, CmsConnection
 from library_pipeline.sources.listing import MappedListing
-from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.sample import sampled_source, take_sample
 from library_pipeline.sources.source import NotModified
 from library_pipeline_tests.support.contentful import KEY, FakeContentful, served

@@ -11,13 +11,12 @@ import psycopg
 import pytest
 
 from library_pipeline.catalog.refresh import Refresh, RefreshKind, RefreshRequest, RefreshScope
-from library_pipeline.defs.in_process import run_refresh
-from library_pipeline.defs.instance import open_instance
+from library_pipeline.database.connection import Database
+from library_pipeline.defs.in_process import open_instance, run_refresh
+from library_pipeline.embedded_server import EmbeddedServer
+from library_pipeline.refresh.log import new_refresh_id
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import load_settings
-from library_pipeline.store.database import Database
-from library_pipeline.store.embedded import EmbeddedServer
-from library_pipeline.store.log import new_refresh_id
 from library_pipeline_tests.support.databases import copied_database
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import psycopg
 
+from library_pipeline.database.connection import Database
+from library_pipeline.database.migrations import migrate
+from library_pipeline.embedded_server import EmbeddedServer, stop
 from library_pipeline.shipped import shipped
-from library_pipeline.store.database import Database
-from library_pipeline.store.embedded import EmbeddedServer, stop
-from library_pipeline.store.migrate import migrate
 
 TEMPLATE = "template_library"
 _MEMORY = Path("/dev/shm")

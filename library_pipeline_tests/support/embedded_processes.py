@@ -6,7 +6,7 @@ import os
 import signal
 from pathlib import Path
 
-from library_pipeline.store.embedded.files import ServerFiles, State
+from library_pipeline.embedded_server.files import ServerFiles, State
 
 
 def state_of(home: Path) -> State:

@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from library_pipeline.database.connection import Database
 from library_pipeline.settings import Settings
 from library_pipeline.sources.factory import configured_sources
-from library_pipeline.store.database import Database
 from library_pipeline_tests.support.refreshing import Refresher, counts
 from tools.testing.bundles import picture
 

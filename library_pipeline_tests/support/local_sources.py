@@ -6,11 +6,11 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from library_pipeline.catalog.component import Component, FileKind, FileRef
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.settings.sources import MappingSettings, SourceSettings
 from library_pipeline.sources.entry import ManifestProblem
 from library_pipeline.sources.http.rules import FileRule, UrlRefused
-from library_pipeline.sources.local.files import url_of
-from library_pipeline.sources.manifest_page import ManifestError
+from library_pipeline.sources.inline import item_file_url
 from library_pipeline.sources.source import OpenSource
 
 
@@ -64,7 +64,7 @@ class FakeMapping:
         if item.get("hidden"):
             return None
         component_id = f"{self._prefix}{item['id']}"
-        url = url_of(item["image"], base) if base else item["image"]
+        url = item_file_url(item["image"], base) if base else item["image"]
         try:
             self._files.check(url)
         except UrlRefused as refused:

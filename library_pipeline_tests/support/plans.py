@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 import psycopg
 
 from library_pipeline.catalog.component import Component, FileRef
-from library_pipeline.catalog.encoder import EncoderSpec
+from library_pipeline.catalog.encoder import EncoderInfo, EncoderSpec
 from library_pipeline.catalog.refresh import RefreshKind, RefreshRequest, RefreshScope
+from library_pipeline.index.encoders import register_encoder
+from library_pipeline.refresh.comparison import Plan, make_plan
+from library_pipeline.refresh.log import create_refresh, new_refresh_id
+from library_pipeline.refresh.staging import load_manifest
 from library_pipeline.sources.entry import ManifestProblem
-from library_pipeline.store.embeddings import EncoderInfo
-from library_pipeline.store.log import create_refresh, new_refresh_id
-from library_pipeline.store.manifest import load_manifest
-from library_pipeline.store.plans import Plan, make_plan
-from library_pipeline.store.registry import register_encoder
 
 WHOLE = RefreshScope()
 

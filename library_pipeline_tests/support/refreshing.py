@@ -12,7 +12,11 @@ import psycopg
 
 from library_pipeline.bundles.store import BundleStore
 from library_pipeline.catalog.refresh import Refresh, RefreshKind, RefreshRequest, RefreshScope
+from library_pipeline.database.connection import Database
+from library_pipeline.index.encoders import load_registered, register_configured
 from library_pipeline.refresh.chunk import close_chunk, refresh_chunk
+from library_pipeline.refresh.chunks import Chunk, claim, next_chunk
+from library_pipeline.refresh.closing import finish_if_done
 from library_pipeline.refresh.items import (
     ALL_STAGES,
     ChunkReport,
@@ -20,15 +24,11 @@ from library_pipeline.refresh.items import (
     Stage,
     Success,
 )
+from library_pipeline.refresh.log import new_refresh_id, read_result
 from library_pipeline.refresh.planning import plan_refresh
 from library_pipeline.settings import EncoderSettings, load_settings
 from library_pipeline.sources.factory import contract_source
 from library_pipeline.sources.source import Source
-from library_pipeline.store.chunks import Chunk, claim, next_chunk
-from library_pipeline.store.closing import finish_if_done
-from library_pipeline.store.database import Database
-from library_pipeline.store.log import new_refresh_id, read_result
-from library_pipeline.store.models import load_registered, register_configured
 
 WHOLE = RefreshScope()
 

@@ -9,10 +9,10 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
-from library_pipeline.catalog.encoder import EncoderSpec
-from library_pipeline.store.embeddings import EncoderInfo, store_embeddings
-from library_pipeline.store.registry import register_encoder
-from library_pipeline.store.search import Match
+from library_pipeline.catalog.encoder import EncoderInfo, EncoderSpec
+from library_pipeline.index.embeddings import store_embeddings
+from library_pipeline.index.encoders import register_encoder
+from library_pipeline.search.ranking import Match
 
 Vectors = NDArray[np.float32]
 DIM = 32
@@ -32,9 +32,7 @@ def digests(count: int, start: int = 0) -> list[str]:
     return [hashlib.sha256(str(number).encode()).hexdigest() for number in numbers]
 
 
-def put_vectors(
-    connection: psycopg.Connection, vectors: Vectors, start: int = 0
-) -> EncoderInfo:
+def put_vectors(connection: psycopg.Connection, vectors: Vectors, start: int = 0) -> EncoderInfo:
     """Store the screenshots `start` and on with `vectors` by an encoder of their dimension."""
     encoder = register_encoder(
         connection, EncoderSpec("clip", "m"), fingerprint="f", dim=vectors.shape[1]

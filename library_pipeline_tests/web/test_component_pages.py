@@ -10,10 +10,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from library_pipeline.bundles.store import BundleStore
-from library_pipeline.catalog.failures import Failure
+from library_pipeline.catalog.errors import Failure
+from library_pipeline.database.connection import Database
+from library_pipeline.refresh.outcomes import record_failures
 from library_pipeline.settings import Settings
-from library_pipeline.store.database import Database
-from library_pipeline.store.outcomes import record_failures
 from library_pipeline.web.compare_pages import rows
 from library_pipeline.web.server import create_app
 from tools.testing.bundles import picture

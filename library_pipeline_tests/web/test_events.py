@@ -19,14 +19,14 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from library_pipeline.catalog.refresh import RefreshRequest
+from library_pipeline.database.connection import Database
+from library_pipeline.database.migrations import migrate
+from library_pipeline.refresh.chunks import Chunk, add_progress
+from library_pipeline.refresh.closing import stop_refresh
+from library_pipeline.refresh.log import create_refresh
+from library_pipeline.refresh.requests import ask
 from library_pipeline.settings import Settings
 from library_pipeline.shipped import shipped
-from library_pipeline.store.chunks import Chunk, add_progress
-from library_pipeline.store.closing import stop_refresh
-from library_pipeline.store.database import Database
-from library_pipeline.store.log import create_refresh
-from library_pipeline.store.migrate import migrate
-from library_pipeline.store.requests import ask
 from library_pipeline.web.events import feed
 from library_pipeline.web.events.feed import Event, Subscriber
 from library_pipeline.web.server import create_app

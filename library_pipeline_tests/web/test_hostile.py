@@ -16,8 +16,8 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from library_pipeline.database.connection import Database
 from library_pipeline.settings import Settings
-from library_pipeline.store.database import Database
 from library_pipeline.web import bodies
 from library_pipeline.web.questions import SEVERAL, Asked
 from library_pipeline_tests.support.asgi import request

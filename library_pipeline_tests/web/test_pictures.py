@@ -8,8 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from library_pipeline.bundles.store import BundleStore
+from library_pipeline.database.connection import Database
 from library_pipeline.settings import Settings
-from library_pipeline.store.database import Database
 from library_pipeline_tests.support.samples import SAMPLES
 from tools.testing.bundles import picture
 from tools.testing.indexing import index

@@ -6,15 +6,15 @@ import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
-from library_pipeline.catalog.failures import Failure
+from library_pipeline.catalog.errors import Failure
 from library_pipeline.catalog.refresh import RefreshRequest, RefreshScope
+from library_pipeline.database.connection import Database
+from library_pipeline.refresh.closing import stop_refresh
+from library_pipeline.refresh.log import create_refresh
+from library_pipeline.refresh.outcomes import record_failures
+from library_pipeline.refresh.requests import DAEMON_NEEDED, MAX_OPEN, note_sensor, open_requests
+from library_pipeline.refresh.staging import load_manifest
 from library_pipeline.settings import CmsSettings, Settings
-from library_pipeline.store.closing import stop_refresh
-from library_pipeline.store.database import Database
-from library_pipeline.store.log import create_refresh
-from library_pipeline.store.manifest import load_manifest
-from library_pipeline.store.outcomes import record_failures
-from library_pipeline.store.requests import DAEMON_NEEDED, MAX_OPEN, note_sensor, open_requests
 from library_pipeline.web.server import create_app
 from tools.testing.indexing import Sample, component_of
 

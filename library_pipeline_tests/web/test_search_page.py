@@ -11,11 +11,11 @@ from urllib.parse import quote, urlencode
 import pytest
 from fastapi.testclient import TestClient
 
-from library_pipeline.catalog.failures import Failure
+from library_pipeline.catalog.errors import Failure
 from library_pipeline.catalog.partition_keys import partition_key
+from library_pipeline.database.connection import Database
+from library_pipeline.refresh.outcomes import record_failures
 from library_pipeline.settings import EncoderSettings, Settings
-from library_pipeline.store.database import Database
-from library_pipeline.store.outcomes import record_failures
 from library_pipeline.web.links import component_url, like_url
 from library_pipeline.web.server import create_app
 from library_pipeline_tests.support.asgi import request

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
+from library_pipeline.database.connection import Database
 from library_pipeline.settings import Settings
-from library_pipeline.store.database import Database
 from library_pipeline.web.rendering import FOLDER
 from library_pipeline.web.server import create_app
 from tools.testing.served import serve_process

@@ -9,10 +9,10 @@ import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from library_pipeline.database.connection import Database
+from library_pipeline.refresh.history import vitals
 from library_pipeline.settings import EncoderSettings, Settings, WebSettings
 from library_pipeline.settings.sources import Secret
-from library_pipeline.store.database import Database
-from library_pipeline.store.vitals import vitals
 from library_pipeline.web.server import create_app
 from library_pipeline_tests.support.samples import SAMPLES
 from tools.testing.bundles import picture

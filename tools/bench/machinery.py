@@ -14,15 +14,14 @@ import numpy as np
 
 from library_pipeline.catalog.refresh import RefreshRequest
 from library_pipeline.cli.console import quiet_logs
-from library_pipeline.defs.in_process import run_refresh
-from library_pipeline.defs.instance import open_instance
+from library_pipeline.database.connection import open_database
+from library_pipeline.defs.in_process import open_instance, run_refresh
 from library_pipeline.encoders import load_encoder
 from library_pipeline.encoders.model_encoder import ModelEncoder
+from library_pipeline.refresh.log import new_refresh_id
 from library_pipeline.settings import Settings
 from library_pipeline.sources.contract import HttpCms
 from library_pipeline.sources.http.connection import CmsConnection
-from library_pipeline.store.database import open_database
-from library_pipeline.store.log import new_refresh_id
 from tools.bench.bare import bare_downloads
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from library_pipeline.database.connection import open_database
+from library_pipeline.index.encoders import active_encoders
+from library_pipeline.refresh.comparison import count_due
 from library_pipeline.refresh.manifest import load_current_manifests
 from library_pipeline.search.finder import Finder
 from library_pipeline.settings import Settings
 from library_pipeline.sources.factory import configured_sources
-from library_pipeline.store.database import open_database
-from library_pipeline.store.plans import count_due
-from library_pipeline.store.registry import active_encoders
 
 REPEATS = 40
 

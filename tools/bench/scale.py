@@ -21,14 +21,13 @@ import numpy as np
 
 from library_pipeline.catalog.refresh import Refresh, RefreshKind, RefreshRequest
 from library_pipeline.cli.console import quiet_logs
+from library_pipeline.database.connection import Database, open_database
 from library_pipeline.definitions import library_definitions
 from library_pipeline.defs import components
-from library_pipeline.defs.in_process import run_refresh
-from library_pipeline.defs.instance import open_instance
+from library_pipeline.defs.in_process import open_instance, run_refresh
 from library_pipeline.encoders.model_encoder import ModelEncoder
+from library_pipeline.refresh.log import new_refresh_id
 from library_pipeline.settings import load_settings
-from library_pipeline.store.database import Database, open_database
-from library_pipeline.store.log import new_refresh_id
 from tools.bench.bare import bare_downloads
 from tools.simulated_cms import SimulatedCms
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from rich.console import Console
 
 from library_pipeline.bundles.store import BundleStore
-from library_pipeline.defs.instance import open_instance
+from library_pipeline.database.connection import Database
+from library_pipeline.defs.in_process import open_instance
 from library_pipeline.settings import load_settings
-from library_pipeline.store.database import Database
 from tools.simulated_cms import SimulatedCms
 from tools.soak.account import show_deaths, show_work, work_done
 from tools.soak.audit import audit, stray_partitions

@@ -14,7 +14,7 @@ from library_pipeline.bundles.store import BundleError, BundleStore
 from library_pipeline.catalog.partition_keys import partition_key
 from library_pipeline.defs.materializations import INDEX
 from library_pipeline.defs.storage import COMPONENTS
-from library_pipeline.store.embeddings import embedding_table
+from library_pipeline.index.embeddings import embedding_table
 from tools.soak.listing import Listed
 
 _SHOWN = 5

@@ -9,11 +9,11 @@ import dagster as dg
 import httpx
 import psycopg
 
+from library_pipeline.database.connection import Database
+from library_pipeline.index.encoders import register_configured
+from library_pipeline.refresh.comparison import count_due
+from library_pipeline.refresh.manifest_state import current_manifest
 from library_pipeline.settings import Settings
-from library_pipeline.store.database import Database
-from library_pipeline.store.manifest_state import current_manifest
-from library_pipeline.store.models import register_configured
-from library_pipeline.store.plans import count_due
 
 FINISHED = frozenset(
     {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import grpc
 
-from library_pipeline.defs.instance import instance_environment
+from library_pipeline.database.connection import Database, open_database
+from library_pipeline.defs.in_process import instance_environment
+from library_pipeline.embedded_server import EmbeddedServer
+from library_pipeline.embedded_server.linux import die_with_parent
 from library_pipeline.settings import load_settings
-from library_pipeline.store.database import Database, open_database
-from library_pipeline.store.embedded import EmbeddedServer
-from library_pipeline.store.embedded.linux import die_with_parent
 
 CHECKOUT = Path(__file__).parents[2]
 _READY_SECONDS = 120

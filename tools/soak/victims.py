@@ -12,8 +12,8 @@ from typing import Literal, get_args
 
 import psutil
 
-from library_pipeline.store.embedded.files import ServerFiles
-from library_pipeline.store.embedded.locks import is_held
+from library_pipeline.embedded_server.files import ServerFiles
+from library_pipeline.embedded_server.locks import is_held
 from tools.soak.services import Services
 
 Victim = Literal[

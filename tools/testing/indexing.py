@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from library_pipeline.bundles.store import BundleStore
-from library_pipeline.catalog.bundle import Bundle
-from library_pipeline.catalog.component import FILE_KINDS, Component, FileRef
+from library_pipeline.catalog.component import FILE_KINDS, Bundle, Component, FileRef
 from library_pipeline.catalog.encoder import EncoderSpec
+from library_pipeline.database.connection import Database
 from library_pipeline.encoders import encoder_identity, load_encoder, read_image, thumbnail
+from library_pipeline.index.encoders import register_encoder
+from library_pipeline.index.write import Screenshot, store_batch
+from library_pipeline.refresh.staging import load_manifest
 from library_pipeline.settings import Settings
-from library_pipeline.store.database import Database
-from library_pipeline.store.index import Screenshot, store_batch
-from library_pipeline.store.manifest import load_manifest
-from library_pipeline.store.registry import register_encoder
 
 FORMATS = ((b"\x89PNG", "png"), (b"\xff\xd8", "jpeg"), (b"GIF8", "gif"), (b"RIFF", "webp"))
 

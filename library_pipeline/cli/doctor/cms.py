@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.cli.doctor.check import Check
 from library_pipeline.cli.source.overview import brief_terms
+from library_pipeline.refresh.manifest_state import recorded_manifests
 from library_pipeline.settings import Settings, SettingsError
 from library_pipeline.sources.contract import HttpCms
 from library_pipeline.sources.factory import CMS, configured_sources, listed_sources
-from library_pipeline.sources.manifest_page import ManifestError, ManifestPage
+from library_pipeline.sources.manifest_page import ManifestPage
 from library_pipeline.sources.source import Source
 from library_pipeline.sources.text import printable
-from library_pipeline.store.manifest_state import recorded_manifests
 
 _PATIENCE_SECONDS = 5.0
 

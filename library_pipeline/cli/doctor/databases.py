@@ -12,16 +12,7 @@ from pathlib import Path
 import psycopg
 
 from library_pipeline.cli.doctor.check import Check, gigabytes, one_line
-from library_pipeline.settings import (
-    DAGSTER_DATABASE_VARIABLE,
-    DATABASE_VARIABLE,
-    Settings,
-    SettingsError,
-)
-from library_pipeline.shipped import shipped
-from library_pipeline.store.embedded import EmbeddedServerError
-from library_pipeline.store.embedded.files import ServerFiles
-from library_pipeline.store.inspection import (
+from library_pipeline.database.inspection import (
     brief_connection,
     can_create_pgvector,
     database_size,
@@ -32,7 +23,16 @@ from library_pipeline.store.inspection import (
     unsafe_settings,
     uses_posix_memory,
 )
-from library_pipeline.store.migrate import MigrationError, pending
+from library_pipeline.database.migrations import MigrationError, pending
+from library_pipeline.embedded_server import EmbeddedServerError
+from library_pipeline.embedded_server.files import ServerFiles
+from library_pipeline.settings import (
+    DAGSTER_DATABASE_VARIABLE,
+    DATABASE_VARIABLE,
+    Settings,
+    SettingsError,
+)
+from library_pipeline.shipped import shipped
 
 _MIN_SERVER = 150000
 _MIN_PGVECTOR = (0, 8)
@@ -82,7 +82,7 @@ def check_dagster(settings: Settings) -> Iterator[Check]:
 
 def _daemon_is_alive(settings: Settings) -> bool | None:
     """Return whether Dagster's daemon sends heartbeats, None if Dagster never ran."""
-    from library_pipeline.defs.instance import open_instance  # noqa: PLC0415
+    from library_pipeline.defs.in_process import open_instance  # noqa: PLC0415
     from library_pipeline.defs.storage import sensors_run  # noqa: PLC0415 - takes seconds
 
     with _open(settings) as database:

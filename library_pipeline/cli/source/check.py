@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from library_pipeline.catalog.component import Component, FileRef
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.cli.console import print_json
 from library_pipeline.cli.screen import Screen, source_secrets
 from library_pipeline.cli.source.overview import brief_settings, source_settings
@@ -17,7 +18,6 @@ from library_pipeline.settings.sources import MappingSettings, SourceSettings
 from library_pipeline.sources.entry import ManifestProblem
 from library_pipeline.sources.factory import listed_sources
 from library_pipeline.sources.inline import data_in, is_data_url
-from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.mapping import NoItems
 from library_pipeline.sources.sample import (
     SampleItem,

@@ -22,6 +22,7 @@ from rich.text import Text
 
 from library_pipeline.bundles.download import FileError, SourceFiles
 from library_pipeline.catalog.component import Component, FileRef
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.cli.console import console, fail
 from library_pipeline.cli.screen import Screen, source_secrets
 from library_pipeline.cli.source.overview import brief_settings
@@ -29,7 +30,6 @@ from library_pipeline.encoders import ImageError, read_image, thumbnail
 from library_pipeline.settings import Settings
 from library_pipeline.sources.entry import ManifestProblem
 from library_pipeline.sources.factory import configured_sources, listed_sources
-from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.source import Source
 
 _SUFFIXES: Final = (".html", ".htm")

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.sources.http.client import Client, HttpAnswer
 from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.sources.http.retry import RequestFailure
 from library_pipeline.sources.http.rules import AddressRefused, UrlRefused, describe_refusal
-from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.text import redacted
 
 Sleep = Callable[[float], Awaitable[None]]

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import Final
-from urllib.parse import quote_from_bytes, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 from library_pipeline.sources.http.client import TooLarge
 from library_pipeline.sources.http.rules import AllowedOrigins, UrlRefused
+from library_pipeline.sources.inline import NEVER_IN_A_FILE_URL
 from library_pipeline.sources.text import shorten
 
 # A path has at most 4,096 bytes on Linux, and percent-encoding makes three of one.
 MAX_URL_LENGTH: Final = 3 * 4096 + len("file://")
-_NEVER_IN_A_URL: Final = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
 # The files there look regular, but they tell about this process and its machine.
 _KERNEL: Final = (PurePosixPath("/proc"), PurePosixPath("/sys"))
-_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 # Opens a folder to pass through it, which needs no permission to list it.
 _THROUGH: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -66,24 +64,11 @@ def read_local(url: str, folder: Path, limit: int) -> bytes:
     return data
 
 
-def url_of(reference: str, base: str) -> str:
-    """Return the URL of a file that an item at the `file:` URL `base` refers to.
-
-    A reference with a scheme is a URL already; any other is a path, in which `#`, `?`, `%` and
-    spaces stand for themselves. The path may lead anywhere; LocalFiles checks it.
-    """
-    if _SCHEME.match(reference) or _NEVER_IN_A_URL.search(reference):
-        return reference
-    path = quote_from_bytes(os.fsencode(reference))
-    folder = base.rpartition("/")[0]
-    return f"file://{path}" if path.startswith("/") else f"{folder}/{path}"
-
-
 def path_in(url: str) -> str:
     """Return the absolute path in a `file:` URL; raises UrlRefused."""
     if len(url) > MAX_URL_LENGTH:
         raise UrlRefused("bad_url", f"the URL is longer than {MAX_URL_LENGTH:,} characters")
-    if _NEVER_IN_A_URL.search(url):
+    if NEVER_IN_A_FILE_URL.search(url):
         raise UrlRefused("bad_url", "the URL holds a backslash or control character; write / in it")
     if url[:5].lower() != "file:":
         raise UrlRefused("bad_scheme", "this is not a file: URL")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from library_pipeline.catalog.component import Component
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.settings.sources import SourceSettings
 from library_pipeline.sources.entry import Entry, ManifestProblem, problem_of
 from library_pipeline.sources.http.rules import UrlRefused
@@ -30,7 +31,7 @@ from library_pipeline.sources.local.snapshot import (
     suffix_of,
     walk,
 )
-from library_pipeline.sources.manifest_page import ManifestError, parse_json
+from library_pipeline.sources.manifest_page import parse_json
 from library_pipeline.sources.mapping import ItemMapping
 from library_pipeline.sources.text import reason, shorten
 

@@ -13,11 +13,12 @@ from itertools import islice
 from operator import itemgetter
 from typing import Final
 
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.settings.sources import SourceSettings
 from library_pipeline.sources.entry import MAX_TEXT_LENGTH, Entry
 from library_pipeline.sources.http.rules import UrlRefused
 from library_pipeline.sources.local.files import resolved
-from library_pipeline.sources.manifest_page import ManifestError, ManifestPage
+from library_pipeline.sources.manifest_page import ManifestPage
 from library_pipeline.sources.source import NotModified, Poll
 from library_pipeline.sources.text import reason
 

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import psycopg
 import structlog
 
-from library_pipeline.store.database import Database
+from library_pipeline.database.connection import Database
 
 CHANNEL: Final = "library_refresh"
 COALESCE_SECONDS: Final = 0.05

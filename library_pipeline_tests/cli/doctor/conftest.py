@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from library_pipeline.store.embedded import EmbeddedServer
+from library_pipeline.embedded_server import EmbeddedServer
 from library_pipeline_tests.support.databases import shared_server
 
 

@@ -14,9 +14,9 @@ from library_pipeline.cli.doctor.databases import (
     judge_server,
     judge_shared_memory,
 )
+from library_pipeline.database.connection import Database
+from library_pipeline.embedded_server import EmbeddedServer
 from library_pipeline.settings import load_settings
-from library_pipeline.store.database import Database
-from library_pipeline.store.embedded import EmbeddedServer
 from library_pipeline_tests.support.databases import copied_database
 from library_pipeline_tests.support.ports import closed_port, silent_port
 
@@ -191,7 +191,7 @@ def test_dagster_that_never_ran_is_no_fault(
 
 
 def test_dagster_without_a_daemon_is_no_fault(database: Database) -> None:
-    from library_pipeline.defs.instance import open_instance
+    from library_pipeline.defs.in_process import open_instance
 
     with open_instance(load_settings(), database):
         pass

@@ -11,10 +11,10 @@ import pytest
 from library_pipeline.cli.doctor.check import Check
 from library_pipeline.cli.doctor.cms import check_manifests, check_sources
 from library_pipeline.cli.doctor.system import check_webhooks
+from library_pipeline.refresh.manifest_state import record_unreadable
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.sample_cms.faults import Faults, FileFault, RequestFault
 from library_pipeline.settings import load_settings
-from library_pipeline.store.manifest_state import record_unreadable
 from library_pipeline_tests.support.ports import closed_port, silent_port
 from library_pipeline_tests.support.shop import configure, open_shop, source
 from library_pipeline_tests.support.web_server import answer, web_server

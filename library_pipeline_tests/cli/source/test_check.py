@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from library_pipeline.database.connection import Database
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.sample_cms.faults import Faults, FileFault
-from library_pipeline.store.database import Database
 from library_pipeline_tests.support.shop import (
     MAPPING,
     PAGING,

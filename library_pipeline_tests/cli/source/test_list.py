@@ -8,8 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from library_pipeline.store.manifest import load_manifest
-from library_pipeline.store.manifest_state import record_unreadable
+from library_pipeline.refresh.manifest_state import record_unreadable
+from library_pipeline.refresh.staging import load_manifest
 from library_pipeline_tests.support.ports import closed_port
 from library_pipeline_tests.support.shop import Shop, command, configure, source
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.sources.local.bundles import open_bundles
 from library_pipeline.sources.local.files import read_local
-from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.source import NotModified, OpenSource
 from library_pipeline_tests.support.local_sources import components, etag, problems, settings
 from tools.testing.bundles import picture, write_bundle

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from library_pipeline.sources.http.client import TooLarge
 from library_pipeline.sources.http.rules import AllowedOrigins, UrlRefused
-from library_pipeline.sources.local.files import LocalFiles, read_local, url_of
+from library_pipeline.sources.inline import item_file_url
+from library_pipeline.sources.local.files import LocalFiles, read_local
 
 
 @pytest.fixture
@@ -169,7 +170,7 @@ def test_a_folder_may_be_a_link_itself(folder: Path) -> None:
     ],
 )
 def test_a_reference_is_a_path_unless_it_has_a_scheme(reference: str, url: str) -> None:
-    assert url_of(reference, "file:///shop/items.json") == url
+    assert item_file_url(reference, "file:///shop/items.json") == url
 
 
 _segments = st.one_of(
@@ -206,7 +207,7 @@ def test_no_url_that_is_accepted_leads_out(folder: Path, start: str, segments: l
     st.text(st.characters(exclude_characters="/\\\0", exclude_categories=["Cs", "Cc"]), min_size=1)
 )
 def test_any_name_of_a_file_survives_its_url(name: str) -> None:
-    url = url_of(f"images/{name}", "file:///shop/items.json")
+    url = item_file_url(f"images/{name}", "file:///shop/items.json")
     if ":" not in name:
         assert url == f"file:///shop/images/{quote(name, safe='')}"
     if name not in (".", ".."):

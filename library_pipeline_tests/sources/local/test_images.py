@@ -11,9 +11,9 @@ from urllib.parse import unquote
 import pytest
 
 from library_pipeline.catalog.component import Component
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.sources.local.files import LocalFiles, read_local
 from library_pipeline.sources.local.images import open_images
-from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.source import NotModified, OpenSource
 from library_pipeline_tests.support.local_sources import components, etag, problems, settings
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.sources.factory import local_source
 from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.sources.local import items as item_files
 from library_pipeline.sources.local.files import read_local
-from library_pipeline.sources.manifest_page import ManifestError
 from library_pipeline.sources.source import NotModified, OpenSource
 from library_pipeline_tests.support.local_sources import (
     FakeMapping,

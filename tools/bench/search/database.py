@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from library_pipeline.store.embeddings import EncoderInfo, embedding_table
-from library_pipeline.store.search import Filters, Question, search
+from library_pipeline.catalog.encoder import EncoderInfo
+from library_pipeline.index.embeddings import embedding_table
+from library_pipeline.search.ranking import Filters, Question, search
 from tools.bench.search.library import COMMON, RARE, BenchLibrary
 
 K = 10

@@ -18,10 +18,10 @@ from rich.table import Table
 from websockets.sync.client import connect
 
 from library_pipeline.catalog.refresh import RefreshRequest
+from library_pipeline.database.connection import Database, open_database
+from library_pipeline.refresh.chunks import Chunk, add_progress
+from library_pipeline.refresh.log import create_refresh
 from library_pipeline.settings import EncoderSettings, Settings
-from library_pipeline.store.chunks import Chunk, add_progress
-from library_pipeline.store.database import Database, open_database
-from library_pipeline.store.log import create_refresh
 from library_pipeline.web.server import create_app
 from tools.testing.chromium import CHROMIUM, QUIET
 from tools.testing.served import served

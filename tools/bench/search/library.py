@@ -11,10 +11,10 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg.types.json import Jsonb
 
-from library_pipeline.catalog.encoder import EncoderSpec
-from library_pipeline.store.ann import ensure_ann_index
-from library_pipeline.store.embeddings import EncoderInfo, store_embeddings
-from library_pipeline.store.registry import register_encoder
+from library_pipeline.catalog.encoder import EncoderInfo, EncoderSpec
+from library_pipeline.index.ann import ensure_ann_index
+from library_pipeline.index.embeddings import store_embeddings
+from library_pipeline.index.encoders import register_encoder
 
 Vectors = NDArray[np.float32]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 from rich.table import Table
 
+from library_pipeline.database.connection import open_database
 from library_pipeline.settings import EncoderSettings, Settings
 from library_pipeline.shipped import shipped
-from library_pipeline.store.database import open_database
 from library_pipeline.web.server import create_app
 from tools.bench.tables import new_table
 from tools.testing.chromium import CHROMIUM, HANDED, QUIET

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from library_pipeline.database.connection import open_database
 from library_pipeline.settings import Settings
-from library_pipeline.store.database import open_database
 from tools.bench.search.api import measure_api
 from tools.bench.search.database import measure_search
 from tools.bench.search.events import measure_events

@@ -17,13 +17,12 @@ from library_pipeline.bundles.download import BundleDownloader
 from library_pipeline.bundles.store import BundleStore
 from library_pipeline.catalog.component import FILE_KINDS, Component, FileKind, FileRef
 from library_pipeline.cli.console import quiet_logs
+from library_pipeline.refresh.chunks import Chunk
 from library_pipeline.refresh.fetching import Fetcher
-from library_pipeline.refresh.items import Delivery, Task
-from library_pipeline.refresh.progress import Meter
+from library_pipeline.refresh.items import Delivery, Meter, Task
 from library_pipeline.sources.factory import CMS, contract_source
 from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.sources.inline import empty_file
-from library_pipeline.store.chunks import Chunk
 
 ROUNDS: Final = 6
 GOOD: Final = 1_000

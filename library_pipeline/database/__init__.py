@@ -1,0 +1,1 @@
+"""Connections, leases and migrations of the library's database."""

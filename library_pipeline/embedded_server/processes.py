@@ -1,0 +1,116 @@
+"""Processes that are not children: waiting for one to end, and ending those left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+_POLL_SECONDS = 0.5
+
+
+def wait_for_end(pid: int) -> None:
+    """Return when process `pid` has ended."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    except (AttributeError, OSError):  # macOS, or a kernel before 5.3
+        _poll(pid)
+        return
+    try:
+        select.select([descriptor], [], [])
+    finally:
+        os.close(descriptor)
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether a process `pid` exists."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _poll(pid: int) -> None:
+    while is_alive(pid):
+        time.sleep(_POLL_SECONDS)
+
+
+_ESCALATION = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
+
+
+def end_leftovers(cluster_name: str, owner: int) -> int:
+    """End every process of server `cluster_name` run by uid `owner`; return how many there were.
+
+    To be called only by the holder of the supervisor lock, with no server of its own running.
+    """
+    found = len(find_processes(cluster_name, owner))
+    for number, patience in _ESCALATION:
+        deadline = time.monotonic() + patience
+        for pid in find_processes(cluster_name, owner):
+            _send_signal(pid, number)
+        while find_processes(cluster_name, owner):
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(0.05)
+        else:
+            break
+    return found
+
+
+def find_processes(cluster_name: str, owner: int) -> list[int]:
+    """Return the processes whose title carries `cluster_name`, postmaster and backends alike."""
+    marks = (f"postgres: {cluster_name}", f"-c cluster_name={cluster_name} ")
+    return [
+        pid
+        for pid, uid, title in _all_processes()
+        if uid == owner and any(mark in title for mark in marks)
+    ]
+
+
+def _all_processes() -> Iterator[tuple[int, int, str]]:
+    """Yield pid, uid and command line of every process.
+
+    Command lines are readable where /proc/<pid>/cwd is not: root of a container without
+    CAP_SYS_PTRACE may not look at that of another uid.
+    """
+    proc = Path("/proc")
+    if not (proc / "self" / "cmdline").exists():
+        yield from _processes_from_ps()
+        return
+    for entry in proc.iterdir():
+        if not entry.name.isdecimal():
+            continue
+        try:
+            title = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            status = (entry / "status").read_text(errors="replace")
+        except OSError:
+            continue  # it has ended meanwhile
+        uid = re.search(r"^Uid:\s*(\d+)", status, re.MULTILINE)
+        if uid is not None:
+            yield int(entry.name), int(uid[1]), title
+
+
+def _processes_from_ps() -> Iterator[tuple[int, int, str]]:
+    listing = subprocess.run(
+        ["/bin/ps", "-axo", "pid=,uid=,command="], check=True, capture_output=True, text=True
+    ).stdout
+    for line in listing.splitlines():
+        pid, uid, title = line.split(maxsplit=2)
+        yield int(pid), int(uid), title
+
+
+def _send_signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return

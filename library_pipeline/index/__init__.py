@@ -1,0 +1,1 @@
+"""What search reads: encoders, vectors, indexed components, and whether all of it is sound."""

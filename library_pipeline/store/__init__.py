@@ -1,1 +1,0 @@
-"""Everything that is kept in PostgreSQL, and the embedded server that is there by default."""
