@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final, cast
 
 from library_pipeline.settings import Settings
-from library_pipeline.settings.sources import MappingSettings
+from library_pipeline.settings.source_keys import MappingSettings
 from library_pipeline.sources.contentful import SyncedListing
 from library_pipeline.sources.contract import HttpCms
 from library_pipeline.sources.entry import Entry

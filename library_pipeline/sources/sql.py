@@ -14,7 +14,7 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
-from library_pipeline.settings.sources import SourceSettings
+from library_pipeline.settings.source_keys import SourceSettings
 from library_pipeline.sources.entry import Entry, problem_of
 from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.sources.http.rules import FileRule, NoFiles

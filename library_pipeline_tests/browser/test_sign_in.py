@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from library_pipeline.settings import Settings, WebSettings
-from library_pipeline.settings.sources import Secret
+from library_pipeline.settings.source_keys import Secret
 from library_pipeline.store.database import Database
 from library_pipeline.web.server import create_app
 from library_pipeline_tests.support.pages import Look, serious_findings

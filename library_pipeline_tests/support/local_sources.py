@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from library_pipeline.catalog.component import Component, FileKind, FileRef
-from library_pipeline.settings.sources import MappingSettings, SourceSettings
+from library_pipeline.settings.source_keys import MappingSettings, SourceSettings
 from library_pipeline.sources.entry import ManifestProblem
 from library_pipeline.sources.http.rules import FileRule, UrlRefused
 from library_pipeline.sources.local.files import url_of

@@ -12,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from library_pipeline.settings import Settings, SettingsError, WebSettings
-from library_pipeline.settings.sources import Secret
+from library_pipeline.settings.source_keys import Secret
 from library_pipeline.store.database import Database
 from library_pipeline.web.hosts import hosts, is_loopback
 from library_pipeline.web.keys import COOKIE, SESSION_SECONDS, Keys, read_keys

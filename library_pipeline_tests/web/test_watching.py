@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from library_pipeline.settings import EncoderSettings, Settings, WebSettings
-from library_pipeline.settings.sources import Secret
+from library_pipeline.settings.source_keys import Secret
 from library_pipeline.store.database import Database
 from library_pipeline.store.vitals import vitals
 from library_pipeline.web.server import create_app

@@ -11,7 +11,7 @@ from typing import Final
 from library_pipeline.cli.console import fail, print_json
 from library_pipeline.cli.screen import Screen
 from library_pipeline.settings import Settings, load_settings
-from library_pipeline.settings.sources import SourceSettings
+from library_pipeline.settings.source_keys import SourceSettings
 from library_pipeline.sources.factory import listed_sources
 from library_pipeline.store.inspection import recorded_manifests
 from library_pipeline.store.manifest_state import ManifestState
