@@ -11,7 +11,7 @@ from typing import Any, Literal, Self, cast, get_args
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from library_pipeline.settings.fields import Expression, Name, Network, Template, Total, Url
-from library_pipeline.settings.presets import merged, read_preset
+from library_pipeline.settings.presets import merge_preset, read_preset
 
 Kind = Literal["http", "images", "bundles", "items", "sql"]
 Preset = Literal[
@@ -188,7 +188,9 @@ class SourceSettings(_Part):
             return given
         keys = cast("dict[str, Any]", given)
         known = get_args(Preset)
-        return merged(read_preset(keys["preset"]), keys) if keys.get("preset") in known else keys
+        return (
+            merge_preset(read_preset(keys["preset"]), keys) if keys.get("preset") in known else keys
+        )
 
     @property
     def id_prefix(self) -> str:

@@ -9,7 +9,7 @@ import psycopg
 
 from library_pipeline.catalog.encoder import EncoderInfo, EncoderSpec
 from library_pipeline.encoders import Encoder, EncoderError
-from library_pipeline.encoders.configured import identify, load
+from library_pipeline.encoders.load import identify, load_configured
 from library_pipeline.settings import EncoderSettings
 from library_pipeline.store.registry import configure_encoders
 
@@ -38,7 +38,7 @@ def load_registered(encoder: EncoderInfo, configured: Sequence[EncoderSettings])
     """
     by_name = {item.name: item for item in configured}
     try:
-        loaded = load(encoder.spec, by_name.get(encoder.name) or configured[0])
+        loaded = load_configured(encoder.spec, by_name.get(encoder.name) or configured[0])
     except EncoderError as error:
         if _is_unchanged(encoder):
             raise  # the model is as it was, so the device or the machine is at fault
