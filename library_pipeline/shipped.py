@@ -1,4 +1,4 @@
-"""Where the files are that travel with the program but are not Python: SQL, sample library."""
+"""The files of the program that are not Python: SQL, Dagster's configuration, sample library."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ _PACKAGE = Path(__file__).parent
 
 
 def shipped(name: str) -> Path:
-    """Return the path of `name`: inside the installed package, or at the top of a checkout."""
+    """Return the path of `name`, in the installed package or at the top of a checkout.
+
+    Raises FileNotFoundError if the installation is not complete.
+    """
     for root in (_PACKAGE, _PACKAGE.parent):
         if (root / name).exists():
             return root / name

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from library_pipeline.settings import Settings, SettingsError, load_settings
-from library_pipeline.settings.sources import (
+from library_pipeline.settings.source_keys import (
     AuthSettings,
     Kind,
     MappingSettings,

@@ -9,11 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 PACKAGE = Path(__file__).parents[1] / "library_pipeline"
-TESTS = Path(__file__).parent
-TOOLS = PACKAGE.parent / "tools"
 FACES = ("cli", "defs", "web", "api.py", "definitions.py")
 
 
@@ -82,18 +78,3 @@ def test_files_hold_one_subject_whole() -> None:
     lengths = [len(path.read_text(encoding="utf-8").splitlines()) for path in modules(PACKAGE)]
     assert len(lengths) <= 190
     assert 130 <= statistics.median(lengths) <= 250
-
-
-@pytest.mark.parametrize("root", [TESTS, TOOLS], ids=["tests", "tools"])
-def test_helpers_are_in_modules_of_their_own(root: Path) -> None:
-    wrong = [
-        f"{path.relative_to(PACKAGE.parent)}: {name}"
-        for path in modules(root)
-        for name in imported(path)
-        if name.rpartition(".")[2].startswith("test_") or name.rpartition(".")[2] == "conftest"
-    ]
-    assert wrong == []
-
-
-def test_tools_import_no_tests() -> None:
-    assert [path for path in modules(TOOLS) if any("_tests" in name for name in imported(path))] == []

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from library_pipeline.settings import Settings, SettingsError, load_settings, read_secret
-from library_pipeline.settings.checks import cron
-from library_pipeline.settings.variables import known_variables
+from library_pipeline.settings.fields import cron
+from library_pipeline.settings.origins import known_variables
 
 
 def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
@@ -184,7 +184,8 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> str:
         ),
         (
             "sources: [{name: a, url: https://a.example, paging: {total: meta..count}}]",
-            "sources[0].paging.total = 'meta..count' (library.yaml): it is no JMESPath expression",
+            "sources[0].paging.total = 'meta..count' (library.yaml): it is not a JMESPath "
+            "expression (",
         ),
         (
             'sources: [{name: a, url: https://a.example, paging: {total: "header: X Total"}}]',
@@ -198,7 +199,7 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> str:
         (
             "sources: [{name: a, kind: items, path: x, "
             'mapping: {files: {screenshot: {template: "{a.}"}}}}]',
-            "screenshot.template = '{a.}' (library.yaml): of what is in braces, 'a.': it is no",
+            "screenshot.template = '{a.}' (library.yaml): the expression 'a.' in braces: it is not",
         ),
         (
             "encoder: {cpu_fallback: maybe}",

@@ -1,10 +1,8 @@
-"""Pictures and texts in, comparable vectors out. Importing this loads neither torch nor numpy."""
+"""Encoders turn pictures and texts into comparable vectors. This imports no torch and no numpy."""
 
-from library_pipeline.encoders.encoder import Encoder
-from library_pipeline.encoders.errors import EncoderError, ImageError
-from library_pipeline.encoders.image import DEFAULT_MAX_PIXELS, read_image
+from library_pipeline.encoders.encoder import Encoder, EncoderError, ImageError
+from library_pipeline.encoders.image import DEFAULT_MAX_PIXELS, read_image, thumbnail
 from library_pipeline.encoders.load import EncoderIdentity, encoder_identity, load_encoder
-from library_pipeline.encoders.thumbnail import thumbnail
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",

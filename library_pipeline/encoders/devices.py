@@ -1,4 +1,4 @@
-"""Where a model runs: what `auto` means here, and what happens where a device is missing."""
+"""Devices: which one `auto` means on this machine, and which one replaces a missing one."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Final
 
 import structlog
 
-from library_pipeline.encoders.errors import EncoderError
+from library_pipeline.encoders.encoder import EncoderError
 
-# Read once, when torch is loaded, unless somebody has decided already. Threads that wait for the
-# next matrix by spinning take the cores from those that decode: measured, a fifth of all CPU time.
+# torch reads this once, at its import. Threads that spin while they wait for the next matrix take
+# the cores from the threads that decode: measured, a fifth of all CPU time.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
@@ -25,23 +25,23 @@ _log = structlog.get_logger()
 
 
 def check_device(device: str) -> None:
-    """Raise EncoderError `encoder.bad_device` for what is no device's name."""
+    """Raise EncoderError `encoder.bad_device` if `device` is not the name of a device."""
     if not _KNOWN.fullmatch(device):
         problem = f"device {device!r} is not auto, cpu, cuda, cuda:<n> or mps"
         raise EncoderError("encoder.bad_device", problem)
 
 
-@lru_cache(maxsize=16)  # so that what is missing is said once
+@lru_cache(maxsize=16)  # a missing device is logged once
 def resolve_device(device: str, *, cpu_fallback: bool) -> str:
-    """Return the torch device for `device`: `auto` is a GPU when there is one, else the CPU.
+    """Return the torch device for `device`: `auto` is a GPU if there is one, else the CPU.
 
-    A device that is not there gives the CPU and one warning, or, without `cpu_fallback`, raises
+    A missing device is replaced by the CPU, with one warning. Without `cpu_fallback` it raises
     EncoderError `encoder.bad_device`.
     """
     check_device(device)
     if device == "auto":
-        return _best()
-    missing = _missing(device)
+        return _best_device()
+    missing = _why_missing(device)
     if missing is None:
         return device
     if not cpu_fallback:
@@ -51,17 +51,17 @@ def resolve_device(device: str, *, cpu_fallback: bool) -> str:
     return "cpu"
 
 
-def _best() -> str:
-    if _missing("cuda") is None:
+def _best_device() -> str:
+    if _why_missing("cuda") is None:
         return "cuda"
-    if _missing("mps") is None:
+    if _why_missing("mps") is None:
         return "mps"
     if _NVIDIA.exists():
-        _log.warning("gpu_unused", used="cpu", reason=_missing("cuda"))
+        _log.warning("gpu_unused", used="cpu", reason=_why_missing("cuda"))
     return "cpu"
 
 
-def _missing(device: str) -> str | None:
+def _why_missing(device: str) -> str | None:
     """Return why `device` cannot be used, None if it can."""
     kind, _, number = device.partition(":")
     if kind == "cpu":
@@ -70,7 +70,7 @@ def _missing(device: str) -> str | None:
         return None if torch.backends.mps.is_available() else "torch finds no Apple GPU"
     if torch.version.cuda is None:
         return f"torch {torch.__version__} is built without CUDA"
-    with warnings.catch_warnings(record=True) as said:  # torch explains a bad driver in a warning
+    with warnings.catch_warnings(record=True) as said:  # torch reports a bad driver by a warning
         warnings.simplefilter("always")
         found = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if found == 0:

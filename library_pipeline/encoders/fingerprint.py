@@ -1,4 +1,4 @@
-"""A model's fingerprint: 16 hex digits that are equal only where the vectors are comparable."""
+"""Fingerprints: 16 hex digits that are equal only if the vectors are comparable."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any, Final
 
 from library_pipeline.encoders.checkpoint import Checkpoint, bad_checkpoint
 
-# Raise this when code changes a vector: decoding, alpha, resize, pooling, normalization.
+# Increase this when code changes a vector: decoding, alpha, resize, pooling, normalization.
 CODE_VERSION: Final = 1
-# Raise this when `framing.py` gives other views.
+# Increase this when `Framer` gives other views.
 FRAMING_VERSION: Final = 1
 
 _CACHE_FILE: Final = "library-pipeline-digests.json"
-# What a config says about its own making, not about the vectors.
+# Keys about the making of a config; they do not change the vectors.
 _IRRELEVANT: Final = frozenset(
     {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
 )
@@ -35,11 +35,11 @@ def fingerprint(
 ) -> str:
     """Return the fingerprint of `checkpoint`; needs neither torch nor transformers.
 
-    `framing` and `precision` are what `auto` stands for, not `auto`: what computes the same
-    numbers has the same fingerprint, however it was asked for.
+    `framing` and `precision` hold the values that `auto` stands for, never `auto`: equal numbers
+    have equal fingerprints, with `auto` or without.
 
-    A file's digest is remembered by path, size and modification time, in memory and, where
-    `cache_dir` is given, on disk: 600 MB of weights are read once, not at every start.
+    The digests of files are cached by path, size and modification time, in memory and in
+    `cache_dir` if it is given: 600 MB of weights are read once, not at every start.
     """
     identity = {
         "code": CODE_VERSION,
@@ -66,7 +66,7 @@ def _relevant(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tokenizer_files(checkpoint: Checkpoint) -> list[Path]:
-    """Return the files that say how a text becomes tokens; a text query is a vector too."""
+    """Return the files that turn a text into tokens: they change the vectors of texts."""
     if not checkpoint.family.reads_text:
         return []
     for name in ("tokenizer.json", "spiece.model", "tokenizer.model"):
@@ -110,7 +110,7 @@ def _read_cache(cache_dir: Path | None) -> dict[str, str]:
 
 
 def _write_cache(cache_dir: Path, added: Mapping[str, str]) -> None:
-    """Add digests in one rename; a cache that cannot be written is only slower."""
+    """Add digests by one rename; without a cache, the next start is only slower."""
     with suppress(OSError):
         cache_dir.mkdir(parents=True, exist_ok=True)
         partial = cache_dir / f"{_CACHE_FILE}.{os.getpid()}"

@@ -1,4 +1,4 @@
-"""The forward pass: uint8 views in, raw vectors out, in batches that the device can hold."""
+"""The forward pass of torch: uint8 views in, raw vectors out, in batches that fit the device."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ import torch
 
 from library_pipeline.catalog.encoder import Precision
 from library_pipeline.encoders.checkpoint import Checkpoint
-from library_pipeline.encoders.errors import EncoderError
-from library_pipeline.encoders.framing import Preparation
-from library_pipeline.encoders.naflex import NaflexPreprocessing
-from library_pipeline.encoders.networks import ImageTower, NaflexTower, normalization
+from library_pipeline.encoders.encoder import EncoderError
+from library_pipeline.encoders.preparation import NaflexPreprocessing, Preparation
+from library_pipeline.encoders.towers import ImageTower, NaflexTower, normalization
 
-# Views a pass. More gain nothing: a CPU's caches and a GPU's multiprocessors are full by then,
-# and 16 more views of a ViT-B/32 take 100 MB.
-MOST_ON_CPU: Final = 16
-MOST_ON_GPU: Final = 256
+# Views in one pass. With more, a CPU's caches and a GPU's multiprocessors are full, and 16 views
+# of a ViT-B/32 take 100 MB.
+MAX_VIEWS_CPU: Final = 16
+MAX_VIEWS_GPU: Final = 256
 _log = structlog.get_logger()
 
 
 class Forward(Protocol):
-    """What an encoder has its views embedded by."""
+    """Turns views into vectors: torch or ONNX Runtime."""
 
     def __call__(self, views: Sequence[np.ndarray]) -> np.ndarray:
         """Return raw float32 vectors (N, dim) of N >= 1 views, each uint8 (3, H, W)."""
@@ -32,10 +31,10 @@ class Forward(Protocol):
 
 
 class TorchForward:
-    """A tower on a device; gets by with less memory, or another device, where it has to.
+    """A tower on a device. It takes smaller batches, or the CPU, if the memory is too small.
 
-    What did not fit once is not tried again: `limit` only falls. A float16 pass that overflows
-    is done again in float32, and so are all after it.
+    A size that did not fit is not tried again: `limit` only falls. If a float16 pass overflows, it
+    and all later passes run in float32.
     """
 
     def __init__(
@@ -52,7 +51,7 @@ class TorchForward:
         self._preparation = preparation
         self._cpu_fallback = cpu_fallback
         self._compiled = compiled
-        self.limit = MOST_ON_CPU if device == "cpu" else MOST_ON_GPU
+        self.limit = MAX_VIEWS_CPU if device == "cpu" else MAX_VIEWS_GPU
         self._settle(device, dtype)
 
     @torch.inference_mode()
@@ -62,19 +61,19 @@ class TorchForward:
         done = 0
         while done < len(views):
             part = views[done : done + self.limit]
-            found = self._try(part)
-            if found is None:
+            raw = self._try(part)
+            if raw is None:
                 self._make_room(len(part))
-            elif self.dtype == torch.float16 and not np.isfinite(found).all():
+            elif self.dtype == torch.float16 and not np.isfinite(raw).all():
                 _log.warning("float16_overflows", device=str(self.device), used="float32")
                 self._settle(str(self.device), torch.float32)
             else:
-                vectors.append(found)
+                vectors.append(raw)
                 done += len(part)
         return np.concatenate(vectors)
 
     def _settle(self, device: str, dtype: torch.dtype) -> None:
-        """Load the tower onto `device`; from the weights, which a narrower type would have cut."""
+        """Load the tower onto `device`, from the files: a float16 tower has lost digits."""
         self.device, self.dtype = torch.device(device), dtype
         tower = self._load().to(device=self.device, dtype=dtype)
         self._naflex = isinstance(tower, NaflexTower)
@@ -86,17 +85,17 @@ class TorchForward:
         )
 
     def _try(self, views: Sequence[np.ndarray]) -> np.ndarray | None:
-        """Return the vectors, None if the device's memory does not suffice."""
+        """Return the vectors, None if the device has too little memory."""
         try:
             if self._naflex:
                 pixels = [self._normalized(torch.from_numpy(view)) for view in views]
                 return self._tower(cast(torch.Tensor, pixels)).float().cpu().numpy()
             return self._tower(self._batch(views)).float().cpu().numpy()[: len(views)]
         except torch.OutOfMemoryError:
-            return None  # to be dealt with outside: the traceback keeps the tensors alive
+            return None  # handled by the caller: here the traceback keeps the tensors alive
 
     def _batch(self, views: Sequence[np.ndarray]) -> torch.Tensor:
-        """Return the normalized batch; compiled code takes one size only, so it is filled up."""
+        """Return the normalized batch; for compiled code, filled up to its one size."""
         count = self.limit if self._compiled else len(views)
         pixels = torch.empty(
             (count, *views[0].shape), dtype=torch.uint8, pin_memory=self.device.type == "cuda"
@@ -110,7 +109,7 @@ class TorchForward:
         return (there * self._scale - self._shift).to(self.dtype)
 
     def _make_room(self, tried: int) -> None:
-        """Halve the limit; if a single view is too much, go on on the CPU or raise."""
+        """Halve the limit; if a single view does not fit, continue on the CPU or raise."""
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         if tried > 1:
@@ -118,7 +117,7 @@ class TorchForward:
             _log.warning("out_of_memory", device=str(self.device), views_a_pass=self.limit)
         elif self._cpu_fallback and self.device.type != "cpu":
             _log.warning("out_of_memory", device=str(self.device), used="cpu")
-            self.limit = MOST_ON_CPU
+            self.limit = MAX_VIEWS_CPU
             self._settle("cpu", torch.float32)
         else:
             raise EncoderError(
@@ -140,14 +139,14 @@ def torch_forward(
 ) -> TorchForward:
     """Return the forward pass of `checkpoint` in `precision` on `device`; raises EncoderError.
 
-    `auto` computes in float16 on a GPU: cosines to float32 stay above 0.9999 (docs/encoders.md),
-    so it has float32's fingerprint.
+    `auto` computes in float16 on a GPU. Cosines to float32 stay above 0.9999 (docs/encoders.md),
+    so both have one fingerprint.
     """
 
     def load() -> ImageTower:
         if isinstance(preparation, NaflexPreprocessing):
-            patch, most = preparation.patch, preparation.max_patches
-            return NaflexTower(checkpoint, patch=patch, max_patches=most)
+            patch, limit = preparation.patch, preparation.max_patches
+            return NaflexTower(checkpoint, patch=patch, max_patches=limit)
         return ImageTower(checkpoint)
 
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32

@@ -1,4 +1,4 @@
-"""Getting an encoder: named by a model, loaded once in a process, identified without loading."""
+"""Loading: the encoder of a model, once in a process, and its identity without torch."""
 
 from __future__ import annotations
 
@@ -7,50 +7,45 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from library_pipeline.catalog.encoder import Framing, Precision, Runtime
+from library_pipeline.catalog.encoder import EncoderSpec, Framing, Precision, Runtime
 from library_pipeline.encoders.checkpoint import (
     DEFAULT_MODEL,
     Checkpoint,
     find_checkpoint,
     read_checkpoint,
 )
-from library_pipeline.encoders.errors import EncoderError
+from library_pipeline.encoders.encoder import EncoderError, FixedFraming
 from library_pipeline.encoders.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from library_pipeline.encoders.encoder import Encoder
     from library_pipeline.encoders.forward import Forward
-    from library_pipeline.encoders.framing import Preparation
+    from library_pipeline.encoders.preparation import Preparation
+    from library_pipeline.settings import EncoderSettings
 
-_PRECISIONS: Final = {
-    "auto": "float32",
-    "float32": "float32",
-    "bfloat16": "bfloat16",
-    "int8": "int8",
-}
 _loading = threading.Lock()
 
 
 class EncoderIdentity(NamedTuple):
-    """What the index needs to know of an encoder: whether vectors compare, and their length.
+    """The facts of an encoder that the index holds: whether vectors compare, and their length.
 
-    `framing` is what was asked for, or what `auto` means for the model.
+    `framing` is the chosen framing, or the one that `auto` means for the model.
     """
 
     fingerprint: str
     dim: int
-    framing: Literal["crop", "pad", "tiles"]
+    framing: FixedFraming
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What a loaded encoder depends on; the same for all who may share one."""
+class _Recipe:
+    """The key of a loaded encoder: equal recipes share one."""
 
     model: str
     folder: Path
-    framing: Literal["crop", "pad", "tiles"]
+    framing: FixedFraming
     precision: Precision
     fingerprint: str
     name: str
@@ -76,20 +71,20 @@ def load_encoder(
     threads: int | None = None,
     cache_dir: Path | None = None,
 ) -> Encoder:
-    """Return the encoder for `model`, the same object for the same weights, device and name.
+    """Return the encoder of `model`: one object for equal weights, device and name.
 
     Args:
         model: `demo` (comes with the program), a folder, or a hub name.
-        name: what the index calls this encoder.
+        name: the name of this encoder in the index.
         revision: a hub branch, tag or commit.
-        framing: how pictures are put before the model; see `catalog.encoder`.
-        precision: `auto` gives float32's vectors; `bfloat16` and `int8` have vectors of their own.
-        device: `auto` (a GPU when there is one), `cpu`, `cuda`, `cuda:1` or `mps`.
-        cpu_fallback: go on on the CPU, with a warning, where the device is missing or too small.
-        runtime: `onnx` computes on the CPU by ONNX Runtime, which is quicker there; so does int8.
-        compiled: have torch compile the model: worth its minute for very many pictures on a GPU.
-        threads: torch's threads for the whole process; the default leaves them as they are.
-        cache_dir: keeps downloads and file digests; the default is the hub's cache.
+        framing: how the model sees a picture; see `catalog.encoder`.
+        precision: `auto` gives the vectors of float32; `bfloat16` and `int8` give other vectors.
+        device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1` or `mps`.
+        cpu_fallback: continue on the CPU, with a warning, if the device is missing or too small.
+        runtime: `onnx` computes on the CPU by ONNX Runtime, which is faster there; so does int8.
+        compiled: torch compiles the model, in a minute; for very many pictures on a GPU.
+        threads: torch's threads in the whole process; the default does not change them.
+        cache_dir: the folder for downloads and file digests; the default is the hub's cache.
 
     Raises:
         EncoderError: the model cannot be found, fetched, read or run here.
@@ -97,22 +92,22 @@ def load_encoder(
     """
     from library_pipeline.encoders.devices import resolve_device  # noqa: PLC0415 - loads torch
 
-    checkpoint, cut, identity = _identified(model, revision, framing, precision, cache_dir)
+    checkpoint, fixed, digits = _identify(model, revision, framing, precision, cache_dir)
     runtime = "onnx" if precision == "int8" else runtime
     if runtime == "onnx":
         _check_onnx(checkpoint, precision)
-    with _loading:  # lru_cache alone would let two threads load the same weights twice
-        where = resolve_device(device, cpu_fallback=cpu_fallback)
+    with _loading:  # with lru_cache alone, two threads load the same weights twice
+        actual = resolve_device(device, cpu_fallback=cpu_fallback)
         _set_threads(threads)
-        return _load(
-            _Wanted(
+        return _load_recipe(
+            _Recipe(
                 model=model,
                 folder=checkpoint.folder,
-                framing=cut,
+                framing=fixed,
                 precision=precision,
-                fingerprint=identity,
+                fingerprint=digits,
                 name=name,
-                device="cpu" if runtime == "onnx" else where,
+                device="cpu" if runtime == "onnx" else actual,
                 runtime=runtime,
                 cpu_fallback=cpu_fallback,
                 compiled=compiled,
@@ -130,35 +125,56 @@ def encoder_identity(
     precision: Precision = "auto",
     cache_dir: Path | None = None,
 ) -> EncoderIdentity:
-    """Return what `model`'s vectors are without importing torch; raises `EncoderError`."""
-    checkpoint, cut, identity = _identified(model, revision, framing, precision, cache_dir)
-    return EncoderIdentity(identity, checkpoint.dim, cut)
+    """Return the identity of `model` without importing torch; raises EncoderError."""
+    checkpoint, fixed, digits = _identify(model, revision, framing, precision, cache_dir)
+    return EncoderIdentity(digits, checkpoint.dim, fixed)
 
 
-def _identified(
+def identify(spec: EncoderSpec) -> EncoderIdentity:
+    """Return the identity of `spec` now; imports no torch, raises EncoderError."""
+    return encoder_identity(
+        spec.model, revision=spec.revision, framing=spec.framing, precision=spec.precision
+    )
+
+
+def load_configured(spec: EncoderSpec, settings: EncoderSettings) -> Encoder:
+    """Return the encoder of `spec`, on the device that `settings` name; raises EncoderError."""
+    return load_encoder(
+        spec.model,
+        name=spec.name,
+        revision=spec.revision,
+        framing=spec.framing,
+        precision=spec.precision,
+        device=settings.device,
+        cpu_fallback=settings.cpu_fallback,
+        runtime=settings.runtime,
+        threads=settings.threads,
+    )
+
+
+def _identify(
     model: str,
     revision: str | None,
     framing: Framing,
     precision: Precision,
     cache_dir: Path | None,
-) -> tuple[Checkpoint, Literal["crop", "pad", "tiles"], str]:
-    """Return the checkpoint, what its framing is and the fingerprint of both with `precision`.
+) -> tuple[Checkpoint, FixedFraming, str]:
+    """Return the checkpoint, its framing and the fingerprint of both with `precision`.
 
-    What cannot be used is refused here, before anything is indexed under it.
+    Raises EncoderError for a model that cannot be used, before a component is indexed with it.
     """
-    from library_pipeline.encoders.framing import resolved  # noqa: PLC0415 - loads numpy
-    from library_pipeline.encoders.preparation import read_preparation  # noqa: PLC0415
+    from library_pipeline.encoders.preparation import resolve_framing  # noqa: PLC0415 - numpy
+    from library_pipeline.encoders.preprocessor_config import read_preparation  # noqa: PLC0415
 
     checkpoint = find_checkpoint(model, revision=revision, cache_dir=cache_dir)
-    cut = resolved(framing, read_preparation(checkpoint))
-    identity = fingerprint(
-        checkpoint, framing=cut, precision=_PRECISIONS[precision], cache_dir=cache_dir
-    )
-    return checkpoint, cut, identity
+    fixed = resolve_framing(framing, read_preparation(checkpoint))
+    computed = "float32" if precision == "auto" else precision
+    digits = fingerprint(checkpoint, framing=fixed, precision=computed, cache_dir=cache_dir)
+    return checkpoint, fixed, digits
 
 
 def _check_onnx(checkpoint: Checkpoint, precision: Precision) -> None:
-    """Raise EncoderError `encoder.no_onnx` where ONNX Runtime cannot do it."""
+    """Raise EncoderError `encoder.no_onnx` if ONNX Runtime cannot run the model."""
     way_out = "use `runtime: torch` and `precision: auto`"
     if checkpoint.family.naflex:
         problem = f"model {checkpoint.model!r} takes pictures of many sizes, ONNX Runtime one"
@@ -173,43 +189,43 @@ def _check_onnx(checkpoint: Checkpoint, precision: Precision) -> None:
 
 
 @lru_cache(maxsize=4)
-def _load(wanted: _Wanted) -> Encoder:
-    from library_pipeline.encoders.framing import Framer  # noqa: PLC0415 - loads torch, as do these
-    from library_pipeline.encoders.model_encoder import ModelEncoder  # noqa: PLC0415
-    from library_pipeline.encoders.preparation import read_preparation  # noqa: PLC0415
+def _load_recipe(recipe: _Recipe) -> Encoder:
+    from library_pipeline.encoders.model_encoder import ModelEncoder  # noqa: PLC0415 - loads torch
+    from library_pipeline.encoders.preparation import Framer  # noqa: PLC0415
+    from library_pipeline.encoders.preprocessor_config import read_preparation  # noqa: PLC0415
 
-    checkpoint = read_checkpoint(wanted.model, wanted.folder)
+    checkpoint = read_checkpoint(recipe.model, recipe.folder)
     preparation = read_preparation(checkpoint)
-    forward = _forward(wanted, checkpoint, preparation)
+    forward = _load_forward(recipe, checkpoint, preparation)
     return ModelEncoder(
         checkpoint,
-        Framer(preparation, wanted.framing),
+        Framer(preparation, recipe.framing),
         forward,
-        name=wanted.name,
-        fingerprint=wanted.fingerprint,
-        device=wanted.device,
+        name=recipe.name,
+        fingerprint=recipe.fingerprint,
+        device=recipe.device,
     )
 
 
-def _forward(wanted: _Wanted, checkpoint: Checkpoint, preparation: Preparation) -> Forward:
-    if wanted.runtime == "onnx":
-        from library_pipeline.encoders.onnx_forward import OnnxForward  # noqa: PLC0415
+def _load_forward(recipe: _Recipe, checkpoint: Checkpoint, preparation: Preparation) -> Forward:
+    if recipe.runtime == "onnx":
+        from library_pipeline.encoders.onnx import OnnxForward  # noqa: PLC0415
 
         return OnnxForward(
             checkpoint,
-            "int8" if wanted.precision == "int8" else "float32",
-            threads=wanted.threads,
-            cache_dir=wanted.cache_dir,
+            "int8" if recipe.precision == "int8" else "float32",
+            threads=recipe.threads,
+            cache_dir=recipe.cache_dir,
         )
     from library_pipeline.encoders.forward import torch_forward  # noqa: PLC0415
 
     return torch_forward(
         checkpoint,
         preparation,
-        wanted.device,
-        wanted.precision,
-        cpu_fallback=wanted.cpu_fallback,
-        compiled=wanted.compiled,
+        recipe.device,
+        recipe.precision,
+        cpu_fallback=recipe.cpu_fallback,
+        compiled=recipe.compiled,
     )
 
 

@@ -1,4 +1,4 @@
-"""Any supported checkpoint as an `Encoder`: views, forward pass, pooling, texts."""
+"""The encoder of a checkpoint: views, forward pass, pooling, texts."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 import torch
 
-from library_pipeline.encoders.errors import EncoderError
+from library_pipeline.encoders.batches import Skip, embed_batch, log_skip
+from library_pipeline.encoders.encoder import EncoderError
 from library_pipeline.encoders.forward import Forward
-from library_pipeline.encoders.framing import Framer
 from library_pipeline.encoders.image import ImageSource, read_image
-from library_pipeline.encoders.networks import TextTower
-from library_pipeline.encoders.streaming import Skipped, embed_batch, log_skipped
+from library_pipeline.encoders.preparation import Framer
+from library_pipeline.encoders.towers import TextTower
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ModelEncoder:
-    """An `Encoder`. Its methods let go of the interpreter: call them from threads as you like."""
+    """An `Encoder`. Its methods release the interpreter lock; several threads may call them."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class ModelEncoder:
         fingerprint: str,
         device: str,
     ) -> None:
-        """Take over a loaded `forward`; the text tower is loaded with the first text."""
+        """Hold a loaded `forward`; the text tower is loaded at the first text."""
         self.name = name
         self.model = checkpoint.model
         self.dim = checkpoint.dim
@@ -46,12 +46,12 @@ class ModelEncoder:
         self._forward = forward
         self._device = device
         self._text_tower: TextTower | None = None
-        # Rust tokenizers keep padding as state: two threads at once end in "Already borrowed".
+        # Rust tokenizers hold the padding as state: two threads at once raise "Already borrowed".
         self._tokenizing = threading.Lock()
 
     @property
     def framing(self) -> str:
-        """What pictures are put before the model as: `crop`, `pad` or `tiles`."""
+        """How the model sees a picture: `crop`, `pad` or `tiles`."""
         return self._framer.framing
 
     def preprocess(self, image: Image.Image) -> np.ndarray:
@@ -61,8 +61,8 @@ class ModelEncoder:
     def embed_pixels(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """Return float32 vectors (N, dim) of N pictures, each uint8 (views, 3, H, W).
 
-        Several views of a picture count alike: the mean of their unit vectors, again of length 1.
-        Raises ValueError for pixels that `preprocess` cannot have given.
+        The vector of several views is the mean of their unit vectors, scaled to length 1. Raises
+        ValueError for pixels that do not come from `preprocess`.
         """
         if not len(pictures):
             return np.empty((0, self.dim), np.float32)
@@ -87,14 +87,14 @@ class ModelEncoder:
         sources: Iterable[ImageSource],
         batch_size: int = 32,
         *,
-        on_skip: Callable[[Skipped], None] = log_skipped,
+        on_skip: Callable[[Skip], None] = log_skip,
         progress: bool | None = None,
     ) -> np.ndarray:
         """Return float32 vectors (N, dim), a row for each of the N `sources`, in their order.
 
-        A picture that cannot be read is skipped: its row is NaN, and `on_skip` is told which and
-        why (by default the log). Decoding, in threads, goes on ahead of the model, by a bounded
-        number of pictures. `progress` shows a bar; by default where a person waits at a terminal.
+        A picture that cannot be read is skipped: its row is NaN, and `on_skip` gets its index and
+        the reason; the default is a line in the log. Threads decode a bounded number of pictures
+        ahead of the model. `progress` shows a bar; by default at a terminal only.
         """
         return embed_batch(self, sources, batch_size, on_skip=on_skip, progress=progress)
 
@@ -106,7 +106,7 @@ class ModelEncoder:
 
     @torch.inference_mode()
     def embed_text(self, text: str | Sequence[str]) -> np.ndarray:
-        """Return (dim,) for one text, (N, dim) for several; what the model cannot hold is cut."""
+        """Return (dim,) for one text, (N, dim) for several; a text that is too long is cut."""
         if isinstance(text, str):
             return self.embed_text([text])[0]
         if not self.reads_text:
@@ -119,8 +119,8 @@ class ModelEncoder:
                 self._text_tower = TextTower(self._checkpoint).to(self._device)
             tower = self._text_tower
             tokens = tower.tokens(text)
-        there = {name: value.to(self._device) for name, value in tokens.items()}
-        return _unit(tower(there).float().cpu().numpy())
+        inputs = {name: value.to(self._device) for name, value in tokens.items()}
+        return _unit(tower(inputs).float().cpu().numpy())
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from psycopg import sql
 
 from library_pipeline.catalog.encoder import EncoderInfo, EncoderSpec
 from library_pipeline.encoders import Encoder, EncoderError
-from library_pipeline.encoders.configured import identify, load
+from library_pipeline.encoders.load import identify, load_configured
 from library_pipeline.index.embeddings import create_embedding_table, embedding_table
 from library_pipeline.settings import EncoderSettings
 
@@ -184,7 +184,7 @@ def load_registered(encoder: EncoderInfo, configured: Sequence[EncoderSettings])
     """
     by_name = {item.name: item for item in configured}
     try:
-        loaded = load(encoder.spec, by_name.get(encoder.name) or configured[0])
+        loaded = load_configured(encoder.spec, by_name.get(encoder.name) or configured[0])
     except EncoderError as error:
         if _is_unchanged(encoder):
             raise  # the model is as it was, so the device or the machine is at fault

@@ -15,8 +15,7 @@ import psycopg
 from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.catalog.errors import ComponentError
 from library_pipeline.encoders import Encoder, ImageError
-from library_pipeline.encoders.image import read_image
-from library_pipeline.encoders.thumbnail import thumbnail
+from library_pipeline.encoders.image import read_image, thumbnail
 from library_pipeline.index.embeddings import embedded_screenshots
 from library_pipeline.index.write import Screenshot
 from library_pipeline.refresh.items import Delivery, Meter, Stage

@@ -1,8 +1,6 @@
 """library.yaml and LIBRARY_* environment variables as one validated object."""
 
-from library_pipeline.settings.errors import SettingsError
-from library_pipeline.settings.file import config_file
-from library_pipeline.settings.load import environment, load_settings
+from library_pipeline.settings.configuration import environment, load_settings, read_secret
 from library_pipeline.settings.model import (
     CmsSettings,
     EncoderSettings,
@@ -10,13 +8,14 @@ from library_pipeline.settings.model import (
     Settings,
     WebSettings,
 )
-from library_pipeline.settings.secrets import read_secret
-from library_pipeline.settings.sources import WebhookSettings
-from library_pipeline.settings.variables import (
+from library_pipeline.settings.origins import (
     CONFIG_VARIABLE,
     DAGSTER_DATABASE_VARIABLE,
     DATABASE_VARIABLE,
+    SettingsError,
+    config_file,
 )
+from library_pipeline.settings.source_keys import WebhookSettings
 
 __all__ = [
     "CONFIG_VARIABLE",

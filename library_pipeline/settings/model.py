@@ -1,11 +1,10 @@
-"""Every key of the configuration, with its default and what it may be.
+"""Every key of the configuration, with its default and its allowed values.
 
-Where a type does not say what is allowed, `description` does: error messages show it.
+Error messages show a field's `description` where its type does not say what is allowed.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -21,31 +20,26 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from library_pipeline.catalog.encoder import EncoderSpec, Framing, Precision, Runtime
-from library_pipeline.settings import checks
-from library_pipeline.settings.file import config_file, read_file
-from library_pipeline.settings.sources import (
+from library_pipeline.settings.fields import (
+    Name,
     Network,
+    Schedule,
+    Url,
+    dagster_database,
+    host_name,
+    library_database,
+    web_origin,
+)
+from library_pipeline.settings.origins import LibraryYaml, Variables, config_file
+from library_pipeline.settings.source_keys import (
     Secret,
     SourceSettings,
     WebhookSettings,
-    distinct,
+    check_distinct,
 )
-from library_pipeline.settings.variables import read_variables
-
-Url = Annotated[str, AfterValidator(checks.web_address)]
-Schedule = Annotated[
-    str,
-    AfterValidator(checks.cron),
-    Field(description="a cron expression of five fields like `0 3 * * 0` (Sundays, 3:00)"),
-]
 
 
 class _Section(BaseModel):
@@ -53,7 +47,7 @@ class _Section(BaseModel):
 
 
 class CmsSettings(_Section):
-    """Where components come from."""
+    """The CMS that holds the components."""
 
     base_url: Url | None = None
     token: SecretStr | None = None
@@ -76,13 +70,9 @@ class CmsSettings(_Section):
 
 
 class EncoderSettings(_Section):
-    """Which model turns screenshots into vectors, where it runs, and what it counts in search."""
+    """The model that turns screenshots into vectors, where it runs, and its weight in search."""
 
-    name: str = Field(
-        default="clip",
-        pattern=r"^[a-z][a-z0-9_-]{0,39}$",
-        description="a lower-case letter, then at most 39 letters, digits, _ or -",
-    )
+    name: Name = "clip"
     model: str = "openai/clip-vit-base-patch32"
     revision: str | None = None
     framing: Framing = "auto"
@@ -100,12 +90,12 @@ class EncoderSettings(_Section):
 
     @property
     def spec(self) -> EncoderSpec:
-        """What the vectors depend on."""
+        """The part of the settings that the vectors depend on."""
         return EncoderSpec(self.name, self.model, self.revision, self.framing, self.precision)
 
 
 class RefreshSettings(_Section):
-    """How refreshes are cut up and when they happen by themselves."""
+    """How a refresh is divided into chunks, and when one starts by itself."""
 
     chunk_size: int = Field(default=2000, ge=1)
     poll_seconds: int = Field(default=30, ge=1)
@@ -119,17 +109,17 @@ class RefreshSettings(_Section):
 
 
 class WebSettings(_Section):
-    """The service: who may ask it from where, and how much they may send."""
+    """The HTTP service: who may call it from where, and how much a call may send."""
 
     api_keys: Secret | None = None
-    cors_origins: tuple[Annotated[str, AfterValidator(checks.web_origin)], ...] = ()
-    allowed_hosts: tuple[Annotated[str, AfterValidator(checks.host_name)], ...] = ()
+    cors_origins: tuple[Annotated[str, AfterValidator(web_origin)], ...] = ()
+    allowed_hosts: tuple[Annotated[str, AfterValidator(host_name)], ...] = ()
     max_upload_mb: int = Field(default=20, ge=1, le=1024)
     connections: int = Field(default=8, ge=1, le=256)
 
 
 class Settings(BaseSettings):
-    """Everything that can be configured. Environment variables win over library.yaml."""
+    """The whole configuration. Environment variables win over library.yaml."""
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True)
 
@@ -148,25 +138,25 @@ class Settings(BaseSettings):
 
     @property
     def all_encoders(self) -> tuple[EncoderSettings, ...]:
-        """The encoders of the library, one or several, each with a name of its own."""
+        """The encoders of the library, one or several, each with its own name."""
         return self.encoders or (self.encoder,)
 
     @property
     def webhooks(self) -> Mapping[str, WebhookSettings]:
-        """What proves a call, by the name of the source that may call: `cms` for that section."""
+        """The proof of a call, by the name of the source that may call; `cms` for that section."""
         own = {"cms": self.cms.webhook} if self.cms.webhook else {}
         return own | {source.name: source.webhook for source in self.sources if source.webhook}
 
     @property
     def bundle_root(self) -> str:
-        """Folder or fsspec URL under which bundles are kept."""
+        """The folder or fsspec URL that holds the bundles."""
         return self.bundle_store or str(self.home / "bundles")
 
     @field_validator("home")
     @classmethod
     def _can_name_a_folder(cls, value: Path) -> Path:
         try:
-            with suppress(OSError):  # it will be made, or whoever uses it says why not
+            with suppress(OSError):  # a missing folder is made later
                 value.stat()
         except ValueError:
             raise ValueError("it must be a folder's path, without NUL or half characters") from None
@@ -179,7 +169,7 @@ class Settings(BaseSettings):
     ) -> SecretStr | None:
         if value is not None:
             ours = info.field_name == "database_url"
-            check = checks.library_database if ours else checks.dagster_database
+            check = library_database if ours else dagster_database
             check(value.get_secret_value())
         return value
 
@@ -201,7 +191,7 @@ class Settings(BaseSettings):
                 "cms is for one CMS that answers as in docs/cms.md, sources for any and several; "
                 "make it one of the sources, with `preset: contract`"
             )
-        distinct(self.sources)
+        check_distinct(self.sources)
         return self
 
     @classmethod
@@ -213,7 +203,5 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment first, then library.yaml, then defaults."""
-        file = InitSettingsSource(settings_cls, read_file(config_file()))
-        variables = InitSettingsSource(settings_cls, read_variables(settings_cls, os.environ))
-        return init_settings, variables, file
+        """Read the environment first, then library.yaml, then the defaults."""
+        return init_settings, Variables(settings_cls), LibraryYaml(settings_cls, config_file())

@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn, cast
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from library_pipeline.catalog.errors import ManifestError
-from library_pipeline.settings.sources import SourceSettings
+from library_pipeline.settings.source_keys import SourceSettings
 from library_pipeline.sources.entry import UNSTORABLE, utc_time
 from library_pipeline.sources.http.client import HttpAnswer
 from library_pipeline.sources.http.connection import CmsConnection

@@ -11,7 +11,7 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 from jmespath.visitor import TreeInterpreter
 
-from library_pipeline.settings.checks import BRACES
+from library_pipeline.settings.fields import BRACES
 
 Getter = Callable[[object], object]
 

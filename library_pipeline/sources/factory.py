@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.settings import Settings, SettingsError, read_secret
 from library_pipeline.settings.model import CmsSettings
-from library_pipeline.settings.sources import SourceSettings
+from library_pipeline.settings.source_keys import SourceSettings
 from library_pipeline.sources.contentful import SyncedListing
 from library_pipeline.sources.contract import HttpCms
 from library_pipeline.sources.http.connection import Auth, CmsConnection

@@ -12,7 +12,7 @@ from typing import Final
 
 from library_pipeline.catalog.component import Component
 from library_pipeline.catalog.errors import ManifestError
-from library_pipeline.settings.sources import PagingSettings, SourceSettings
+from library_pipeline.settings.source_keys import PagingSettings, SourceSettings
 from library_pipeline.sources.entry import Entry
 from library_pipeline.sources.http.client import HttpAnswer
 from library_pipeline.sources.http.connection import CmsConnection

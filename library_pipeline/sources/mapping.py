@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 
 from library_pipeline.catalog.component import FILE_KINDS, FileKind, FileRef
 from library_pipeline.catalog.errors import ManifestError
-from library_pipeline.settings.sources import FileSettings, MappingSettings, SourceSettings
+from library_pipeline.settings.source_keys import FileSettings, MappingSettings, SourceSettings
 from library_pipeline.sources.entry import Entry, parse_entry, problem_of
 from library_pipeline.sources.expressions import (
     ExpressionFailed,

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 import httpx
 
 from library_pipeline.catalog.errors import ManifestError
-from library_pipeline.settings.checks import HEADER
-from library_pipeline.settings.sources import PagingSettings
+from library_pipeline.settings.fields import HEADER
+from library_pipeline.settings.source_keys import PagingSettings
 from library_pipeline.sources.expressions import ExpressionFailed, getter
 from library_pipeline.sources.manifest_page import MAX_CURSOR_LENGTH
 from library_pipeline.sources.text import shorten

@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.settings import Settings
-from library_pipeline.settings.sources import MappingSettings
+from library_pipeline.settings.source_keys import MappingSettings
 from library_pipeline.sources.contentful import SyncedListing
 from library_pipeline.sources.contract import HttpCms
 from library_pipeline.sources.entry import Entry

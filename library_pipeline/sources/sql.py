@@ -15,7 +15,7 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
 from library_pipeline.catalog.errors import ManifestError
-from library_pipeline.settings.sources import SourceSettings
+from library_pipeline.settings.source_keys import SourceSettings
 from library_pipeline.sources.entry import Entry, problem_of
 from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.sources.http.rules import FileRule, NoFiles

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from library_pipeline.settings import checks
+from library_pipeline.settings.fields import web_origin
 
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/\\@\s]+)(:\d{1,5})?", re.ASCII)
 _EVERYWHERE: Final = ("", "0.0.0.0", "::")  # noqa: S104 - this is where it is noticed
@@ -57,8 +57,8 @@ def is_loopback(listening: str) -> bool:
 def is_origin_of(origin: str, host: str) -> bool:
     """Whether a page of `origin` was served under a `Host` header, by http or, before it, https."""
     try:
-        own = {checks.web_origin(f"{scheme}://{host}") for scheme in ("http", "https")}
-        return checks.web_origin(origin) in own
+        own = {web_origin(f"{scheme}://{host}") for scheme in ("http", "https")}
+        return web_origin(origin) in own
     except ValueError:  # such as the origin `null`
         return False
 

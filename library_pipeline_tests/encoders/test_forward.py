@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 
 from library_pipeline.encoders import EncoderError, load_encoder
 from library_pipeline.encoders.checkpoint import read_checkpoint
-from library_pipeline.encoders.forward import MOST_ON_CPU, TorchForward
-from library_pipeline.encoders.networks import ImageTower
-from library_pipeline.encoders.preparation import read_preparation
+from library_pipeline.encoders.forward import MAX_VIEWS_CPU, TorchForward
+from library_pipeline.encoders.preprocessor_config import read_preparation
+from library_pipeline.encoders.towers import ImageTower
 from library_pipeline_tests.support.families import write_naflex
 from library_pipeline_tests.support.pictures import drawn, varied
 
@@ -76,7 +76,7 @@ def test_a_batch_larger_than_a_pass_is_cut(checkpoint_folder: Path) -> None:
     forward.limit = 3
     forward(pixels(7))
     assert SmallMemory.tried == [3, 3, 1]
-    assert MOST_ON_CPU > 3
+    assert MAX_VIEWS_CPU > 3
 
 
 def test_float16_gives_float32s_vectors(checkpoint_folder: Path) -> None:

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from library_pipeline.encoders.framing import (
-    MOST_TILES,
+from library_pipeline.encoders.preparation import (
+    MAX_TILES,
     Framer,
     border_colour,
-    padded,
+    pad_to_square,
     tile_boxes,
 )
-from library_pipeline.encoders.preprocessing import parse_preprocessing
+from library_pipeline.encoders.preprocessor_config import parse_preprocessing
 from library_pipeline_tests.support.checkpoints import CENTRE_CROP
 from library_pipeline_tests.support.pictures import drawn
 
@@ -30,7 +30,7 @@ def test_tiles_cover_the_picture_from_end_to_end_without_gap_or_overlap(
     width: int, height: int
 ) -> None:
     boxes = tile_boxes(width, height)
-    assert len(boxes) <= MOST_TILES
+    assert len(boxes) <= MAX_TILES
     assert (len(boxes) >= 2) is (max(width, height) >= 2 * min(width, height))
     if boxes:
         assert boxes[0][:2] == (0, 0)
@@ -55,7 +55,7 @@ def test_the_longer_the_picture_the_more_tiles_up_to_four(
 def test_a_padded_picture_is_whole_centred_and_on_its_own_border_colour() -> None:
     image = Image.new("RGB", (200, 20), (10, 20, 30))
     image.paste((250, 0, 0), (90, 5, 110, 15))
-    square = padded(image, 100, Image.Resampling.BICUBIC)
+    square = pad_to_square(image, 100, Image.Resampling.BICUBIC)
     assert square.size == (100, 100)
     assert square.getpixel((0, 0)) == square.getpixel((50, 99)) == (10, 20, 30)
     assert square.getpixel((50, 50)) == (250, 0, 0)

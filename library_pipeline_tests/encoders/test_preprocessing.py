@@ -10,7 +10,7 @@ from PIL import Image
 from transformers import CLIPImageProcessorPil
 
 from library_pipeline.encoders import EncoderError
-from library_pipeline.encoders.preprocessing import parse_preprocessing
+from library_pipeline.encoders.preprocessor_config import parse_preprocessing
 from library_pipeline_tests.support.checkpoints import CENTRE_CROP, POLICIES, SQUASH
 from library_pipeline_tests.support.pictures import drawn, varied
 

@@ -13,8 +13,8 @@ from PIL import Image
 from structlog.testing import capture_logs
 
 from library_pipeline.encoders import Encoder, ImageError, load_encoder
+from library_pipeline.encoders.batches import BATCHES_AHEAD, Skip
 from library_pipeline.encoders.image import ImageSource
-from library_pipeline.encoders.streaming import BATCHES_AHEAD, Skipped
 from library_pipeline_tests.support.pictures import drawn, encoded
 
 
@@ -51,7 +51,7 @@ def test_each_bad_picture_is_reported_and_its_neighbours_are_right(
     sources: list[ImageSource] = []
     for i, picture in enumerate(good):
         sources += [picture, *list(bad.values())[i : i + 1]]
-    skipped: list[Skipped] = []
+    skipped: list[Skip] = []
     vectors = encoder.embed_batch(sources, 4, on_skip=skipped.append)
     assert vectors.shape == (len(sources), encoder.dim)
     places = [i for i, source in enumerate(sources) if not isinstance(source, Image.Image)]
@@ -103,9 +103,9 @@ def test_sources_are_taken_only_a_little_ahead(encoder: Encoder) -> None:
             done += len(pictures)
             return encoder.embed_pixels(pictures)
 
-    from library_pipeline.encoders.streaming import embed_batch, log_skipped
+    from library_pipeline.encoders.batches import embed_batch, log_skip
 
-    vectors = embed_batch(Counting(), sources(), 4, on_skip=log_skipped, progress=False)  # type: ignore[arg-type]
+    vectors = embed_batch(Counting(), sources(), 4, on_skip=log_skip, progress=False)  # type: ignore[arg-type]
     assert np.isfinite(vectors).all()
     assert most <= 4 * (BATCHES_AHEAD + 1) + 1
 

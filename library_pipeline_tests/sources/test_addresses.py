@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from library_pipeline.settings.checks import network
+from library_pipeline.settings.fields import network
 from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.sources.http.rules import (
     Address,

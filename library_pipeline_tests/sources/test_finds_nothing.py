@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from library_pipeline.settings.sources import MappingSettings
+from library_pipeline.settings.source_keys import MappingSettings
 from library_pipeline.sources.http.rules import NoFiles
 from library_pipeline.sources.mapping import ItemMapping
 

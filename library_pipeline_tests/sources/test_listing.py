@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from library_pipeline.catalog.errors import ManifestError
-from library_pipeline.settings.sources import SourceSettings
+from library_pipeline.settings.source_keys import SourceSettings
 from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.sources.listing import MappedListing
 from library_pipeline.sources.source import ListingShifted, NotModified

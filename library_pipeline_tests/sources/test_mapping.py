@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from library_pipeline.settings.sources import MappingSettings
+from library_pipeline.settings.source_keys import MappingSettings
 from library_pipeline.sources.entry import ManifestProblem
 from library_pipeline.sources.http.rules import AllowedOrigins
 from library_pipeline.sources.mapping import ItemMapping

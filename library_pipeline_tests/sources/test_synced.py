@@ -12,7 +12,7 @@ from pydantic import SecretStr, ValidationError
 
 from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.settings import Settings
-from library_pipeline.settings.sources import SourceSettings
+from library_pipeline.settings.source_keys import SourceSettings
 from library_pipeline.sources.contentful import SyncedListing
 from library_pipeline.sources.http.connection import Auth, CmsConnection
 from library_pipeline.sources.listing import MappedListing

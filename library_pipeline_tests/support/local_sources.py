@@ -7,7 +7,7 @@ from typing import Any
 
 from library_pipeline.catalog.component import Component, FileKind, FileRef
 from library_pipeline.catalog.errors import ManifestError
-from library_pipeline.settings.sources import MappingSettings, SourceSettings
+from library_pipeline.settings.source_keys import MappingSettings, SourceSettings
 from library_pipeline.sources.entry import ManifestProblem
 from library_pipeline.sources.http.rules import FileRule, UrlRefused
 from library_pipeline.sources.inline import item_file_url

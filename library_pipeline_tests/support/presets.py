@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from library_pipeline.catalog.component import Component
-from library_pipeline.settings.sources import Preset, SourceSettings
+from library_pipeline.settings.source_keys import Preset, SourceSettings
 from library_pipeline.sources.http.rules import AllowedOrigins
 from library_pipeline.sources.manifest_page import with_links
 from library_pipeline.sources.mapping import ItemMapping

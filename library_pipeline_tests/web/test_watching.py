@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from library_pipeline.database.connection import Database
 from library_pipeline.refresh.history import vitals
 from library_pipeline.settings import EncoderSettings, Settings, WebSettings
-from library_pipeline.settings.sources import Secret
+from library_pipeline.settings.source_keys import Secret
 from library_pipeline.web.server import create_app
 from library_pipeline_tests.support.samples import SAMPLES
 from tools.testing.bundles import picture

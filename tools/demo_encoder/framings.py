@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from library_pipeline.encoders import Encoder, load_encoder, read_image
-from library_pipeline.encoders.framing import padded, tile_boxes
+from library_pipeline.encoders.preparation import pad_to_square, tile_boxes
 from tools.demo_encoder.evaluation import DISTURBANCES, embed, nearest_of_kind
 from tools.demo_encoder.renders import read_index
 
@@ -36,7 +36,7 @@ def squash(image: Image.Image, side: int) -> list[Image.Image]:
 
 def pad(image: Image.Image, side: int) -> list[Image.Image]:
     """Return the whole picture in its shape, on its own border colour."""
-    return [padded(image, side, Image.Resampling.BICUBIC)]
+    return [pad_to_square(image, side, Image.Resampling.BICUBIC)]
 
 
 def tiles(image: Image.Image, side: int) -> list[Image.Image]:

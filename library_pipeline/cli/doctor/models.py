@@ -14,7 +14,7 @@ from pathlib import Path
 from library_pipeline.cli.doctor.check import Check, gigabytes, one_line
 from library_pipeline.encoders import EncoderError
 from library_pipeline.encoders.checkpoint import DEMO, PINNED_REVISIONS, bad_name, read_checkpoint
-from library_pipeline.encoders.configured import identify, load
+from library_pipeline.encoders.load import identify, load_configured
 from library_pipeline.settings import EncoderSettings, Settings
 
 # These features make a CPU fast: wide vectors, 8-bit and 16-bit products.
@@ -239,7 +239,7 @@ def _try_encoder(encoder: EncoderSettings) -> Check:
     picture = io.BytesIO()
     Image.linear_gradient("L").convert("RGB").save(picture, "PNG")
     try:
-        loaded = load(encoder.spec, encoder)
+        loaded = load_configured(encoder.spec, encoder)
         started = time.perf_counter()
         vector = loaded.embed_image(picture.getvalue())
     except EncoderError as error:

@@ -24,7 +24,7 @@ from library_pipeline.settings import (
     config_file,
     read_secret,
 )
-from library_pipeline.settings.variables import known_variables
+from library_pipeline.settings.origins import known_variables
 
 PACKAGES = ("torch", "transformers", "dagster", "psycopg", "pgvector")
 _MIN_PYTHON, _TOO_NEW_PYTHON = (3, 11), (3, 14)

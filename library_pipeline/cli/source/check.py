@@ -14,7 +14,7 @@ from library_pipeline.cli.screen import Screen, source_secrets
 from library_pipeline.cli.source.overview import brief_settings, source_settings
 from library_pipeline.cli.source.report import ItemReport, SourceReport, show_report
 from library_pipeline.settings import Settings, SettingsError
-from library_pipeline.settings.sources import MappingSettings, SourceSettings
+from library_pipeline.settings.source_keys import MappingSettings, SourceSettings
 from library_pipeline.sources.entry import ManifestProblem
 from library_pipeline.sources.factory import listed_sources
 from library_pipeline.sources.inline import data_in, is_data_url

@@ -12,7 +12,7 @@ from library_pipeline.cli.console import fail, print_json
 from library_pipeline.cli.screen import Screen
 from library_pipeline.refresh.manifest_state import ManifestState, recorded_manifests
 from library_pipeline.settings import Settings, load_settings
-from library_pipeline.settings.sources import SourceSettings
+from library_pipeline.settings.source_keys import SourceSettings
 from library_pipeline.sources.factory import listed_sources
 
 _PATIENCE_SECONDS: Final = 15.0

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from library_pipeline.catalog.component import FileKind
-from library_pipeline.settings.checks import network
+from library_pipeline.settings.fields import network
 from library_pipeline.sources.http.rules import (
     AllowedAddresses,
     AllowedOrigins,

@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 import httpx
 
 from library_pipeline.catalog.errors import LibraryError
-from library_pipeline.settings.checks import network
+from library_pipeline.settings.fields import network
 from library_pipeline.sources.text import redacted, shorten
 
 MAX_URL_LENGTH = 8192

@@ -15,7 +15,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import cast
 
-from library_pipeline.settings.sources import SourceSettings
+from library_pipeline.settings.source_keys import SourceSettings
 from library_pipeline.sources.entry import Entry, parse_entry, problem_of
 from library_pipeline.sources.http.rules import UrlRefused
 from library_pipeline.sources.local.files import LocalFiles, open_below, resolved

@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import quote
 
 from library_pipeline.catalog.component import Component, FileKind, FileRef
-from library_pipeline.settings.sources import SourceSettings
+from library_pipeline.settings.source_keys import SourceSettings
 from library_pipeline.sources.entry import Entry, problem_of
 from library_pipeline.sources.http.rules import UrlRefused
 from library_pipeline.sources.local.files import open_below

@@ -18,7 +18,7 @@ from typing import Final
 
 from library_pipeline.catalog.component import Component
 from library_pipeline.catalog.errors import ManifestError
-from library_pipeline.settings.sources import SourceSettings
+from library_pipeline.settings.source_keys import SourceSettings
 from library_pipeline.sources.entry import Entry, ManifestProblem, problem_of
 from library_pipeline.sources.http.rules import UrlRefused
 from library_pipeline.sources.local.files import open_below, path_in

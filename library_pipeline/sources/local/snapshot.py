@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Final
 
 from library_pipeline.catalog.errors import ManifestError
-from library_pipeline.settings.sources import SourceSettings
+from library_pipeline.settings.source_keys import SourceSettings
 from library_pipeline.sources.entry import MAX_TEXT_LENGTH, Entry
 from library_pipeline.sources.http.rules import UrlRefused
 from library_pipeline.sources.local.files import resolved

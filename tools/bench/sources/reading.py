@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from library_pipeline.settings import Settings
-from library_pipeline.settings.sources import SourceSettings
+from library_pipeline.settings.source_keys import SourceSettings
 from library_pipeline.sources.factory import configured_sources
 from tools.bench.sources.items import SHAPES
 

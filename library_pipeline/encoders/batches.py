@@ -1,4 +1,4 @@
-"""Many pictures through one encoder: decoded ahead in threads, embedded in batches, in order."""
+"""Batches: many pictures, decoded ahead in threads, embedded in order by one encoder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 import structlog
 from tqdm.auto import tqdm
 
-from library_pipeline.encoders.errors import ImageError
+from library_pipeline.encoders.encoder import ImageError
 from library_pipeline.encoders.image import ImageSource, read_image
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Skipped:
-    """A picture that got no vector: its place among the sources, its name, a code and why."""
+class Skip:
+    """A picture without a vector: its index among the sources, its name, a code and a reason."""
 
     index: int
     source: str
@@ -35,14 +35,14 @@ class Skipped:
     reason: str
 
 
-def log_skipped(skipped: Skipped) -> None:
-    """Write one line for a picture that was skipped."""
+def log_skip(skip: Skip) -> None:
+    """Log one line for a skipped picture."""
     _log.warning(
         "picture_skipped",
-        index=skipped.index,
-        source=skipped.source,
-        code=skipped.code,
-        reason=skipped.reason,
+        index=skip.index,
+        source=skip.source,
+        code=skip.code,
+        reason=skip.reason,
     )
 
 
@@ -51,10 +51,10 @@ def embed_batch(
     sources: Iterable[ImageSource],
     batch_size: int,
     *,
-    on_skip: Callable[[Skipped], None],
+    on_skip: Callable[[Skip], None],
     progress: bool | None,
 ) -> np.ndarray:
-    """Return float32 (N, dim) of N sources; the rows of skipped ones are NaN.
+    """Return float32 (N, dim) of N sources; the rows of skipped pictures are NaN.
 
     Raises ValueError for a `batch_size` below 1.
     """
@@ -64,26 +64,26 @@ def embed_batch(
     rows: list[np.ndarray] = []
     shown = sys.stderr.isatty() if progress is None else progress
     with tqdm(total=total, unit=" pictures", disable=not shown) as bar:
-        decoded = _decoded_ahead(encoder, sources, batch_size * BATCHES_AHEAD)
+        decoded = _decode_ahead(encoder, sources, batch_size * BATCHES_AHEAD)
         while batch := list(islice(decoded, batch_size)):
             vectors = np.full((len(batch), encoder.dim), np.nan, np.float32)
-            good = [row for row, item in enumerate(batch) if not isinstance(item, Skipped)]
-            pictures = [item for item in batch if not isinstance(item, Skipped)]
+            good = [row for row, item in enumerate(batch) if not isinstance(item, Skip)]
+            pictures = [item for item in batch if not isinstance(item, Skip)]
             if pictures:
                 vectors[good] = encoder.embed_pixels(pictures)
             for item in batch:
-                if isinstance(item, Skipped):
+                if isinstance(item, Skip):
                     on_skip(item)
             rows.append(vectors)
             bar.update(len(batch))
     return np.concatenate(rows) if rows else np.empty((0, encoder.dim), np.float32)
 
 
-def _decoded_ahead(
+def _decode_ahead(
     encoder: Encoder, sources: Iterable[ImageSource], ahead: int
-) -> Iterator[np.ndarray | Skipped]:
-    """Yield each source's views in order, at most `ahead` of them decoded and not yet taken."""
-    waiting: deque[Future[np.ndarray | Skipped]] = deque()
+) -> Iterator[np.ndarray | Skip]:
+    """Yield the views of each source in order; decodes at most `ahead` pictures in advance."""
+    waiting: deque[Future[np.ndarray | Skip]] = deque()
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="decode") as pool:
         try:
             for index, source in enumerate(sources):
@@ -92,20 +92,20 @@ def _decoded_ahead(
                 waiting.append(pool.submit(_views, encoder, index, source))
             while waiting:
                 yield waiting.popleft().result()
-        finally:  # whoever iterated has gone: what nobody will take need not be decoded
+        finally:  # the caller has stopped: do not decode the rest
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _views(encoder: Encoder, index: int, source: ImageSource) -> np.ndarray | Skipped:
+def _views(encoder: Encoder, index: int, source: ImageSource) -> np.ndarray | Skip:
     try:
         return encoder.preprocess(read_image(source))
     except ImageError as error:
-        return Skipped(index, _name(index, source), error.code, error.message)
+        return Skip(index, _name(index, source), error.code, error.message)
     except FileNotFoundError:
-        return Skipped(index, _name(index, source), "image.missing", "there is no such file")
+        return Skip(index, _name(index, source), "image.missing", "there is no such file")
     except OSError as error:
         reason = f"it cannot be read: {error.strerror or error}"
-        return Skipped(index, _name(index, source), "image.unreadable", reason)
+        return Skip(index, _name(index, source), "image.unreadable", reason)
 
 
 def _name(index: int, source: ImageSource) -> str:

@@ -1,6 +1,6 @@
 """The towers of a checkpoint as torch modules: normalized pixels or texts in, raw vectors out.
 
-A tower is loaded alone: embedding screenshots needs no text tower, which for CLIP is 40% of it.
+Each tower is loaded alone: screenshots need no text tower, which is 40% of CLIP.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from library_pipeline.encoders.checkpoint import Checkpoint, bad_checkpoint
-from library_pipeline.encoders.framing import Preparation
+from library_pipeline.encoders.preparation import Preparation
 
 _IMAGE_TOWERS: Final[dict[str, Any]] = {
     "clip": CLIPVisionModelWithProjection,
@@ -49,8 +49,8 @@ class ImageTower(torch.nn.Module):
         """Load the weights in float32; raises EncoderError."""
         super().__init__()
         kind = checkpoint.config["model_type"]
-        config = _config(checkpoint)
-        self.network = _load(
+        config = _read_config(checkpoint)
+        self.network = _load_tower(
             _IMAGE_TOWERS[kind], checkpoint, getattr(config, "vision_config", config)
         )
         self.projects = kind == "clip"
@@ -62,7 +62,7 @@ class ImageTower(torch.nn.Module):
 
 
 class NaflexTower(ImageTower):
-    """Like `ImageTower`, for pictures of different sizes: a list of normalized (3, H, W)."""
+    """An `ImageTower` for pictures of different sizes: a list of normalized (3, H, W)."""
 
     def __init__(self, checkpoint: Checkpoint, *, patch: int, max_patches: int) -> None:
         super().__init__(checkpoint)
@@ -91,25 +91,25 @@ class NaflexTower(ImageTower):
 
 
 class TextTower(torch.nn.Module):
-    """Texts in, raw vectors (N, dim) out; what the model cannot hold is cut."""
+    """Texts in, raw vectors (N, dim) out; a text that is too long is cut."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         """Load weights and tokenizer; raises EncoderError."""
         super().__init__()
         kind = checkpoint.config["model_type"]
-        config = cast(Any, _config(checkpoint).text_config)
-        self.network = _load(_TEXT_TOWERS[kind], checkpoint, config)
+        config = cast(Any, _read_config(checkpoint).text_config)
+        self.network = _load_tower(_TEXT_TOWERS[kind], checkpoint, config)
         self.tokenizer = _load_tokenizer(checkpoint)
         self.max_tokens: int = config.max_position_embeddings
         self.is_clip = kind == "clip"
 
     def forward(self, tokens: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Return (N, dim) of what `tokens` gave."""
+        """Return (N, dim) of the result of `tokens`."""
         output = self.network(**tokens)
         return output.text_embeds if self.is_clip else output.pooler_output
 
     def tokens(self, texts: Sequence[str]) -> dict[str, torch.Tensor]:
-        """Return what `forward` takes. SigLIP was trained on padding, and without a mask."""
+        """Return the input of `forward`. SigLIP was trained with padding and without a mask."""
         found = self.tokenizer(
             list(texts),
             padding=True if self.is_clip else "max_length",
@@ -128,16 +128,16 @@ def normalization(preparation: Preparation) -> tuple[torch.Tensor, torch.Tensor]
     return (preparation.scale / std).float().view(3, 1, 1), (mean / std).float().view(3, 1, 1)
 
 
-def _config(checkpoint: Checkpoint) -> Any:
+def _read_config(checkpoint: Checkpoint) -> Any:
     config = AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True)
     if checkpoint.config["model_type"] == "clip":
-        # Composite configs say it at the top; a tower alone would take its own default.
+        # Only the top of a composite config has it; a tower alone takes its own default.
         for tower in (config.vision_config, config.text_config):
             tower.projection_dim = checkpoint.dim
     return config
 
 
-def _load(tower: Any, checkpoint: Checkpoint, config: Any) -> torch.nn.Module:
+def _load_tower(tower: Any, checkpoint: Checkpoint, config: Any) -> torch.nn.Module:
     try:
         with _quiet():
             network, report = tower.from_pretrained(
@@ -153,7 +153,7 @@ def _load(tower: Any, checkpoint: Checkpoint, config: Any) -> torch.nn.Module:
         raise bad_checkpoint(
             checkpoint.model, f"its weights cannot be read ({reason[0]}); fetch them again"
         ) from error
-    # transformers would fill what is missing with random numbers and only warn.
+    # transformers fills missing tensors with random numbers and only warns.
     if missing := sorted(report["missing_keys"]):
         problem = f"its weights lack {len(missing)} tensors, the first {missing[0]!r}"
         raise bad_checkpoint(checkpoint.model, problem)

@@ -1,43 +1,23 @@
-"""Keys of one of the `sources`: a CMS over HTTP, folders, files of items, an SQL query.
+"""The keys of one source: a CMS over HTTP, folders, files of items or an SQL query.
 
-`docs/sources.md` shows each; `presets/` holds what presets fill in.
+docs/sources.md describes each key; `presets/` holds the keys that a preset fills in.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, cast, get_args
+from typing import Any, Literal, Self, cast, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from library_pipeline.settings import checks
-from library_pipeline.settings.presets import merged, read_preset
+from library_pipeline.settings.fields import Expression, Name, Network, Template, Total, Url
+from library_pipeline.settings.presets import merge_preset, read_preset
 
 Kind = Literal["http", "images", "bundles", "items", "sql"]
 Preset = Literal[
     "contract", "wagtail", "directus", "strapi", "wordpress", "wordpress-media", "contentful",
     "storybook",
 ]  # fmt: skip
-Expression = Annotated[
-    str,
-    AfterValidator(checks.expression),
-    Field(description="a JMESPath expression like `meta.updated_at` (https://jmespath.org)"),
-]
-Template = Annotated[
-    str,
-    AfterValidator(checks.template),
-    Field(description="a URL with expressions in braces, like `/assets/{image.id}.png`"),
-]
-Total = Annotated[
-    str,
-    AfterValidator(checks.total),
-    Field(description="a JMESPath expression, or `header:X-Total` for a header"),
-]
-Network = Annotated[
-    str,
-    AfterValidator(checks.network),
-    Field(description="a network like 10.0.0.0/8 or fd00::/8"),
-]
 _OF_KIND: dict[Kind, frozenset[str]] = {
     "http": frozenset(
         {"preset", "url", "query", "paging", "mapping", "changed_since", "conditional", "changes"}
@@ -59,13 +39,13 @@ class _Part(BaseModel):
 
 
 class Secret(_Part):
-    """Where a secret is read from; never the secret itself, which no file of settings may hold."""
+    """The variable or the file that holds a secret; the settings never hold the secret itself."""
 
     secret_env: str | None = None
     secret_file: Path | None = None
 
     @model_validator(mode="after")
-    def _one_place(self) -> Self:
+    def _has_one_origin(self) -> Self:
         if (self.secret_env is None) == (self.secret_file is None):
             raise ValueError(
                 "give secret_env (a variable's name) or secret_file (a path), not both"
@@ -74,7 +54,7 @@ class Secret(_Part):
 
 
 class AuthSettings(Secret):
-    """Credentials, for the source's own origin only."""
+    """Credentials; the program sends them to the source's own origin only."""
 
     kind: Literal["bearer", "basic", "header", "query"] = "bearer"
     name: str | None = Field(default=None, description="a header's or query key's name")
@@ -90,7 +70,7 @@ class AuthSettings(Secret):
 
 
 class WebhookSettings(Secret):
-    """What proves that a call is the CMS's: a shared token, or a signature over its body."""
+    """The proof that a call comes from the CMS: a shared token, or a signature over the body."""
 
     kind: Literal["token", "hmac-sha256"] = "token"
     header: str | None = Field(
@@ -107,10 +87,10 @@ class WebhookSettings(Secret):
 
 
 class PagingSettings(_Part):
-    """How the next page is asked for.
+    """How to ask for the next page.
 
-    `cursor`: `next` finds the cursor, sent as `param`. `next_url`: `next` finds the URL. `link`:
-    the Link header has it. `offset` and `page` count, as `param`, from `first`.
+    `cursor`: `next` finds the cursor, which is sent as `param`. `next_url`: `next` finds the URL.
+    `link`: the Link header holds the URL. `offset` and `page`: `param` counts from `first`.
     """
 
     style: Literal["cursor", "next_url", "link", "offset", "page", "none"] = "none"
@@ -122,7 +102,7 @@ class PagingSettings(_Part):
 
 
 class FileSettings(_Part):
-    """Where one file is: at a URL, a URL made by a template, or inside the item as JSON or text."""
+    """Where one file is: at a URL, at a URL from a template, or in the item as JSON or text."""
 
     url: Expression | None = None
     template: Template | None = None
@@ -137,7 +117,7 @@ class FileSettings(_Part):
 
 
 class FilesSettings(_Part):
-    """The four files; what is not mapped is made from the item: config holds all of it."""
+    """The four files of a component; a config that is not mapped is the whole item."""
 
     config: FileSettings | None = None
     format: FileSettings | None = None
@@ -146,14 +126,14 @@ class FilesSettings(_Part):
 
 
 class MappingSettings(_Part):
-    """From one page of JSON to components: which items, and what each of them says."""
+    """How a page of JSON becomes components: where its items are, and where each value stands."""
 
     items: Expression | None = None
     where: Expression | None = None
     id: Expression | None = None
     revision: Expression | tuple[Expression, ...] | None = Field(
         default=None,
-        description="a JMESPath expression, or a list of those whose values are hashed together",
+        description="a JMESPath expression, or a list of them, whose values are hashed together",
     )
     name: Expression | None = None
     client: Expression | None = None
@@ -167,19 +147,16 @@ class MappingSettings(_Part):
 
 
 class SourceSettings(_Part):
-    """One source of components; its ids begin with `prefix` (by default `<name>:`).
+    """One source of components; its ids begin with `prefix`, by default `<name>:`.
 
-    Relative paths start from the folder of library.yaml, once `load_settings` has read them.
+    `load_settings` makes relative paths start from the folder of library.yaml.
     """
 
-    name: str = Field(
-        pattern=r"^[a-z][a-z0-9_-]{0,39}$",
-        description="a lower-case letter, then at most 39 letters, digits, _ or -",
-    )
+    name: Name
     kind: Kind = "http"
     preset: Preset | None = None
     prefix: str | None = Field(default=None, max_length=100)
-    url: Annotated[str, AfterValidator(checks.web_address)] | None = None
+    url: Url | None = None
     query: dict[str, str] = Field(default={}, description="names and values of a URL's query")
     path: Path | None = None
     sql: str | None = Field(default=None, description="one SELECT statement")
@@ -194,7 +171,7 @@ class SourceSettings(_Part):
     )
     conditional: bool | None = None
     changes: Literal["contentful-sync"] | None = Field(
-        default=None, description="`contentful-sync`, what tells of changes in place of an ETag"
+        default=None, description="`contentful-sync`, which reports changes in place of an ETag"
     )
     allowed_hosts: tuple[str, ...] = ()
     allowed_networks: tuple[Network, ...] = ()
@@ -211,18 +188,20 @@ class SourceSettings(_Part):
             return given
         keys = cast("dict[str, Any]", given)
         known = get_args(Preset)
-        return merged(read_preset(keys["preset"]), keys) if keys.get("preset") in known else keys
+        return (
+            merge_preset(read_preset(keys["preset"]), keys) if keys.get("preset") in known else keys
+        )
 
     @property
     def id_prefix(self) -> str:
-        """What every id of this source begins with."""
+        """The beginning of every id of this source."""
         return f"{self.name}:" if self.prefix is None else self.prefix
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
-        strangers = self.model_fields_set - _EVERYWHERE - _OF_KIND[self.kind] - _DOWNLOADS
-        if strangers:
-            raise ValueError(f"kind: {self.kind} has no key {', '.join(sorted(strangers))}")
+        foreign = self.model_fields_set - _EVERYWHERE - _OF_KIND[self.kind] - _DOWNLOADS
+        if foreign:
+            raise ValueError(f"kind: {self.kind} has no key {', '.join(sorted(foreign))}")
         needed = {"http": "url", "sql": "sql"}.get(self.kind, "path")
         if getattr(self, needed) is None:
             raise ValueError(f"kind: {self.kind} needs `{needed}`")
@@ -245,8 +224,8 @@ class SourceSettings(_Part):
         return self
 
 
-def distinct(sources: tuple[SourceSettings, ...]) -> None:
-    """Raise ValueError where names, or ids of two sources, could be the same."""
+def check_distinct(sources: tuple[SourceSettings, ...]) -> None:
+    """Raise ValueError if two sources have one name, or could have the same ids."""
     for number, one in enumerate(sources):
         for other in sources[number + 1 :]:
             if one.name == other.name:

@@ -1,37 +1,30 @@
-"""What no type says about a value: URLs, schedules, networks, expressions.
+"""The rules for single values: URLs, schedules, networks, expressions.
 
-Each raises ValueError with the way out.
+Each check returns the value to keep and raises ValueError with words that say what is allowed.
+The types at the end bind a check to the description that error messages show.
 """
 
 from __future__ import annotations
 
 import re
 from ipaddress import ip_interface, ip_network
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
+from pydantic import AfterValidator, Field
+
 HEADER: Final = "header:"
-"""What a total begins with that is in an answer's header."""
+"""The prefix of a total that stands in a response header."""
 BRACES: Final = re.compile(r"\{([^{}]*)\}")
-"""An expression in a template."""
+"""Matches one expression in a URL template."""
 
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, a token
-_MONTHS: Final = re.findall("...", "janfebmaraprmayjunjulaugsepoctnovdec")
-_DAYS: Final = re.findall("...", "sunmontuewedthufrisat")
-# Of each field: what it is, and its least and greatest number.
-_FIELDS: Final = (
-    ("minute", 0, 59),
-    ("hour", 0, 23),
-    ("day of the month", 1, 31),
-    ("month", 1, 12),
-    ("day of the week", 0, 7),
-)
-_NICKNAMES: Final = re.compile("@(hourly|daily|midnight|weekly|monthly|yearly|annually)")
-_CRON_WORDS: Final = "it must be a cron expression of five fields like `0 3 * * 0` (Sundays, 3:00)"
+_CRON_FIELDS: Final = ("minute", "hour", "day of the month", "month", "day of the week")
+_CRON_WORDS: Final = "a cron expression of five fields like `0 3 * * 0` (Sundays, 3:00)"
 
 
 def web_address(value: str) -> str:
-    """Return an http(s) URL without what may come after its path."""
+    """Return an http(s) URL; refuses credentials, a query and a fragment."""
     try:
         parts = urlsplit(value.strip())
         host, _ = parts.hostname, parts.port  # reading the port checks it
@@ -52,20 +45,19 @@ def web_address(value: str) -> str:
 
 
 def web_origin(value: str) -> str:
-    """Return scheme, host and port as browsers write them in `Origin`."""
+    """Return scheme, host and port in the form that browsers send in `Origin`."""
     parts = urlsplit(web_address(value))
     if parts.path not in ("", "/"):
         raise ValueError("it must be an origin, without a path, like https://studio.example.com")
     host = parts.hostname or ""
     host = f"[{host}]" if ":" in host else host
-    usual = {"http": 80, "https": 443}[parts.scheme]
-    return f"{parts.scheme}://{host}" + (
-        f":{parts.port}" if parts.port not in (None, usual) else ""
-    )
+    default_port = {"http": 80, "https": 443}[parts.scheme]
+    port = "" if parts.port in (None, default_port) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
 
 
 def host_name(value: str) -> str:
-    """Return a name or an address, without scheme, port and path."""
+    """Return a host name or an address; refuses a scheme, a port and a path."""
     name = value.strip()
     if not name or re.search(r"[/@\\\s]", name) or name.count(":") == 1:
         raise ValueError(
@@ -75,7 +67,7 @@ def host_name(value: str) -> str:
 
 
 def library_database(value: str) -> str:
-    """Return what psycopg connects to: a URL, or words like `host=db dbname=library`."""
+    """Return a psycopg connection string: a URL, or pairs like `host=db dbname=library`."""
     if re.match(r"postgres(ql)?://|\s*\w+\s*=", value):
         return value
     if value.startswith("postgresql+"):
@@ -86,60 +78,59 @@ def library_database(value: str) -> str:
 
 
 def dagster_database(value: str) -> str:
-    """Return what SQLAlchemy connects to with psycopg2, which Dagster's storage needs."""
+    """Return a SQLAlchemy URL for psycopg2, the driver of Dagster's storage."""
     if re.match(r"postgresql(\+psycopg2)?://", value):
         return value
     raise ValueError("it must be like postgresql+psycopg2://user@host/dagster")
 
 
 def cron(value: str) -> str:
-    """Return a schedule. Finds the usual slips; Dagster, too heavy to ask here, has the last word.
+    """Return a cron expression of five fields, or a nickname like `@daily`."""
+    from croniter import croniter  # noqa: PLC0415 - only needed where a schedule is set
 
-    `library-pipeline doctor` asks it.
-    """
-    fields = value.split()
-    if _NICKNAMES.fullmatch(value.strip()):
-        return value
-    if len(fields) != len(_FIELDS):
-        raise ValueError(_CRON_WORDS)
-    for text, (name, least, most) in zip(fields, _FIELDS, strict=True):
-        if not re.fullmatch(r"[\w*/,#?-]+", text, re.ASCII):
-            raise ValueError(f"{_CRON_WORDS}; its {name} is not")
-        for number in re.findall(r"(?<![/#\d])\d+", text):
-            if not least <= int(number[:9]) <= most:
-                raise ValueError(f"its {name} must be from {least} to {most}")
-        words = {"month": _MONTHS, "day of the week": _DAYS}.get(name, [])
-        if not set(re.findall(r"[a-z]+", text.lower())) <= {*words, "l"}:  # l: the last
-            raise ValueError(f"{_CRON_WORDS}; its {name} is not")
-    return value
+    words = f"it must be {_CRON_WORDS}"
+    try:
+        if len(croniter.expand(value)[0]) == len(_CRON_FIELDS):
+            return value
+    except ValueError:
+        texts = value.split()
+        if len(texts) == len(_CRON_FIELDS):
+            for number, (text, name) in enumerate(zip(texts, _CRON_FIELDS, strict=True)):
+                alone = ["*"] * len(_CRON_FIELDS)
+                alone[number] = text
+                if not croniter.is_valid(" ".join(alone)):
+                    low, high = croniter.RANGES[number]
+                    words = f"its {name} must be from {low} to {high}"
+                    break
+    raise ValueError(words)
 
 
 def expression(value: str) -> str:
     """Return a JMESPath expression."""
-    import jmespath.exceptions  # noqa: PLC0415 - only where there are sources
+    import jmespath.exceptions  # noqa: PLC0415 - only needed where there are sources
 
     try:
         jmespath.compile(value)
     except jmespath.exceptions.JMESPathError as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(f"it is no JMESPath expression ({reason})") from None
+        raise ValueError(f"it is not a JMESPath expression ({reason})") from None
     return value
 
 
 def template(value: str) -> str:
     """Return a URL with JMESPath expressions in braces, like `/assets/{image.id}.png`."""
     if re.search("[{}]", BRACES.sub("", value)):
-        raise ValueError("its braces do not pair; each expression is in one pair: {image.id}")
+        raise ValueError("its braces do not pair; write each expression in one pair: {image.id}")
     for found in BRACES.findall(value):
         try:
             expression(found)
         except ValueError as error:
-            raise ValueError(f"of what is in braces, {found[:100]!r}: {error}") from None
+            raise ValueError(f"the expression {found[:100]!r} in braces: {error}") from None
     return value
 
 
 def total(value: str) -> str:
-    """Return what finds a number of items: a JMESPath expression, or `header:` and a name."""
+    """Return where the number of items stands: a JMESPath expression, or `header:` and a name."""
     if not value.startswith(HEADER):
         return expression(value)
     if not _HEADER_NAME.fullmatch(value.removeprefix(HEADER).strip()):
@@ -148,7 +139,7 @@ def total(value: str) -> str:
 
 
 def network(value: str) -> str:
-    """Return a network as it is usually written, 10.0.0.5/32 for 10.0.0.5."""
+    """Return a network in its usual form: 10.0.0.5/32 for 10.0.0.5."""
     try:
         return str(ip_network(value.strip()))
     except ValueError:
@@ -158,3 +149,32 @@ def network(value: str) -> str:
     except ValueError:
         hint = "a host's name goes into allowed_hosts"
     raise ValueError(f"it must be a network like 10.0.0.0/8 or fd00::/8; {hint}")
+
+
+Name = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z][a-z0-9_-]{0,39}$",
+        description="a lower-case letter, then at most 39 letters, digits, _ or -",
+    ),
+]
+Url = Annotated[str, AfterValidator(web_address)]
+Schedule = Annotated[str, AfterValidator(cron), Field(description=_CRON_WORDS)]
+Network = Annotated[
+    str, AfterValidator(network), Field(description="a network like 10.0.0.0/8 or fd00::/8")
+]
+Expression = Annotated[
+    str,
+    AfterValidator(expression),
+    Field(description="a JMESPath expression like `meta.updated_at` (https://jmespath.org)"),
+]
+Template = Annotated[
+    str,
+    AfterValidator(template),
+    Field(description="a URL with expressions in braces, like `/assets/{image.id}.png`"),
+]
+Total = Annotated[
+    str,
+    AfterValidator(total),
+    Field(description="a JMESPath expression, or `header:X-Total` for a header"),
+]

@@ -1,4 +1,4 @@
-"""A checkpoint's own picture preparation: `preprocessor_config.json` read, checked and applied."""
+"""`preprocessor_config.json`: read, and checked against the network that it came with."""
 
 from __future__ import annotations
 
@@ -6,106 +6,60 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeGuard
 
-import numpy as np
-from PIL import Image
-
-from library_pipeline.encoders.errors import EncoderError
+from library_pipeline.encoders.checkpoint import Checkpoint, bad_checkpoint, processor_name
+from library_pipeline.encoders.encoder import EncoderError
+from library_pipeline.encoders.preparation import NaflexPreprocessing, Preparation, Preprocessing
 
 _FILE: Final = "preprocessor_config.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Preprocessing:
-    """Resize, then centre crop, as CLIPImageProcessor does; normalization is left to the device.
+def read_preparation(checkpoint: Checkpoint) -> Preparation:
+    """Return the preparation that `checkpoint` was published with.
 
-    Exactly one of `shortest_edge` and `exact` (height, width) is set unless nothing is resized;
-    `crop` is (height, width) or None. `scale`, `mean` and `std` are applied in `embed_pixels`.
+    Raises:
+        EncoderError: `encoder.bad_preprocessing` if the file is not valid or of another family,
+            `encoder.bad_checkpoint` if the network does not take such pixels.
+
     """
-
-    shortest_edge: int | None
-    exact: tuple[int, int] | None
-    crop: tuple[int, int] | None
-    resample: int
-    scale: float
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-
-    @property
-    def cuts(self) -> bool:
-        """Whether the crop throws away part of any picture that is not square."""
-        return self.crop is not None and self.exact is None
-
-    @property
-    def side(self) -> int:
-        """Pixels along the sides of a square view: the network takes no other."""
-        return self.output[0]
-
-    def accepts(self, shape: tuple[int, ...]) -> bool:
-        """Whether pixels of `shape` (3, H, W) are what this preparation gives."""
-        return shape == (3, *self.output)
-
-    @property
-    def output(self) -> tuple[int, int]:
-        """The (height, width) every picture ends up with."""
-        return self.crop or self.exact or (0, 0)  # `parse_preprocessing` sees to one of them
-
-    def resized(self, width: int, height: int) -> tuple[int, int]:
-        """Return the (width, height) that the resize step alone would give."""
-        if self.exact is not None:
-            return self.exact[1], self.exact[0]
-        if self.shortest_edge is None:
-            return width, height
-        # Truncation, not rounding, as torchvision and transformers do.
-        edge = self.shortest_edge
-        if width <= height:
-            return edge, int(edge * height / width)
-        return int(edge * width / height), edge
-
-    def apply(self, image: Image.Image) -> np.ndarray:
-        """Return contiguous uint8 pixels (3, H, W) of an RGB `image`.
-
-        Only the part that survives the crop is resampled: a fraction of the work, and a
-        30,000 x 20 banner never becomes a 336,000 x 224 one in memory. The pixels are those of
-        resizing first, but for roundings where Pillow takes a tall picture's axes in another order.
-        """
-        resized = self.resized(image.width, image.height)
-        target = (self.output[1], self.output[0])
-        (left, width, x), (top, height, y) = map(_window, resized, target)
-        kx, ky = image.width / resized[0], image.height / resized[1]
-        box = (
-            left * kx,
-            top * ky,
-            min((left + width) * kx, image.width),
-            min((top + height) * ky, image.height),
+    family = checkpoint.family
+    name = processor_name(checkpoint.preprocessor)
+    if name is not None and name not in family.processors:
+        raise EncoderError(
+            "encoder.bad_preprocessing",
+            f"{checkpoint.model}: preprocessor_config.json is for {name}, but a model of type "
+            f"{checkpoint.config['model_type']!r} takes {' or '.join(sorted(family.processors))}; "
+            "use the file that the model was published with",
         )
-        part = image.resize((width, height), Image.Resampling(self.resample), box=box)
-        if (width, height) != target:  # smaller than the crop: CLIP pads with black
-            canvas = Image.new("RGB", target)
-            canvas.paste(part, (x, y))
-            part = canvas
-        return np.ascontiguousarray(np.asarray(part, dtype=np.uint8).transpose(2, 0, 1))
-
-
-def _window(length: int, target: int) -> tuple[int, int, int]:
-    """Return (start, length) of the centre window and its offset in the output, along one axis."""
-    if target <= length:
-        return (length - target) // 2, target, 0
-    return 0, length, (target - length + 1) // 2
+    network = _network(checkpoint.config)
+    if family.naflex:
+        patches = parse_naflex(checkpoint.preprocessor, checkpoint.model)
+        _check_patches(patches, network, checkpoint.model)
+        return patches
+    policy = parse_preprocessing(
+        checkpoint.preprocessor,
+        checkpoint.model,
+        crops_unless_told=family.crops_unless_told,
+    )
+    if family.any_size:
+        _check_multiple(policy, network, checkpoint.model)
+    else:
+        _check_size(policy, network, checkpoint.model)
+    return policy
 
 
 def parse_preprocessing(
     config: Mapping[str, Any], model: str, *, crops_unless_told: bool | None = None
 ) -> Preprocessing:
-    """Read a `preprocessor_config.json`; what changes the pixels must be said there, not guessed.
+    """Read a `preprocessor_config.json`. It must give every value that changes the pixels.
 
-    Only what every checkpoint of a family leaves out takes its image processor's default:
+    Only keys that a whole family leaves out have the default of its image processor:
     `do_rescale`, `rescale_factor` and, by `crops_unless_told`, `do_center_crop`.
 
     Raises:
         EncoderError: `encoder.bad_preprocessing`, naming the model, the key and its value.
 
     """
-    reader = Reader(config, model)
+    reader = _Reader(config, model)
     crop = (
         reader.size("crop_size")
         if reader.flag("do_center_crop", default=crops_unless_told)
@@ -126,15 +80,36 @@ def parse_preprocessing(
     )
 
 
+def parse_naflex(config: Mapping[str, Any], model: str) -> NaflexPreprocessing:
+    """Read the `preprocessor_config.json` of a NaFlex checkpoint.
+
+    Raises:
+        EncoderError: `encoder.bad_preprocessing`, naming the model, the key and its value.
+
+    """
+    reader = _Reader(config, model)
+    if not reader.flag("do_resize", default=True):
+        raise reader.error("do_resize", "NaFlex pictures are always resized")
+    normalizes = reader.flag("do_normalize", default=True)
+    return NaflexPreprocessing(
+        patch=reader.length("patch_size"),
+        max_patches=reader.length("max_num_patches"),
+        resample=reader.resample(),
+        scale=reader.scale() if reader.flag("do_rescale", default=True) else 1.0,
+        mean=reader.triple("image_mean") if normalizes else (0.0, 0.0, 0.0),
+        std=reader.triple("image_std") if normalizes else (1.0, 1.0, 1.0),
+    )
+
+
 @dataclass(frozen=True, slots=True)
-class Reader:
-    """Reads one config's keys and reports the first that is missing or odd."""
+class _Reader:
+    """Reads the keys of one config; raises an error for the first that is missing or not valid."""
 
     config: Mapping[str, Any]
     model: str
 
     def error(self, key: str, problem: str) -> EncoderError:
-        """Return the error that names `key`, its value and what is wanted instead."""
+        """Return the error that names `key`, its value and what is needed."""
         value = self.config.get(key)
         said = "is missing" if value is None else f"is {value!r}"
         return EncoderError(
@@ -151,7 +126,7 @@ class Reader:
         return value
 
     def size(self, key: str) -> tuple[int, int]:
-        """Return a size as (height, width), given so or as one number."""
+        """Return a size as (height, width); one number stands for a square."""
         value = self.config.get(key)
         if _is_length(value):
             return value, value
@@ -200,6 +175,42 @@ class Reader:
         if key == "image_std" and not all(value):
             raise self.error(key, "a standard deviation cannot be 0")
         return float(value[0]), float(value[1]), float(value[2])
+
+
+def _network(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the part of a config that describes the image tower."""
+    vision = config.get("vision_config", config)
+    return vision if isinstance(vision, Mapping) else {}
+
+
+def _check_size(policy: Preprocessing, network: Mapping[str, Any], model: str) -> None:
+    size = network.get("image_size", 224)  # transformers' default
+    if policy.output != (size, size):
+        raise bad_checkpoint(
+            model,
+            f"it takes {size} x {size} pixels, its preprocessor_config.json gives "
+            f"{policy.output[1]} x {policy.output[0]}",
+        )
+
+
+def _check_multiple(policy: Preprocessing, network: Mapping[str, Any], model: str) -> None:
+    patch, (height, width) = network.get("patch_size", 14), policy.output
+    if height != width or height % patch:
+        raise bad_checkpoint(
+            model,
+            f"it takes squares of whole patches of {patch} pixels, its preprocessor_config.json "
+            f"gives {width} x {height}",
+        )
+
+
+def _check_patches(policy: NaflexPreprocessing, network: Mapping[str, Any], model: str) -> None:
+    patch = network.get("patch_size", 16)
+    if policy.patch != patch:
+        raise bad_checkpoint(
+            model,
+            f"its patches are {patch} pixels wide, its preprocessor_config.json gives "
+            f"{policy.patch}",
+        )
 
 
 def _is_length(value: object) -> TypeGuard[int]:
