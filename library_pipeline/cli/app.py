@@ -248,10 +248,13 @@ def search(  # noqa: PLR0913 - each is an option
     Several examples make one question: `search shot.png --text "in dark" --not-like footer-3`.
     """
     from library_pipeline.cli.search_command import SearchQuestion, search_library  # noqa: PLC0415
-    from library_pipeline.search.attributes import parse_attributes  # noqa: PLC0415
-    from library_pipeline.search.query import Query, parse_crop  # noqa: PLC0415
+    from library_pipeline.search.query import (  # noqa: PLC0415
+        Query,
+        parse_attributes,
+        parse_crop,
+        parse_weights,
+    )
     from library_pipeline.search.ranking import Filters  # noqa: PLC0415
-    from library_pipeline.search.weights import parse_weights  # noqa: PLC0415
 
     if not (picture or text or like):
         fail("ask by at least one of: PICTURE, --text, --like")
@@ -340,7 +343,7 @@ def serve(
     port: Annotated[int, typer.Option(help="Port of the search page.")] = 8400,
 ) -> None:
     """Serve the search page."""
-    from library_pipeline.web.server import serve as run  # noqa: PLC0415
+    from library_pipeline.web.app import serve as run  # noqa: PLC0415
 
     with expected_errors():
         run(host, port)

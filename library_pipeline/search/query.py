@@ -1,15 +1,147 @@
-"""What is searched for: examples, each with a weight, and which components may answer."""
+"""What is searched for: examples, weights of encoders, and filters on attributes."""
 
 from __future__ import annotations
 
+import json
+import math
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from PIL import Image
 
+from library_pipeline.catalog.encoder import EncoderInfo
+from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.search.ranking import Filters
-from library_pipeline.search.weights import SearchError, Weights
+
+Weights = Mapping[str, float]
+
+_WEIGHT = re.compile(r"\s*([a-z][a-z0-9_-]*)\s*[=:]\s*([0-9.eE+-]+)\s*")
+
+
+class SearchError(LibraryError, ValueError):
+    """The question cannot be answered as it is; the message says what is wrong and what to do."""
+
+    def __init__(self, message: str, *, code: str = "search.invalid") -> None:
+        super().__init__(code, message)
+
+
+class UnanswerableError(SearchError):
+    """The question is a good one, but the library lacks what it takes to answer it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="search.unanswerable")
+
+
+def weighted(
+    active: Sequence[EncoderInfo], configured: Weights, wanted: Weights | None
+) -> dict[EncoderInfo, float]:
+    """Return the encoders to ask and their weights, which need not add up to 1.
+
+    Without `wanted` ones it is all that are active, by their `configured` weights. Raises
+    SearchError for names that are not active, and where nothing is.
+    """
+    if not active:
+        raise UnanswerableError("nothing is indexed yet; run `library-pipeline refresh` first")
+    if not wanted:
+        return {each: configured.get(each.name, 1.0) for each in active}
+    by_name = {each.name: each for each in active}
+    if strange := sorted(set(wanted) - set(by_name)):
+        raise SearchError(
+            f"no encoder called {', '.join(strange)} is active; there is: {', '.join(by_name)} "
+            "(library-pipeline encoders list)"
+        )
+    for name, weight in wanted.items():
+        if not (math.isfinite(weight) and weight > 0):
+            raise SearchError(f"the weight of {name} is {weight}; it must be more than 0")
+    return {by_name[name]: weight for name, weight in wanted.items()}
+
+
+def parse_weights(words: Iterable[str]) -> dict[str, float]:
+    """Return weights from words such as `clip=0.6` or `clip:0.6`. Raises SearchError."""
+    weights: dict[str, float] = {}
+    for word in words:
+        found = _WEIGHT.fullmatch(word)
+        try:
+            name, weight = (found[1], float(found[2])) if found else ("", 0.0)
+        except ValueError:
+            name, weight = "", 0.0
+        if not name:
+            raise SearchError(f"the weight {word[:80]!r} is not NAME=NUMBER, such as clip=0.6")
+        if name in weights:
+            raise SearchError(f"the weight of {name} is given twice")
+        weights[name] = weight
+    return weights
+
+
+MOST_DEPTH = 8
+
+
+def parse_attributes(words: Iterable[str]) -> dict[str, Any]:
+    """Return what a component's attributes must contain, from `name=value` and `name.part=value`.
+
+    A value that is JSON counts as what it is: 3 is a number, "3" in quotes a text, dark a text.
+    Raises SearchError.
+    """
+    wanted: dict[str, Any] = {}
+    for word in words:
+        path, equals, value = word.partition("=")
+        names = [name.strip() for name in path.split(".")]
+        if not equals or not all(names) or len(names) > MOST_DEPTH:
+            raise SearchError(
+                f"the attribute {word[:80]!r} is not NAME=VALUE, such as theme=dark or "
+                "layout.columns=3"
+            )
+        _put_attribute(wanted, names, _attribute_value(value.strip()), word)
+    _require_storable(wanted)
+    return wanted
+
+
+def _put_attribute(wanted: dict[str, Any], names: list[str], value: Any, word: str) -> None:
+    for name in names[:-1]:
+        wanted = wanted.setdefault(name, {})
+        if not isinstance(wanted, dict):
+            raise SearchError(f"the attribute {word[:80]!r} is a value and has parts as well")
+    if names[-1] in wanted:
+        raise SearchError(f"the attribute {word[:80]!r} is given twice")
+    wanted[names[-1]] = value
+
+
+def _attribute_value(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=str, parse_float=_number)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _number(text: str) -> float | str:
+    """Return a number; NaN, Infinity and 1e999 are none, and PostgreSQL would refuse them."""
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def _require_storable(wanted: dict[str, Any]) -> None:
+    """Raise SearchError for texts, however deep, that PostgreSQL cannot hold."""
+    try:
+        text = json.dumps(wanted, ensure_ascii=False)
+        text.encode()
+        whole = "\\u0000" not in text
+    except (UnicodeEncodeError, RecursionError):
+        whole = False
+    if not whole:
+        raise SearchError(
+            "an attribute holds U+0000, half a character or too deep a value, as none ever does"
+        )
+
+
+def attribute_word(path: Sequence[str], value: str | float | bool) -> str:
+    """Return the filter that asks for `value` under the names `path`: `parse_attributes` undone."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, str) and _attribute_value(value.strip()) != value:
+        text = json.dumps(value, ensure_ascii=False)
+    return f"{'.'.join(path)}={text}"
+
 
 # What an example counts by default that says what not to look like: half of Rocchio's pull, since
 # a full one drives the question away from everything there is.

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.encoders import Encoder
 from library_pipeline.index.encoders import load_registered
-from library_pipeline.search.query import Example
+from library_pipeline.search.query import Example, SearchError
 from library_pipeline.search.ranking import component_vector
-from library_pipeline.search.weights import SearchError
 from library_pipeline.settings import EncoderSettings
 
 _LEAST_NORM = 1e-3

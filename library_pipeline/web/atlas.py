@@ -22,11 +22,11 @@ from library_pipeline.search.atlas import (
     read_points,
     read_stamp,
 )
+from library_pipeline.search.components import Card
 from library_pipeline.search.layout import UMAP_INSTALL, umap_is_installed
-from library_pipeline.web.api import refusals
-from library_pipeline.web.browse import Card
 from library_pipeline.web.library import InLibrary
 from library_pipeline.web.rendering import frame, page
+from library_pipeline.web.search_views import refusals
 
 router = APIRouter()
 

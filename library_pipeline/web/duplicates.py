@@ -24,11 +24,11 @@ from library_pipeline.search.look_alikes import (
     ComparisonState,
     read_comparison_state,
 )
-from library_pipeline.web.api import refusals
 from library_pipeline.web.library import InLibrary, Library
 from library_pipeline.web.links import component_url, thumbnail_url
 from library_pipeline.web.questions import MAX_PAGE, Names
 from library_pipeline.web.rendering import frame, page
+from library_pipeline.web.search_views import refusals
 
 router = APIRouter()
 

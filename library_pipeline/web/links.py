@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from urllib.parse import quote, urlencode, urlsplit
 
 from library_pipeline.catalog.component import FILE_KINDS
-from library_pipeline.web.questions import Asked
+from library_pipeline.web.questions import SearchTerms
 
 _BELOW = ("/similar", *(f"/files/{kind}" for kind in FILE_KINDS))
 
@@ -56,7 +56,7 @@ def refresh_url(refresh_id: str) -> str:
     return "/refreshes/" + quote(refresh_id, safe="")
 
 
-def question_url(question: Asked, **changes: object) -> str:
+def question_url(question: SearchTerms, **changes: object) -> str:
     """Return the address of `question` with `changes`, on its first page unless they name one."""
     fields = question.model_dump(exclude_defaults=True) | {"page": None} | changes
     given = {key: value for key, value in fields.items() if value not in (None, ())}

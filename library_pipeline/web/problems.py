@@ -1,4 +1,4 @@
-"""What can go wrong with a request, in words for a page and for a program."""
+"""What can go wrong with a request: in words, as JSON for programs, as a page for people."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from library_pipeline.encoders import EncoderError, ImageError
-from library_pipeline.search.weights import SearchError, UnanswerableError
+from library_pipeline.search.query import SearchError, UnanswerableError
 
 
 @dataclass(frozen=True, slots=True)

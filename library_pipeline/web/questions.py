@@ -1,4 +1,4 @@
-"""What may be asked of the library over HTTP, with its limits, and the query that it makes."""
+"""What a client may ask, with its limits, and the query that it makes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from typing import Annotated, Any, Final
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from library_pipeline.search.attributes import parse_attributes
-from library_pipeline.search.query import UNLIKE, Crop, Example, Query, parse_crop
+from library_pipeline.search.query import (
+    UNLIKE,
+    Crop,
+    Example,
+    Query,
+    parse_attributes,
+    parse_crop,
+    parse_weights,
+)
 from library_pipeline.search.ranking import Filters
-from library_pipeline.search.weights import parse_weights
 from library_pipeline.sources.entry import UNSTORABLE
 from library_pipeline.web.problems import Problem, QuestionError, wording
 
@@ -28,7 +34,7 @@ Name = Annotated[str, Field(max_length=_MAX_NAME)]
 Names = Annotated[tuple[Name, ...], Field(max_length=MAX_VALUES)]
 
 
-class Narrowed(BaseModel):
+class ResultTerms(BaseModel):
     """Which components may answer, how many of them, and how they are ranked; blank: not given."""
 
     model_config = ConfigDict(frozen=True)
@@ -112,7 +118,7 @@ class Narrowed(BaseModel):
         return value
 
 
-class Asked(Narrowed):
+class SearchTerms(ResultTerms):
     """The parameters of a question; blank ones count as not given.
 
     It is asked by a picture, a text, components to be `like`, or several of these together;
@@ -166,7 +172,7 @@ class Asked(Narrowed):
 
 
 SEVERAL: Final = frozenset(
-    name for name, field in Asked.model_fields.items() if field.default == ()
+    name for name, field in SearchTerms.model_fields.items() if field.default == ()
 )
 
 
@@ -185,15 +191,15 @@ def storable(text: str) -> str:
     return text
 
 
-def asked(fields: Mapping[str, str | list[str]]) -> Asked:
+def parse_terms(fields: Mapping[str, str | list[str]]) -> SearchTerms:
     """Return the question in `fields`; raises QuestionError, which names what is wrong."""
     try:
-        return Asked.model_validate(fields)
+        return SearchTerms.model_validate(fields)
     except ValidationError as error:
         raise QuestionError(Problem(400, "This question cannot be asked", wording(error))) from None
 
 
-def something(question: Asked) -> Asked:
+def require_example(question: SearchTerms) -> SearchTerms:
     """Return `question`; raises QuestionError unless it asks by a text or by a component."""
     if not question.asks:
         reason = "ask by at least one of: text, like; or send a picture"

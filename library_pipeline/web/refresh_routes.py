@@ -17,7 +17,6 @@ from library_pipeline.catalog.refresh import Refresh
 from library_pipeline.refresh.log import newest_refreshes
 from library_pipeline.refresh.outcomes import failures_of, open_failures
 from library_pipeline.refresh.requests import DAEMON_NEEDED, sensor_is_alive
-from library_pipeline.web.api import refusals
 from library_pipeline.web.library import InLibrary
 from library_pipeline.web.links import refresh_url
 from library_pipeline.web.refreshes import (
@@ -32,6 +31,7 @@ from library_pipeline.web.refreshes import (
     failure_state,
 )
 from library_pipeline.web.rendering import frame, page
+from library_pipeline.web.search_views import refusals
 
 MAX_FAILURES: Final = 1000
 PER_PAGE: Final = 20

@@ -29,7 +29,7 @@ from library_pipeline.refresh.requests import (
     sensor_is_alive,
 )
 from library_pipeline.settings import Settings
-from library_pipeline.web.dagster_pages import DagsterPages
+from library_pipeline.web.library import DagsterPages
 from library_pipeline.web.links import refresh_url
 from library_pipeline.web.problems import Problem, QuestionError
 

@@ -10,10 +10,10 @@ import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from library_pipeline.web.bodies import bounded
-from library_pipeline.web.keys import COOKIE, SESSION_SECONDS, Keys
+from library_pipeline.web.access import COOKIE, SESSION_SECONDS, Keys
 from library_pipeline.web.problems import Problem
 from library_pipeline.web.rendering import page
+from library_pipeline.web.uploads import bounded
 
 router = APIRouter(include_in_schema=False)
 

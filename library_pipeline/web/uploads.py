@@ -1,17 +1,64 @@
-"""Receiving a picture, and the fields of the form that it came in."""
+"""Receiving a picture and the fields of its form, with a bound on the size."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
+from starlette.types import Message
 
-from library_pipeline.web.bodies import bounded
 from library_pipeline.web.library import Library
 from library_pipeline.web.problems import Problem, QuestionError
-from library_pipeline.web.questions import SEVERAL, Asked, Upload, asked
+from library_pipeline.web.questions import SEVERAL, SearchTerms, Upload, parse_terms
+
+# So much more than is taken is let in and thrown away: who is cut off while sending seldom reads
+# why. Beyond that the connection is closed.
+_GRACE: Final = 4
+CUT_OFF: Final = "library.cut_off"  # in the scope of a request whose connection is to be closed
+# A connection that trickles holds a socket and no thread, but not for ever.
+PATIENCE_SECONDS: Final = 30.0
+LEAST_RATE: Final = 32 * 1024  # bytes a second, on the whole
+_TOO_SLOW: Final = Problem(
+    408,
+    "This request took too long to arrive",
+    f"its body must come in with at least {LEAST_RATE // 1024} kB a second",
+)
+
+
+def bounded(request: Request, limit: int, too_large: Problem) -> Request:
+    """Return the request so that reading it raises QuestionError beyond `limit` bytes of body.
+
+    Raises it at once where the request itself announces more, and where the body comes in slower
+    than `LEAST_RATE` over more than `PATIENCE_SECONDS`.
+    """
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced[:20]) > limit:
+        request.scope[CUT_OFF] = int(announced[:20]) > _GRACE * limit
+        raise QuestionError(too_large)
+    received = 0
+    begun: float | None = None
+
+    async def receive() -> Message:
+        nonlocal received, begun
+        now = asyncio.get_running_loop().time()
+        begun = now if begun is None else begun
+        try:
+            async with asyncio.timeout_at(begun + PATIENCE_SECONDS + received / LEAST_RATE):
+                message = await request.receive()
+        except TimeoutError:
+            request.scope[CUT_OFF] = True
+            raise QuestionError(_TOO_SLOW) from None
+        received += len(message.get("body", b""))
+        if received > limit:
+            request.scope[CUT_OFF] = True
+            raise QuestionError(too_large)
+        return message
+
+    return Request(request.scope, receive)
+
 
 MAX_FIELDS: Final = 200
 _AROUND: Final = 64 * 1024  # bytes of the form's other fields and boundaries
@@ -39,7 +86,7 @@ FORM: Final[dict[str, Any]] = {
                             "format": "binary",
                             "description": "A PNG, JPEG, WebP or GIF file.",
                         },
-                        **Asked.model_json_schema()["properties"],
+                        **SearchTerms.model_json_schema()["properties"],
                     },
                 }
             }
@@ -48,7 +95,7 @@ FORM: Final[dict[str, Any]] = {
 }
 
 
-async def uploaded(request: Request) -> tuple[Upload, Asked]:
+async def uploaded(request: Request) -> tuple[Upload, SearchTerms]:
     """Return the form's `picture` and its other fields (or the query's).
 
     Raises QuestionError where it has no picture, too large a one, or a field out of its limits.
@@ -56,7 +103,7 @@ async def uploaded(request: Request) -> tuple[Upload, Asked]:
     library: Library = request.app.state.library
     limit = library.max_picture_bytes
     try:
-        return await _read(bounded(request, limit + _AROUND, _too_large(limit)), limit)
+        return await _read_form(bounded(request, limit + _AROUND, _too_large(limit)), limit)
     except UnicodeError:  # the request names a charset that its fields are not written in
         library.metrics.upload_refused("bad_question")
         raise QuestionError(_BAD_CHARSET) from None
@@ -66,15 +113,15 @@ async def uploaded(request: Request) -> tuple[Upload, Asked]:
         raise
 
 
-async def _read(request: Request, limit: int) -> tuple[Upload, Asked]:
+async def _read_form(request: Request, limit: int) -> tuple[Upload, SearchTerms]:
     async with request.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=16 * 1024) as form:
         upload = await _picture(form.get("picture"), limit)
         sent = {key: [str(each) for each in form.getlist(key)] for key in form if key != "picture"}
     query = request.query_params
-    return upload, asked(_fields({key: query.getlist(key) for key in query} | sent))
+    return upload, parse_terms(_form_fields({key: query.getlist(key) for key in query} | sent))
 
 
-def _fields(lists: Mapping[str, list[str]]) -> dict[str, str | list[str]]:
+def _form_fields(lists: Mapping[str, list[str]]) -> dict[str, str | list[str]]:
     """Return the values of keys that take several as lists, of the others the last one."""
     return {key: each if key in SEVERAL else each[-1] for key, each in lists.items() if each}
 

@@ -20,10 +20,10 @@ from starlette.concurrency import run_in_threadpool
 
 from library_pipeline.refresh.polling import record_call
 from library_pipeline.settings import SettingsError, WebhookSettings, read_secret
-from library_pipeline.web.api import Refusal
-from library_pipeline.web.bodies import bounded
 from library_pipeline.web.library import InLibrary
 from library_pipeline.web.problems import Problem, QuestionError
+from library_pipeline.web.search_views import Refusal
+from library_pipeline.web.uploads import bounded
 
 MAX_BODY_BYTES: Final = 2**20
 _TOO_LARGE: Final = Problem(

@@ -23,7 +23,7 @@ from library_pipeline.refresh.chunks import claim
 from library_pipeline.refresh.log import recent_refreshes
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.search.finder import Finder
-from library_pipeline.search.weights import SearchError
+from library_pipeline.search.query import SearchError
 from library_pipeline.settings import load_settings
 from library_pipeline_tests.support.checkpoints import CENTRE_CROP, write_checkpoint
 from library_pipeline_tests.support.dagster_instance import Refresh

@@ -13,11 +13,17 @@ from PIL import Image
 
 from library_pipeline.database.connection import Database, pooled
 from library_pipeline.index.encoders import load_registered
-from library_pipeline.search.attributes import parse_attributes
 from library_pipeline.search.finder import Finder
-from library_pipeline.search.query import UNLIKE, Crop, Example, Query, parse_crop
+from library_pipeline.search.query import (
+    UNLIKE,
+    Crop,
+    Example,
+    Query,
+    SearchError,
+    parse_attributes,
+    parse_crop,
+)
 from library_pipeline.search.ranking import Filters, Match
-from library_pipeline.search.weights import SearchError
 from library_pipeline.settings import Settings, load_settings
 from tools.testing.bundles import picture
 from tools.testing.indexing import Sample, index

@@ -9,7 +9,7 @@ import pytest
 from library_pipeline.database.connection import Database
 from library_pipeline.search.ranking import Filters
 from library_pipeline.settings import Settings
-from library_pipeline.web.current_facets import AT_ONCE_SECONDS, CurrentFacets
+from library_pipeline.web.library import AT_ONCE_SECONDS, CurrentFacets
 from library_pipeline_tests.support.samples import SAMPLES
 from tools.testing.indexing import index
 

@@ -18,8 +18,8 @@ from PIL import Image
 
 from library_pipeline.database.connection import Database
 from library_pipeline.settings import Settings
-from library_pipeline.web import bodies
-from library_pipeline.web.questions import SEVERAL, Asked
+from library_pipeline.web import uploads
+from library_pipeline.web.questions import SEVERAL, SearchTerms
 from library_pipeline_tests.support.asgi import request
 from library_pipeline_tests.support.pictures import drawn, encoded
 from library_pipeline_tests.support.samples import SAMPLES
@@ -169,7 +169,7 @@ def test_many_that_send_slowly_keep_nobody_else_waiting(served: Served) -> None:
 def test_a_body_that_trickles_is_given_up(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bodies, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(uploads, "PATIENCE_SECONDS", 0.2)
 
     async def trickle():
         import asyncio
@@ -210,7 +210,7 @@ NASTY = (
     "x" * 3_900,
 )
 TEXTS = sorted(
-    name for name, field in Asked.model_fields.items()
+    name for name, field in SearchTerms.model_fields.items()
     if name in SEVERAL or str in (field.annotation, *get_args(field.annotation))
 )  # fmt: skip
 
@@ -219,7 +219,7 @@ def test_every_parameter_that_takes_text_is_tried() -> None:
     assert {"text", "like", "client", "tag", "attribute", "weight", "crop"} <= set(TEXTS)
 
 
-@pytest.mark.parametrize("name", [*Asked.model_fields, "id"])
+@pytest.mark.parametrize("name", [*SearchTerms.model_fields, "id"])
 def test_a_parameter_is_a_value_and_never_a_statement(client: TestClient, name: str) -> None:
     asked = 0
     for value in NASTY:

@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 
 from library_pipeline.database.connection import Database
 from library_pipeline.settings import Settings
+from library_pipeline.web.app import create_app
 from library_pipeline.web.rendering import FOLDER
-from library_pipeline.web.server import create_app
 from tools.testing.served import serve_process
 
 EVERYWHERE = ("/", "/healthz", "/failures", "/nowhere", "/?k=0", "/static/page.css", "/api/search")
@@ -61,7 +61,7 @@ def test_a_bug_shows_no_traceback_and_keeps_the_headers(
     def broken(*_: object, **__: object) -> None:
         raise psycopg.ProgrammingError("relation geheim does not exist")
 
-    monkeypatch.setattr("library_pipeline.web.pages.newest", broken)
+    monkeypatch.setattr("library_pipeline.web.search_views.newest_components", broken)
     answer = own_client.get("/")
     assert answer.status_code == 500
     assert "geheim" not in answer.text

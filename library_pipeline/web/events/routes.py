@@ -18,10 +18,10 @@ from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
-from library_pipeline.web.api import refusals
 from library_pipeline.web.events.feed import Feed, Subscriber, TooManySubscribersError
 from library_pipeline.web.problems import Problem, QuestionError
 from library_pipeline.web.refreshes import InRefreshService, RefreshService
+from library_pipeline.web.search_views import refusals
 
 router = APIRouter(prefix="/api/refreshes", tags=["refreshes"])
 RECONNECT_MILLISECONDS: Final = 1000

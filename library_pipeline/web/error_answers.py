@@ -9,10 +9,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from library_pipeline.web.bodies import CUT_OFF
+from library_pipeline.web.hosts import HEADERS
 from library_pipeline.web.problems import EXPECTED, Problem, problem_of
 from library_pipeline.web.rendering import phrase, problem_page
-from library_pipeline.web.security import HEADERS
+from library_pipeline.web.uploads import CUT_OFF
 
 _log = structlog.get_logger(__name__)
 
@@ -20,32 +20,32 @@ _log = structlog.get_logger(__name__)
 def add_error_answers(app: FastAPI) -> None:
     """Answer every error of `app` with a JSON object or a page, never with a traceback."""
     for kind in (*EXPECTED, RequestValidationError, psycopg.OperationalError):
-        app.add_exception_handler(kind, _expected)
-    app.add_exception_handler(HTTPException, _refused)
-    app.add_exception_handler(Exception, _unforeseen)
+        app.add_exception_handler(kind, _answer_expected)
+    app.add_exception_handler(HTTPException, _answer_refused)
+    app.add_exception_handler(Exception, _answer_unforeseen)
 
 
-def _expected(request: Request, error: Exception) -> Response:
-    return _answer(request, problem_of(error))
+def _answer_expected(request: Request, error: Exception) -> Response:
+    return _answer_with(request, problem_of(error))
 
 
-def _refused(request: Request, error: Exception) -> Response:
+def _answer_refused(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 404:
         problem = Problem(404, "There is no such page", f"nothing is at {request.url.path}")
     else:
         problem = Problem(status, phrase(status), str(getattr(error, "detail", "")))
-    return _answer(request, problem)
+    return _answer_with(request, problem)
 
 
-def _unforeseen(request: Request, error: Exception) -> Response:
+def _answer_unforeseen(request: Request, error: Exception) -> Response:
     _log.error("web.failed", path=request.url.path, error=repr(error))
-    answer = _answer(request, problem_of(error))
+    answer = _answer_with(request, problem_of(error))
     answer.headers.update(HEADERS)  # this answer is given outside of the middleware
     return answer
 
 
-def _answer(request: Request, problem: Problem) -> Response:
+def _answer_with(request: Request, problem: Problem) -> Response:
     if request.url.path.startswith("/api/"):
         answer = JSONResponse({"error": f"{problem.title}: {problem.reason}"}, problem.status)
     else:

@@ -1,4 +1,4 @@
-"""Components side by side: how they look, what they say, how alike each encoder finds them."""
+"""Components side by side: pictures, facts, and their similarity by each encoder."""
 
 from __future__ import annotations
 
@@ -13,23 +13,22 @@ from fastapi.responses import Response
 
 from library_pipeline.bundles.store import BundleStore
 from library_pipeline.catalog.encoder import EncoderInfo
+from library_pipeline.search.components import ComponentDetails
 from library_pipeline.search.ranking import component_vector
-from library_pipeline.web.browse import Details
+from library_pipeline.web.files import by_name, is_kept, json_of
 from library_pipeline.web.library import InLibrary
 from library_pipeline.web.links import screenshot_url, thumbnail_url
-from library_pipeline.web.pictures import is_kept
 from library_pipeline.web.problems import Problem, QuestionError
 from library_pipeline.web.rendering import frame, page
-from library_pipeline.web.texts import by_name, json_of
 
 router = APIRouter(include_in_schema=False)
 
-FEWEST: Final = 2
-MOST: Final = 4
+MIN_COMPARED: Final = 2
+MAX_COMPARED: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ComparisonRow:
     """What each component says under one name, None where it says nothing."""
 
     name: str
@@ -42,7 +41,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class SimilarPair:
     """How alike two components are by each encoder: cosines by name; the places begin at 1."""
 
     first: int
@@ -56,8 +55,8 @@ def compare(
 ) -> Response:
     """Show two to four components side by side."""
     wanted = list(dict.fromkeys(each for each in ids if each))
-    if not FEWEST <= len(wanted) <= MOST:
-        reason = f"pick {FEWEST} to {MOST} components; {len(wanted)} were picked"
+    if not MIN_COMPARED <= len(wanted) <= MAX_COMPARED:
+        reason = f"pick {MIN_COMPARED} to {MAX_COMPARED} components; {len(wanted)} were picked"
         raise QuestionError(Problem(400, "This cannot be compared", reason))
     shown = [library.component(each) for each in wanted]
     with library.database.connect() as connection:
@@ -82,13 +81,13 @@ def compare(
     )
 
 
-def rows(columns: Sequence[Mapping[str, str]]) -> list[Row]:
+def rows(columns: Sequence[Mapping[str, str]]) -> list[ComparisonRow]:
     """Return what the columns say, name by name, in the order in which names first come up."""
     names = dict.fromkeys(name for column in columns for name in column)
-    return [Row(name, tuple(column.get(name) for column in columns)) for name in names]
+    return [ComparisonRow(name, tuple(column.get(name) for column in columns)) for name in names]
 
 
-def _facts(component: Details) -> dict[str, str]:
+def _facts(component: ComponentDetails) -> dict[str, str]:
     card = component.card
     said: dict[str, Any] = {
         "Id": card.component_id,
@@ -103,7 +102,7 @@ def _facts(component: Details) -> dict[str, str]:
     return {name: value for name, value in said.items() if value}
 
 
-def _picture(bundles: BundleStore, component: Details) -> str:
+def _picture(bundles: BundleStore, component: ComponentDetails) -> str:
     """Return the screenshot's address, its thumbnail's where it is lost."""
     digest = component.card.screenshot_sha256
     return screenshot_url(digest) if is_kept(bundles, digest) else thumbnail_url(digest)
@@ -111,13 +110,13 @@ def _picture(bundles: BundleStore, component: Details) -> str:
 
 def _pairs(
     connection: psycopg.Connection, encoders: Sequence[EncoderInfo], ids: Sequence[str]
-) -> list[Pair]:
+) -> list[SimilarPair]:
     vectors = {
         encoder.name: [component_vector(connection, encoder, each) for each in ids]
         for encoder in encoders
     }
     return [
-        Pair(
+        SimilarPair(
             one + 1,
             other + 1,
             {

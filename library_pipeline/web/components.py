@@ -1,24 +1,104 @@
-"""Components in the API: what is known of one, its files, and what is most like it."""
+"""One component, its files, look-alikes and failure, as a page and as JSON."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from library_pipeline.search.query import Example
-from library_pipeline.search.weights import UnanswerableError
+from library_pipeline.encoders import EncoderError
+from library_pipeline.index.write import indexed_files
+from library_pipeline.refresh.outcomes import open_failure, open_failures
+from library_pipeline.search.components import Card, ComponentDetails, cards_of_matches
+from library_pipeline.search.query import Example, SearchError, UnanswerableError
 from library_pipeline.web import links
-from library_pipeline.web.api import FoundComponent, answer, refusals
-from library_pipeline.web.browse import Details
-from library_pipeline.web.library import InLibrary
-from library_pipeline.web.pictures import file_headers, is_known, stored
+from library_pipeline.web.files import (
+    by_name,
+    component_history,
+    file_headers,
+    file_text,
+    is_known,
+    stored,
+)
+from library_pipeline.web.library import InLibrary, Library
+from library_pipeline.web.links import is_web_address
 from library_pipeline.web.problems import Problem, QuestionError
-from library_pipeline.web.questions import Narrowed, storable
+from library_pipeline.web.questions import ResultTerms, storable
+from library_pipeline.web.rendering import frame, page
+from library_pipeline.web.search_views import FoundComponent, answer_matches, refusals
 
-router = APIRouter(prefix="/api/components", tags=["components"])
+pages = APIRouter(include_in_schema=False)
+
+NEIGHBOURS: Final = 8
+MAX_FAILURES: Final = 500
+
+
+@pages.get("/components/{component_id:path}")
+def show_component(
+    request: Request,
+    component_id: str,
+    library: InLibrary,
+    named: Annotated[str, Query(alias="id")] = "",
+) -> Response:
+    """Show one component: picture, attributes, files as text, its past, look-alikes."""
+    found = library.component(component_id or named)
+    neighbours, reason = _neighbours(library, found)
+    with library.database.connect() as connection:
+        around = frame(connection)
+        past = component_history(connection, library.bundles, found.card.component_id)
+        failure = open_failure(connection, found.card.component_id)
+    return page(
+        request,
+        "component.html",
+        frame=around,
+        component=found,
+        card=found.card,
+        attributes=by_name(found.attributes),
+        links=_links(found.attributes),
+        dagster=library.dagster.of_component(found.card.component_id),
+        files=[file_text(library.bundles, kind, digest) for kind, digest in found.files.items()],
+        history=past,
+        failure=failure,
+        neighbours=neighbours,
+        reason=reason,
+    )
+
+
+@pages.get("/failures")
+def show_failures(request: Request, library: InLibrary) -> Response:
+    """Show which components could not be brought up to date, and why."""
+    with library.database.connect() as connection:
+        around = frame(connection)
+        failed = open_failures(connection, limit=MAX_FAILURES)
+        searchable = indexed_files(connection, [failure.component_id for failure in failed])
+    return page(
+        request, "failures.html", frame=around, failures=failed, searchable=searchable.keys()
+    )
+
+
+def _neighbours(library: Library, found: ComponentDetails) -> tuple[list[Card], str]:
+    """Return the look-alikes, or none and the reason: the rest of the page needs no model."""
+    try:
+        matches = library.finder.like_component(found.card.component_id, k=NEIGHBOURS)
+    except (SearchError, EncoderError) as error:
+        return [], str(error)
+    with library.database.connect() as connection:
+        return cards_of_matches(connection, matches), ""
+
+
+def _links(attributes: Mapping[str, Any]) -> dict[str, str]:
+    """Return the attributes that are addresses on the web: the CMS's entry, most likely."""
+    return {
+        name: value
+        for name, value in attributes.items()
+        if isinstance(value, str) and is_web_address(value)
+    }
+
+
+api = APIRouter(prefix="/api/components", tags=["components"])
 
 TextKind = Literal["config", "format", "records"]
 _TYPES: Final[dict[TextKind, str]] = {
@@ -70,7 +150,7 @@ class ComponentFacts(BaseModel):
     similar_url: str
 
 
-async def _id(
+async def _component_id(
     component_id: Annotated[str, Path(description="The id, escaped: any Unicode, also slashes.")],
     named: Annotated[
         str,
@@ -84,16 +164,16 @@ async def _id(
         raise QuestionError(problem) from None
 
 
-OfComponent = Annotated[str, Depends(_id)]
+OfComponent = Annotated[str, Depends(_component_id)]
 
 
-@router.get(
+@api.get(
     "/{component_id:path}/similar",
     response_model=list[FoundComponent],
     responses=refusals(400, 404, 409, 503),
 )
 def similar(
-    component_id: OfComponent, question: Annotated[Narrowed, Query()], library: InLibrary
+    component_id: OfComponent, question: Annotated[ResultTerms, Query()], library: InLibrary
 ) -> Response:
     """Find what looks like a component.
 
@@ -101,13 +181,13 @@ def similar(
     """
     try:
         query = question.about((Example(component=component_id),))
-        return answer(library.finder.find(query))
+        return answer_matches(library.finder.find(query))
     except UnanswerableError:
         library.component(component_id)  # says if there is none
         raise
 
 
-@router.get(
+@api.get(
     "/{component_id:path}/files/{kind}",
     response_class=Response,
     responses={
@@ -130,7 +210,7 @@ def component_file(
     return Response(stored(library, file), headers=headers, media_type=_TYPES[kind])
 
 
-@router.get("/{component_id:path}", responses=refusals(400, 404, 503))
+@api.get("/{component_id:path}", responses=refusals(400, 404, 503))
 def component(component_id: OfComponent, library: InLibrary) -> ComponentFacts:
     """Describe a component.
 
@@ -139,7 +219,7 @@ def component(component_id: OfComponent, library: InLibrary) -> ComponentFacts:
     return _facts(library.component(component_id))
 
 
-def _facts(found: Details) -> ComponentFacts:
+def _facts(found: ComponentDetails) -> ComponentFacts:
     card = found.card
     return ComponentFacts(
         component_id=card.component_id,

@@ -1,4 +1,4 @@
-"""What the pages read beyond searching: the newest components, one component, its past."""
+"""Components as people see them: the newest, one in detail, its revisions."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Details:
+class ComponentDetails:
     """A searchable component; `files` are the digests of its texts by kind."""
 
     card: Card
@@ -81,7 +81,7 @@ class Revision:
     files: Mapping[str, str]
 
 
-def cards(connection: psycopg.Connection, matches: Sequence[Match]) -> list[Card]:
+def cards_of_matches(connection: psycopg.Connection, matches: Sequence[Match]) -> list[Card]:
     """Return search results as cards, in their order."""
     below = cards_of(connection, [each for match in matches for each in match.folded])
     return [
@@ -108,7 +108,7 @@ def cards_of(connection: psycopg.Connection, ids: Sequence[str]) -> dict[str, Ca
     return {row[0]: _card(row) for row in rows}
 
 
-def newest(
+def newest_components(
     connection: psycopg.Connection, filters: Filters, *, k: int, skip: int = 0
 ) -> list[Card]:
     """Return the `k` components that pass `filters` and were indexed last, but for the `skip` last.
@@ -119,7 +119,9 @@ def newest(
     return [_card(row) for row in connection.execute(_NEWEST, terms)]
 
 
-def revisions(connection: psycopg.Connection, component_id: str, *, limit: int) -> list[Revision]:
+def component_revisions(
+    connection: psycopg.Connection, component_id: str, *, limit: int
+) -> list[Revision]:
     """Return what was fetched of a component, the latest first."""
     return [
         Revision(revision, fetched_at, {kind: file["sha256"] for kind, file in files.items()})
@@ -127,7 +129,7 @@ def revisions(connection: psycopg.Connection, component_id: str, *, limit: int) 
     ]
 
 
-def details(connection: psycopg.Connection, component_id: str) -> Details | None:
+def component_details(connection: psycopg.Connection, component_id: str) -> ComponentDetails | None:
     """Return what is indexed of a component, or None if it is not searchable."""
     if "\x00" in component_id:
         return None  # PostgreSQL has no such character
@@ -138,7 +140,7 @@ def details(connection: psycopg.Connection, component_id: str) -> Details | None
         _card(row[:6]),
         row[6:],
     )
-    return Details(
+    return ComponentDetails(
         card=card,
         revision=revision,
         width=width,
