@@ -75,3 +75,24 @@ class Bundle:
     def screenshot_sha256(self) -> str:
         """Digest of the screenshot, which its embeddings are keyed by."""
         return self.files["screenshot"].sha256
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedComponent:
+    """A component as search shows it. A short list leaves out the facts that it does not show."""
+
+    component_id: str
+    name: str
+    client: str
+    category: str
+    screenshot_sha256: str
+    tags: tuple[str, ...] = ()
+    source: str = ""
+    attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    revision: str = ""
+    updated_at: datetime | None = None
+
+    @property
+    def title(self) -> str:
+        """The name, or the id of a component without one."""
+        return self.name or self.component_id
