@@ -59,7 +59,7 @@ def find_components(
     if not ids:
         return {}
     rows = connection.execute(_LISTED + "where component_id = any(%s)", (list(ids),))
-    return {row[0]: IndexedComponent(*row[:5], tuple(row[5])) for row in rows}
+    return {row[0]: _listed(row) for row in rows}
 
 
 def newest_components(
@@ -71,7 +71,7 @@ def newest_components(
     """
     terms = {**filters.parameters(), "k": k, "skip": skip}
     rows = connection.execute(_NEWEST, terms)
-    return [IndexedComponent(*row[:5], tuple(row[5])) for row in rows]
+    return [_listed(row) for row in rows]
 
 
 def component_revisions(
@@ -108,3 +108,8 @@ def screenshot_format(connection: psycopg.Connection, sha256: str) -> str | None
         "select format from pipeline.screenshot where sha256 = %s", (sha256,)
     ).fetchone()
     return row[0] if row else None
+
+
+def _listed(row: tuple[Any, ...]) -> IndexedComponent:
+    component_id, name, client, category, digest, tags = row
+    return IndexedComponent(component_id, name, client, category, digest, tuple(tags))
