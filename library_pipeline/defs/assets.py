@@ -117,8 +117,8 @@ def cms_manifest(
     version = dg.DataVersion(MANIFEST_VERSION)
     with database.open() as db:
         if config.refresh is Planned.none:
-            done = load_current_manifests(db, configured, conditional=False)
-            entries = {each.source: each.entries or 0 for each in done}
+            read = load_current_manifests(db, configured, conditional=False)
+            entries = {source: count or 0 for source, count in read.items()}
             metadata = {"entries": sum(entries.values()), "entries_by_source": entries}
             return dg.MaterializeResult(metadata=metadata, data_version=version)
         if config.approve_removals:

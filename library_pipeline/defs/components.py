@@ -11,10 +11,10 @@ from typing import Any
 
 import dagster as dg
 
+from library_pipeline.catalog.component import component_id, partition_of
 from library_pipeline.catalog.errors import Failure
-from library_pipeline.catalog.partition_keys import component_id, partition_of
 from library_pipeline.catalog.refresh import RefreshRequest, RefreshScope
-from library_pipeline.database.leases import BUNDLES_IN_USE, lease
+from library_pipeline.database.connection import BUNDLES_IN_USE, lease
 from library_pipeline.defs.materializations import (
     BUNDLE,
     CODE_VERSION,

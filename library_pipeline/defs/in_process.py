@@ -13,8 +13,7 @@ from dagster_shared.error import SerializableErrorInfo
 
 from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.catalog.refresh import Refresh, RefreshRequest
-from library_pipeline.database.connection import Database
-from library_pipeline.database.leases import lease
+from library_pipeline.database.connection import Database, lease
 from library_pipeline.defs.assets import ASKED_BY_TAG, PLAN, ManifestConfig, ReembedConfig
 from library_pipeline.defs.components import chunk_config
 from library_pipeline.defs.storage import sensors_run

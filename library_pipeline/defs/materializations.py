@@ -13,14 +13,14 @@ from urllib.parse import urlencode
 
 import dagster as dg
 
-from library_pipeline.catalog import partition_keys
+from library_pipeline.catalog import component as catalog
+from library_pipeline.catalog.component import partition_key, partition_of
 from library_pipeline.catalog.encoder import EncoderInfo
-from library_pipeline.catalog.partition_keys import partition_key, partition_of
 from library_pipeline.refresh.items import Success
 
-BUNDLE = dg.AssetKey(partition_keys.BUNDLE)
-EMBEDDING = dg.AssetKey(partition_keys.EMBEDDING)
-INDEX = dg.AssetKey(partition_keys.INDEX)
+BUNDLE = dg.AssetKey(catalog.BUNDLE)
+EMBEDDING = dg.AssetKey(catalog.EMBEDDING)
+INDEX = dg.AssetKey(catalog.INDEX)
 MANIFEST = dg.AssetKey("cms_manifest")
 VECTOR_INDEX = dg.AssetKey("vector_index")
 REPORT = dg.AssetKey("refresh_report")

@@ -10,7 +10,7 @@ import dagster as dg
 import psycopg
 
 from library_pipeline.catalog.encoder import EncoderInfo
-from library_pipeline.database.leases import BUNDLES_IN_USE, lease
+from library_pipeline.database.connection import BUNDLES_IN_USE, lease
 from library_pipeline.defs.materializations import EMBEDDING
 from library_pipeline.defs.recovery import UNFINISHED
 from library_pipeline.defs.resources import DatabaseResource, EncodersResource

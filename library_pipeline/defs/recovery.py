@@ -9,7 +9,7 @@ import dagster as dg
 import psycopg
 import structlog
 
-from library_pipeline.database.leases import lease_is_free
+from library_pipeline.database.connection import lease_is_free
 from library_pipeline.refresh.chunks import LostChunk, cancel_chunk, lost_chunks, release_chunk
 from library_pipeline.refresh.closing import finish_if_done, stop_refresh
 from library_pipeline.refresh.log import orphans, runs_of

@@ -42,7 +42,7 @@ from library_pipeline.refresh.closing import (
 )
 from library_pipeline.refresh.comparison import count_due, reembed_unfinished
 from library_pipeline.refresh.log import FailedPlans, failed_plans
-from library_pipeline.refresh.polling import changed_source, last_plan, pending_call
+from library_pipeline.refresh.planning import changed_source, last_plan, pending_call
 from library_pipeline.refresh.requests import (
     OpenRequest,
     give_up_attempt,

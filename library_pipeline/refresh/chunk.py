@@ -49,9 +49,9 @@ def refresh_chunk(
 ) -> ChunkReport:
     """Bring a claimed chunk's components up to date and return the result.
 
-    Each batch is committed by its own transaction, so what is stored stays, whatever happens
-    afterwards. A component's failure is recorded and returned; an error that stops the whole
-    chunk, such as a lost database, is raised. After telling Dagster, call `close_chunk`.
+    Each batch is one transaction, so stored components stay stored. A component's failure is
+    recorded and returned; an error that stops the whole chunk, such as a lost database, is raised.
+    After telling Dagster, call `close_chunk`.
 
     A reembed ignores `stages`: it only makes vectors of the configured encoders, from bundles in
     the bundle store.
@@ -106,7 +106,7 @@ def close_chunk(database: Database, chunk: Chunk, report: ChunkReport) -> None:
 
 
 def _plan_tasks(connection: psycopg.Connection, chunk: Chunk) -> list[Task]:
-    """Return what is left to do in the chunk.
+    """Return the tasks that are left in the chunk.
 
     A component that has left the manifest or the index since the plan gets the outcome
     `unchanged`; the next plan handles it.

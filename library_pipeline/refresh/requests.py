@@ -239,7 +239,7 @@ def note_sensor(connection: psycopg.Connection) -> None:
 
 
 def sensor_is_alive(connection: psycopg.Connection) -> bool:
-    """Whether Dagster's daemon has looked for requests in the last `PATIENCE_SECONDS`."""
+    """Return whether Dagster's daemon has looked for requests in the last `PATIENCE_SECONDS`."""
     row = connection.execute(
         "select seen_at > now() - %s * interval '1 second' from pipeline.request_sensor",
         (PATIENCE_SECONDS,),
@@ -248,7 +248,7 @@ def sensor_is_alive(connection: psycopg.Connection) -> bool:
 
 
 def why_it_waits(request: OpenRequest) -> str:
-    """Return in a sentence what an open request waits for."""
+    """Return the reason, as a sentence, why an open request waits."""
     again = ""
     if request.problem:
         again = f"attempt {request.attempt} of {MAX_ATTEMPTS}, as the one before ended early: "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from library_pipeline.catalog.partition_keys import BUNDLE, EMBEDDING, INDEX, partition_of
+from library_pipeline.catalog.component import BUNDLE, EMBEDDING, INDEX, partition_of
 from library_pipeline.settings import Settings
 
 
