@@ -1,4 +1,4 @@
-"""The Dagster instance of a library: its home folder and its environment variables."""
+"""The Dagster instance of a library, and refreshes whose runs this process executes in it."""
 
 from __future__ import annotations
 
@@ -28,6 +28,11 @@ from library_pipeline.settings import (
     environment,
 )
 from library_pipeline.shipped import shipped
+
+REFRESH_TAG = "library/refresh"
+# The terminal shows counts and a table; the logs of the runs are in the UI.
+_QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
+_INTERRUPTIONS = {"KeyboardInterrupt", "CancelledError", "DagsterExecutionInterruptedError"}
 
 
 def instance_environment(settings: Settings, database: Database) -> Mapping[str, str]:
@@ -69,13 +74,6 @@ def _dagster_home(settings: Settings) -> Path:
     return home
 
 
-REFRESH_TAG = "library/refresh"
-# The terminal shows counts and a table; the logs of the runs are in the UI.
-_QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
-
-_INTERRUPTIONS = {"KeyboardInterrupt", "CancelledError", "DagsterExecutionInterruptedError"}
-
-
 class RefreshError(LibraryError):
     """The refresh could not be planned, or was stopped by something larger than a component."""
 
@@ -84,7 +82,7 @@ class RefreshError(LibraryError):
 
 
 class RefreshInterrupted(RefreshError):
-    """A person or the system stopped the refresh; what it has stored stays stored."""
+    """A person or the system stopped the refresh; its stored components stay."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -108,7 +106,9 @@ def run_refresh(
     RefreshError with the reason if the refresh ended before all components were done.
     """
     jobs = _Jobs(definitions, instance, request)
-    _check_new(database, request.refresh_id)
+    with database.connect() as connection:
+        if read_refresh(connection, request.refresh_id):
+            raise RefreshExistsError(request.refresh_id)
     with lease(database, request.refresh_id), _closed_on_error(database, request.refresh_id):
         jobs.execute(*planning_run(request, approve_removals=approve_removals))
         while (chunk := _next_chunk(database, request.refresh_id)) is not None:
@@ -122,12 +122,6 @@ def run_refresh(
         jobs.execute("close_refresh", dg.RunConfig())
     with database.connect() as connection:
         return read_result(connection, request.refresh_id)
-
-
-def _check_new(database: Database, refresh_id: str) -> None:
-    with database.connect() as connection:
-        if read_refresh(connection, refresh_id):
-            raise RefreshExistsError(refresh_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +207,7 @@ def planning_run(
 
 
 def planning_run_request(asked: OpenRequest) -> dg.RunRequest:
-    """Return the request for the run that plans what was asked for."""
+    """Return the request for the run that plans the refresh `asked` for."""
     job, config = planning_run(asked.request)
     return dg.RunRequest(
         job_name=job,

@@ -37,7 +37,7 @@ class ComparisonState:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonResult:
-    """What one comparison did: the new screenshots it compared, and all pairs kept after it."""
+    """The result of a comparison: how many screenshots were new, and how many pairs are kept."""
 
     fresh: int
     pairs: int
