@@ -16,12 +16,13 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from library_pipeline.catalog.errors import LibraryError
-from library_pipeline.catalog.refresh import Counts, Refresh, RefreshRequest, RefreshScope
+from library_pipeline.catalog.refresh import Counts, Refresh, RefreshRequest
 from library_pipeline.database.connection import lease_is_free
-from library_pipeline.refresh.outcomes import failures_of
+from library_pipeline.refresh.outcomes import open_failures
 from library_pipeline.refresh.requests import (
     close_request,
     open_requests,
+    pop_request,
     why_it_waits,
 )
 
@@ -187,7 +188,8 @@ def read_result(connection: psycopg.Connection, refresh_id: str) -> Refresh:
 
 def with_failures(connection: psycopg.Connection, refresh: Refresh) -> Refresh:
     """Return the refresh with its open failures."""
-    return replace(refresh, failures=tuple(failures_of(connection, refresh.refresh_id)))
+    failures = open_failures(connection, refresh_id=refresh.refresh_id, limit=None)
+    return replace(refresh, failures=tuple(failures))
 
 
 def recent_refreshes(
@@ -276,8 +278,7 @@ def _read_refreshes(
 
 
 def _refresh_of_row(row: dict[str, Any]) -> Refresh:
-    row["scope"] = RefreshScope.of_json(row["scope"])
     row["run_ids"], row["unread_sources"] = tuple(row["run_ids"]), tuple(row["unread_sources"])
-    request = RefreshRequest(**{each.name: row.pop(each.name) for each in fields(RefreshRequest)})
+    request = pop_request(row)
     counts = Counts(**{each.name: row.pop(each.name) for each in fields(Counts)})
     return Refresh(request, counts=counts, **row)

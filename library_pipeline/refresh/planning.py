@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import psycopg
 import structlog
@@ -23,7 +23,7 @@ from library_pipeline.refresh.manifest import load_current_manifests
 from library_pipeline.refresh.manifest_state import (
     confirm_readable,
     current_manifest,
-    last_poll,
+    poll_rests,
     record_poll,
     record_unreadable,
     renew_etag,
@@ -91,10 +91,6 @@ def plan_refresh(
     return replace(plan, unread_sources=unread)
 
 
-# Polling takes at most a tenth of the time, even of a source that has to be read whole.
-_REST = 9
-
-
 def changed_source(connection: psycopg.Connection, sources: Sequence[Source]) -> str | None:
     """Return the name of the first source that has changed, None if none has.
 
@@ -103,7 +99,7 @@ def changed_source(connection: psycopg.Connection, sources: Sequence[Source]) ->
     """
     failed: list[ManifestError] = []
     for source in sources:
-        if _rests(connection, source):
+        if poll_rests(connection, source.name):
             continue
         started = time.perf_counter()
         try:
@@ -131,14 +127,6 @@ def _has_changed(connection: psycopg.Connection, source: Source) -> bool:
     if poll.not_modified and poll.etag and poll.etag != etag:
         renew_etag(connection, source.name, etag, poll.etag)
     return bool(poll)
-
-
-def _rests(connection: psycopg.Connection, source: Source) -> bool:
-    """Return whether the next poll is not due yet, because the last one took long."""
-    last = last_poll(connection, source.name)
-    if last is None:
-        return False
-    return datetime.now(UTC) < last.at + timedelta(seconds=_REST * last.took_seconds)
 
 
 def record_call(connection: psycopg.Connection, source: str) -> datetime:

@@ -8,7 +8,7 @@ failed.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
 
@@ -28,8 +28,8 @@ DAEMON_NEEDED = (
 )
 
 _OPEN = """
-select refresh_id, kind, asked_by, scope, forced, asked_at, attempt, run_id,
-       problem, extract(epoch from now() - asked_at)::float8 as waited_seconds
+select refresh_id, kind, asked_by, scope, forced as force, false as in_process, asked_at, attempt,
+       run_id, problem, extract(epoch from now() - asked_at)::float8 as waited_seconds
 from pipeline.refresh_request
 where closed_at is null and (%(ids)s::text[] is null or refresh_id = any(%(ids)s))
 order by asked_at, refresh_id
@@ -146,18 +146,13 @@ def open_requests(
     """Return the open requests, oldest first; only those among `ids`, if given."""
     terms = {"ids": None if ids is None else list(ids)}
     with connection.cursor(row_factory=dict_row) as cursor:
-        return [_open_request(row) for row in cursor.execute(_OPEN, terms)]
+        return [OpenRequest(pop_request(row), **row) for row in cursor.execute(_OPEN, terms)]
 
 
-def _open_request(row: dict[str, Any]) -> OpenRequest:
-    request = RefreshRequest(
-        row.pop("refresh_id"),
-        row.pop("kind"),
-        row.pop("asked_by"),
-        RefreshScope.of_json(row.pop("scope")),
-        row.pop("forced"),
-    )
-    return OpenRequest(request, **row)
+def pop_request(row: dict[str, Any]) -> RefreshRequest:
+    """Take the columns of a request out of `row`, and return the request."""
+    row["scope"] = RefreshScope.of_json(row["scope"])
+    return RefreshRequest(**{each.name: row.pop(each.name) for each in fields(RefreshRequest)})
 
 
 def note_run(connection: psycopg.Connection, request: OpenRequest, run_id: str) -> None:

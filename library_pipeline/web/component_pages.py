@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from library_pipeline.encoders import EncoderError
 from library_pipeline.index.write import indexed_files
-from library_pipeline.refresh.outcomes import open_failure, open_failures
+from library_pipeline.refresh.outcomes import open_failures
 from library_pipeline.search.weights import SearchError
 from library_pipeline.web.browse import Card, Details, cards
 from library_pipeline.web.history import history
@@ -38,7 +38,9 @@ def component(
     with library.database.connect() as connection:
         around = frame(connection)
         past = history(connection, library.bundles, found.card.component_id)
-        failure = open_failure(connection, found.card.component_id)
+        failure = next(
+            iter(open_failures(connection, component_id=found.card.component_id, limit=1)), None
+        )
     return page(
         request,
         "component.html",
