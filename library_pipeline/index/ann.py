@@ -1,7 +1,7 @@
-"""The ANN index of an encoder's vectors (HNSW, cosine): when there is one, built and dropped.
+"""The ANN index of an encoder's vectors (HNSW, cosine): when it is built, used and dropped.
 
 HNSW: Malkov and Yashunin, https://arxiv.org/abs/1603.09320, as pgvector implements it. Without
-the index every question is answered by an exact scan, so its absence costs time, never answers.
+the index an exact scan answers every query, so its absence costs time, never results.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The encoders of the index: the registry, and the way from there to a loaded model."""
+"""The encoders of the index: their registry, and how a registered one is loaded."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ADD = """
 insert into pipeline.encoder (name, model, revision, framing, precision, fingerprint, dim)
 values (%(name)s, %(model)s, %(revision)s, %(framing)s, %(precision)s, %(fingerprint)s, %(dim)s)
 """
-# A new spec for the same weights: the newest one is the likeliest to find them again.
+# Of several specs for the same weights, the newest is the likeliest to find them again.
 _REWORD = """
 update pipeline.encoder
 set model = %(model)s, revision = %(revision)s, framing = %(framing)s, precision = %(precision)s
