@@ -110,7 +110,7 @@ def run_refresh(
         if read_refresh(connection, request.refresh_id):
             raise RefreshExistsError(request.refresh_id)
     with lease(database, request.refresh_id), _closed_on_error(database, request.refresh_id):
-        jobs.execute(*planning_run(request, approve_removals=approve_removals))
+        jobs.run(*planning_run(request, approve_removals=approve_removals))
         while (chunk := _next_chunk(database, request.refresh_id)) is not None:
             jobs.do_chunk(request.refresh_id, chunk)
     # A reembed works without the CMS, but the chunks that were left over may need it.
@@ -119,7 +119,7 @@ def run_refresh(
     with database.connect() as connection:
         unchecked = unchecked_refreshes(connection)
     if unchecked:
-        jobs.execute("close_refresh", dg.RunConfig())
+        jobs.run("close_refresh", dg.RunConfig())
     with database.connect() as connection:
         return read_result(connection, request.refresh_id)
 
@@ -134,9 +134,9 @@ class _Jobs:
 
     def do_chunk(self, refresh_id: str, chunk: int) -> None:
         """Do one chunk of this refresh, or of another one that was left over."""
-        self.execute("refresh_chunk", chunk_config(refresh_id, chunk), refresh_id)
+        self.run("refresh_chunk", chunk_config(refresh_id, chunk), refresh_id)
 
-    def execute(self, job: str, config: dg.RunConfig, refresh_id: str | None = None) -> None:
+    def run(self, job: str, config: dg.RunConfig, refresh_id: str | None = None) -> None:
         """Run a job; a run that failed only because components did is no error."""
         outcome = self.definitions.resolve_job_def(job).execute_in_process(
             instance=self.instance,

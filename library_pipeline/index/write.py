@@ -58,7 +58,7 @@ _CLEAR_FAILURE = "delete from pipeline.failure where component_id = any(%s)"
 
 
 @dataclass(frozen=True, slots=True)
-class Screenshot:
+class DecodedScreenshot:
     """A decoded screenshot: `size` is in bytes, `thumbnail` is a small WebP."""
 
     sha256: str
@@ -80,7 +80,7 @@ class IndexedFiles:
 def store_bundles(
     connection: psycopg.Connection,
     bundles: Sequence[Bundle],
-    screenshots: Sequence[Screenshot],
+    screenshots: Sequence[DecodedScreenshot],
 ) -> None:
     """Record downloaded bundles and the screenshots that were decoded."""
     if screenshots:
@@ -103,7 +103,7 @@ def store_batch(
     connection: psycopg.Connection,
     *,
     bundles: Sequence[Bundle],
-    screenshots: Sequence[Screenshot],
+    screenshots: Sequence[DecodedScreenshot],
     vectors: Mapping[EncoderInfo, Mapping[str, NDArray[np.float32]]],
     index: bool = True,
 ) -> set[str]:

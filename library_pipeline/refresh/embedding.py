@@ -18,7 +18,7 @@ from library_pipeline.encoders import Encoder, ImageError
 from library_pipeline.encoders.image import read_image
 from library_pipeline.encoders.thumbnail import thumbnail
 from library_pipeline.index.embeddings import embedded_screenshots
-from library_pipeline.index.write import Screenshot
+from library_pipeline.index.write import DecodedScreenshot
 from library_pipeline.refresh.items import Delivery, Meter, Stage
 
 LINGER_SECONDS = 0.02
@@ -135,7 +135,7 @@ class Batcher:
         encoders = {each: self._load(each) for each in wanted if self._embeds}
         try:
             image = read_image(item.screenshot)
-            item.decoded = Screenshot(
+            item.decoded = DecodedScreenshot(
                 sha256=digest,
                 format=_format(item.screenshot),
                 width=image.width,

@@ -21,7 +21,7 @@ from library_pipeline.catalog.errors import Failure
 from library_pipeline.catalog.refresh import Action, Outcome
 from library_pipeline.database.connection import Database
 from library_pipeline.encoders import Encoder
-from library_pipeline.index.write import IndexedFiles, Screenshot
+from library_pipeline.index.write import DecodedScreenshot, IndexedFiles
 from library_pipeline.refresh.chunks import Chunk, add_progress
 from library_pipeline.refresh.closing import cancellation_asked
 from library_pipeline.refresh.outcomes import record_failures
@@ -81,7 +81,7 @@ class Delivery:
     screenshot: bytes
     downloaded_bytes: int
     milliseconds: dict[str, float] = field(default_factory=dict)
-    decoded: Screenshot | None = None
+    decoded: DecodedScreenshot | None = None
     pixels: dict[EncoderInfo, NDArray[np.uint8]] = field(default_factory=dict)
     embedded: set[EncoderInfo] = field(default_factory=set)
 
