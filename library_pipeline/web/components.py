@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from library_pipeline.encoders import EncoderError
 from library_pipeline.index.write import indexed_files
-from library_pipeline.refresh.outcomes import open_failure, open_failures
+from library_pipeline.refresh.outcomes import open_failures
 from library_pipeline.search.components import ComponentDetails
 from library_pipeline.search.query import Example, SearchError, UnanswerableError
 from library_pipeline.search.ranking import Match
@@ -56,7 +56,7 @@ def show_component(
     with library.database.connect() as connection:
         around = frame(connection)
         past = component_history(connection, library.bundles, found.component_id)
-        failure = open_failure(connection, found.component_id)
+        failures = open_failures(connection, component_id=found.component_id, limit=1)
     return page(
         request,
         "component.html",
@@ -67,7 +67,7 @@ def show_component(
         dagster=library.dagster.of_component(found.component_id),
         files=[file_text(library.bundles, kind, digest) for kind, digest in found.files.items()],
         history=past,
-        failure=failure,
+        failure=next(iter(failures), None),
         neighbours=neighbours,
         reason=reason,
     )
