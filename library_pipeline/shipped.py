@@ -1,4 +1,4 @@
-"""Where the files are that travel with the program but are not Python: SQL, sample library."""
+"""The paths of the files of the program that are not Python: SQL, the sample library."""
 
 from __future__ import annotations
 

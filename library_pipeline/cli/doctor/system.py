@@ -1,4 +1,4 @@
-"""Python, packages and configuration; the disk and the bundle store; schedules and webhooks."""
+"""Checks of Python, packages, configuration, disk, bundle store, schedules and webhooks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def check_configuration(settings: Settings | None, error: SettingsError | None) 
         *others, last = problems or [head]
         for problem in others:
             yield Check("configuration", "wrong", problem.strip())
-        way_out = "correct each where it was given; docs/configuration.md has every key"
+        way_out = "correct each one; docs/configuration.md has every key"
         yield Check("configuration", "wrong", last.strip(), way_out)
         return
     found = f"{_config_file()}; {_set_variables()}; home {settings.home}"
@@ -140,7 +140,7 @@ def check_bundles(settings: Settings) -> Iterator[Check]:
         finally:
             store.delete(kept.sha256)
     except BundleError as error:
-        way_out = "see who may write there, and how much space is free"
+        way_out = "check who may write there, and the free space"
         yield Check(_BUNDLE_STORE, "wrong", error.message, way_out)
     except (ImportError, ValueError) as error:
         way_out = "install what fsspec needs for this kind of URL (s3fs, gcsfs, adlfs, ...)"
