@@ -20,8 +20,6 @@ from library_pipeline.index.activation import (
 from library_pipeline.refresh.garbage import Garbage, collect_garbage
 from library_pipeline.settings import Settings, load_settings
 
-_MEGABYTE = 1024 * 1024
-
 
 def list_encoders(*, as_json: bool) -> None:
     """Print every encoder with its coverage, dimension, fingerprint and size."""
@@ -131,4 +129,4 @@ def _describe(encoder: EncoderCoverage) -> str:
 
 
 def _size(size: float) -> str:
-    return f"{size / _MEGABYTE:.1f} MB"
+    return f"{size / 2**20:.1f} MB"

@@ -170,9 +170,9 @@ def _show_result(refresh: Refresh) -> None:
 def show_failure(failure: Failure) -> None:
     """Print a failure: its phase, code and message, the number of tries, the next try."""
     tried = f"tried {failure.attempts} times; " if failure.attempts > 1 else ""
-    again = "tried again when its revision changes, or with retry --now"
+    again = "next try with a new revision or by retry --now"
     if failure.next_due_at:
-        again = f"tried again from {failure.next_due_at.astimezone():%H:%M on %d %b}"
+        again = f"next try from {failure.next_due_at.astimezone():%H:%M on %d %b}"
     console.print(f"[red]failed[/] [bold]{failure.phase}[/] {failure.code} ({tried}{again})")
     console.print(f"       {failure.message}", markup=False, soft_wrap=True)
 

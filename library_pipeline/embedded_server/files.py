@@ -131,7 +131,7 @@ class ServerFiles:
         beside = self.root / "run"
         if is_plain_path(beside):
             return beside
-        shared = Path("/tmp")  # noqa: S108 - make_private_dir checks its owner
+        shared = Path("/tmp")  # noqa: S108 - make_private_dir checks the owner
         parent = shared if os.access(shared, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
         return parent / f"library-pipeline-{os.geteuid()}-{self.digest}"
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 _POLL_SECONDS = 0.5
@@ -53,7 +54,8 @@ def end_leftovers(cluster_name: str, owner: int) -> int:
     for number, patience in _ESCALATION:
         deadline = time.monotonic() + patience
         for pid in find_processes(cluster_name, owner):
-            _send_signal(pid, number)
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
         while find_processes(cluster_name, owner):
             if time.monotonic() >= deadline:
                 break
@@ -103,10 +105,3 @@ def _processes_from_ps() -> Iterator[tuple[int, int, str]]:
     for line in listing.splitlines():
         pid, uid, title = line.split(maxsplit=2)
         yield int(pid), int(uid), title
-
-
-def _send_signal(pid: int, number: signal.Signals) -> None:
-    try:
-        os.kill(pid, number)
-    except (ProcessLookupError, PermissionError):
-        return

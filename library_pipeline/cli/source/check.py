@@ -47,7 +47,7 @@ class ItemReport:
 
 @dataclass(frozen=True, slots=True)
 class SourceReport:
-    """One source: its first page, or the error that prevented reading it."""
+    """One source: its first page, or the error that kept it from being read."""
 
     name: str
     kind: str
@@ -287,13 +287,10 @@ def _show_component(component: dict[str, Any], screen: Screen) -> None:
         shown = text if len(text) <= _MAX_TEXT else shorten(value)
         screen.fact("attribute", f"{name}: {shown}", indent=5)
     for kind, file in component["files"].items():
-        screen.fact(kind, _describe_file(file), indent=5)
-
-
-def _describe_file(file: dict[str, Any]) -> str:
-    size = file.get("inline_bytes")
-    where = file["url"] if size is None else f"inline, {size:,} bytes"
-    return f"{where}  sha256 {file['sha256'][:12]}..." if file["sha256"] else where
+        size = file.get("inline_bytes")
+        where = file["url"] if size is None else f"inline, {size:,} bytes"
+        digest = f"  sha256 {file['sha256'][:12]}..." if file["sha256"] else ""
+        screen.fact(kind, where + digest, indent=5)
 
 
 def _show_verdict(report: SourceReport, screen: Screen) -> None:
