@@ -160,7 +160,7 @@ def cancel(
 
 @app.command()
 def approve(yes: Yes = False, json: Json = False, verbose: Verbose = False) -> None:
-    """Remove the components that left the CMS in too large a number to remove without asking."""
+    """Remove the components that a refresh kept because too many left the CMS at once."""
     from library_pipeline.cli.refresh import approve_held  # noqa: PLC0415
 
     with expected_errors():
@@ -205,7 +205,8 @@ def search(  # noqa: PLR0913 - each is an option
     crop: Annotated[
         str | None,
         typer.Option(
-            help="The part of the pictures to compare: LEFT,TOP,RIGHT,BOTTOM as shares from 0 to 1."
+            help="The part of the pictures to compare: LEFT,TOP,RIGHT,BOTTOM, each as a share of "
+            "the width or height from 0 to 1."
         ),
     ] = None,
     k: Annotated[
@@ -225,20 +226,26 @@ def search(  # noqa: PLR0913 - each is an option
         ),
     ] = None,
     client: Annotated[
-        list[str] | None, typer.Option(help="Only this client's; any of them, if repeated.")
+        list[str] | None,
+        typer.Option(help="Only components of this client; repeat it to allow several."),
     ] = None,
     category: Annotated[
-        list[str] | None, typer.Option(help="Only of this category; any of them, if repeated.")
+        list[str] | None,
+        typer.Option(help="Only components of this category; repeat it to allow several."),
     ] = None,
     source: Annotated[
-        list[str] | None, typer.Option(help="Only from this source; any of them, if repeated.")
+        list[str] | None,
+        typer.Option(help="Only components from this source; repeat it to allow several."),
     ] = None,
     tag: Annotated[
-        list[str] | None, typer.Option(help="Only with this tag; all of them, if repeated.")
+        list[str] | None,
+        typer.Option(help="Only components with this tag; repeat it to require several."),
     ] = None,
     attribute: Annotated[
         list[str] | None,
-        typer.Option(help="Only with this attribute, as NAME=VALUE; all of them, if repeated."),
+        typer.Option(
+            help="Only components with this attribute, as NAME=VALUE; repeat it to require several."
+        ),
     ] = None,
     weight: Annotated[
         list[str] | None,

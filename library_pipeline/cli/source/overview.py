@@ -29,13 +29,13 @@ def choose_sources(settings: Settings, name: str | None, *, every: bool) -> list
             "set cms.base_url; `library-pipeline sample-cms` serves a CMS to try"
         )
     if name is not None and every:
-        fail("name a source or say --all, not both")
+        fail("give a NAME or --all, not both")
     if every:
         return names
     if name is None and len(names) > 1:
-        fail(f"which source? There are {', '.join(names)}")
+        fail(f"give the NAME of a source; there are {', '.join(names)}")
     if name is not None and name not in names:
-        fail(f"there is no source {name!r}; there is {', '.join(names)}")
+        fail(f"there is no source {name!r}; the sources are {', '.join(names)}")
     return [name or names[0]]
 
 
