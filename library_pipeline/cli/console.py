@@ -21,10 +21,10 @@ console = Console(highlight=False, emoji=False)
 errors = Console(stderr=True, highlight=False, emoji=False)
 
 
-def fail(message: str, *, code: int = 2) -> NoReturn:
-    """Print an error to stderr and end the program with `code`."""
+def fail(message: str) -> NoReturn:
+    """Print an error to stderr and end the program with 2."""
     complain(message)
-    raise typer.Exit(code)
+    raise typer.Exit(2)
 
 
 def complain(message: str) -> None:

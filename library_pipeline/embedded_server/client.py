@@ -135,7 +135,7 @@ class EmbeddedServer:
             if locks.is_held(self._files.supervisor_lock):
                 return False
             self._files.state.unlink(missing_ok=True)  # left by a killed supervisor
-            return start_supervisor(self._files, self._home, self._linger, deadline)
+            return _start_supervisor(self._files, self._home, self._linger, deadline)
         finally:
             os.close(descriptor)
 
@@ -151,8 +151,13 @@ def hold(home: Path, pid: int, timeout: float = 60) -> None:
     files.create_root()
     descriptor = _hold_clients_lock(files, time.monotonic() + timeout)
     try:
-        # The lock belongs to the open file, which the new process shares: no gap between us.
-        start_holder(pid, descriptor)
+        # The lock belongs to the open file, which the new process shares, so it is never free.
+        _start_detached(
+            ["hold", str(pid), str(descriptor)],
+            subprocess.DEVNULL,
+            subprocess.DEVNULL,
+            keep=[descriptor],
+        ).wait()
     finally:
         os.close(descriptor)
 
@@ -217,7 +222,7 @@ _PROGRAM = "library_pipeline.embedded_server"
 _MAX_LOG_BYTES = 1024 * 1024
 
 
-def start_supervisor(files: ServerFiles, home: Path, linger: float, deadline: float) -> bool:
+def _start_supervisor(files: ServerFiles, home: Path, linger: float, deadline: float) -> bool:
     """Start a supervisor and wait until it has a server, or `deadline` (time.monotonic).
 
     Returns False if it ended without a report, because another supervisor runs already. Raises
@@ -244,12 +249,6 @@ def start_supervisor(files: ServerFiles, home: Path, linger: float, deadline: fl
     if "error" in report:
         raise EmbeddedServerError(str(report["error"]))
     return True
-
-
-def start_holder(pid: int, lock_descriptor: int) -> None:
-    """Start a process that keeps `lock_descriptor` open until process `pid` ends."""
-    words = ["hold", str(pid), str(lock_descriptor)]
-    _start_detached(words, subprocess.DEVNULL, subprocess.DEVNULL, keep=[lock_descriptor]).wait()
 
 
 def _start_detached(

@@ -148,12 +148,12 @@ class ServerFiles:
         except (FileNotFoundError, ValueError, TypeError):
             return None
 
-    def log_tail(self, lines: int = 12) -> str:
+    def log_tail(self) -> str:
         """Return the end of the server's log, for error messages."""
         try:
             with self.server_log.open("rb") as log:
                 log.seek(max(0, os.fstat(log.fileno()).st_size - 8192))
-                return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
+                return "\n".join(log.read().decode(errors="replace").splitlines()[-12:])
         except OSError:
             return "(no log)"
 

@@ -45,12 +45,11 @@ def is_alive(pid: int) -> bool:
 _ESCALATION = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
 
 
-def end_leftovers(cluster_name: str, owner: int) -> int:
-    """End every process of server `cluster_name` that uid `owner` runs; return their number.
+def end_leftovers(cluster_name: str, owner: int) -> None:
+    """End every process of server `cluster_name` that uid `owner` runs.
 
     Only the holder of the supervisor lock may call it, while its own server does not run.
     """
-    found = len(find_processes(cluster_name, owner))
     for number, patience in _ESCALATION:
         deadline = time.monotonic() + patience
         for pid in find_processes(cluster_name, owner):
@@ -61,8 +60,7 @@ def end_leftovers(cluster_name: str, owner: int) -> int:
                 break
             time.sleep(0.05)
         else:
-            break
-    return found
+            return
 
 
 def find_processes(cluster_name: str, owner: int) -> list[int]:

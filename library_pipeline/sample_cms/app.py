@@ -103,7 +103,7 @@ def create_app(
 
     URLs in the manifest start with `base_url`; without it, with the address of the request.
     """
-    switchboard = Switchboard(faults)
+    switchboard = Switchboard(faults or Faults())
     requests: Counter[str] = Counter()
     routes = [
         Route("/healthz", healthz),

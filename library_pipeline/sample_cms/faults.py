@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter
@@ -100,16 +99,15 @@ FAULTS = TypeAdapter(Faults)
 class Switchboard:
     """The active faults, with the request counts that trigger them; for one event loop only."""
 
-    def __init__(self, faults: Faults | None, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
-        self.set(faults or Faults())
+    def __init__(self, faults: Faults) -> None:
+        self.set(faults)
 
     def set(self, faults: Faults) -> None:
         """Replace the active faults and count requests from zero."""
         self.faults = faults
         self._seen: Counter[int] = Counter()
         self._allowance = max(1.0, faults.requests_per_second or 0)
-        self._counted_at = self._now()
+        self._counted_at = time.monotonic()
 
     def next_fault(self, path: str) -> RequestFault | FileFault | None:
         """Count a request for `path`; return the fault that its answer shows, None if none."""
@@ -128,7 +126,7 @@ class Switchboard:
         rate = self.faults.requests_per_second
         if not rate:
             return False
-        now = self._now()
+        now = time.monotonic()
         self._allowance = min(max(1.0, rate), self._allowance + (now - self._counted_at) * rate)
         self._counted_at = now
         if self._allowance < 1:

@@ -55,7 +55,6 @@ class SampleCms:
         folder: str | os.PathLike[str],
         *,
         token: str | None = None,
-        host: str = "127.0.0.1",
         port: int = 0,
         base_url: str | None = None,
         faults: Faults | None = None,
@@ -68,9 +67,9 @@ class SampleCms:
         )
         self._socket = socket.socket()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind((host, port))
-        self.url = f"http://{host}:{self._socket.getsockname()[1]}"
-        self._server = _server(self._app, host, port, log_level="error")
+        self._socket.bind(("127.0.0.1", port))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._server = _server(self._app, "127.0.0.1", port, log_level="error")
         self._thread = threading.Thread(
             target=self._server.run, args=([self._socket],), name="sample-cms", daemon=True
         )

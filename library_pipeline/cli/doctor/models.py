@@ -70,9 +70,9 @@ def usable_cores(cgroup: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
     return max(1, min(cores, round(quota / period)))
 
 
-def _cpu_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+def _cpu_features() -> str:
     try:
-        text = cpuinfo.read_text()
+        text = Path("/proc/cpuinfo").read_text()
     except OSError:
         return ""
     line = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
