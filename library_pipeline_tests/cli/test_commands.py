@@ -99,11 +99,11 @@ def test_an_encoder_is_changed_from_the_command_line(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["encoders", "activate"], "name the encoder to activate, or say --auto"),
+        (["encoders", "activate"], "give the NAME of an encoder or --auto, not both"),
         (["encoders", "drop", "clip", "0"], "there is no encoder clip 0; there is: none of that"),
         (["search", "--text", "x", "--weight", "clip"], "'clip' is not NAME=NUMBER"),
-        (["search"], "ask by at least one of: PICTURE, --text, --like"),
-        (["status", "--json", "--watch"], "exclude each other"),
+        (["search"], "give at least one of PICTURE, --text, --like"),
+        (["status", "--json", "--watch"], "use --json or --watch, not both"),
         (["search", "--text", "a card"], "nothing is indexed yet; run `library-pipeline refresh`"),
     ],
 )
