@@ -1,4 +1,4 @@
-"""A refresh: one pass over the library, what it is asked to do, how far it is, what it did."""
+"""A refresh: one pass over the library, with its request, its progress and its counts."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class RefreshScope:
 
 @dataclass(frozen=True, slots=True)
 class RefreshRequest:
-    """What a person or a program asks for.
+    """A refresh that a person or a program asks for.
 
-    `force` downloads and embeds again what is there already. The process that asks for an
+    `force` downloads and embeds everything again. The process that asks for an
     `in_process` refresh does its chunks itself; sensors start the chunks of the others.
     """
 
@@ -80,10 +80,10 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """One refresh at one moment: its request, how far it is, and what it did.
+    """One refresh at one moment: its request, its progress and its counts.
 
     A refresh in the state `waiting` is a request that Dagster has not taken yet; `waits_for` says
-    in a sentence what it waits for. Of the `planned` components, `downloaded`, `embedded` and
+    why, as a sentence. Of the `planned` components, `downloaded`, `embedded` and
     `stored` ones have passed each phase. `counts` holds the plan while the refresh runs, and the
     outcome afterwards. `duration_seconds` is wall-clock time, up to now while it is unfinished.
     `held_removals` wait for approval. `unread_sources` could not be read, so their components

@@ -9,14 +9,8 @@ from typing import Final
 
 import psycopg
 
-from library_pipeline.database.connection import Database
 from library_pipeline.embedded_server import EmbeddedServer
-from library_pipeline.settings import (
-    DAGSTER_DATABASE_VARIABLE,
-    DATABASE_VARIABLE,
-    Settings,
-    SettingsError,
-)
+from library_pipeline.settings import Settings
 
 _CONNECT_SECONDS: Final = 3
 _DURABLE: Final = ["fsync", "full_page_writes", "synchronous_commit"]
@@ -44,22 +38,6 @@ def brief_connection(
         limit = str(statement_seconds * 1000)
         connection.execute("select set_config('statement_timeout', %s, false)", (limit,))
         yield connection
-
-
-@contextmanager
-def open_unmigrated(settings: Settings, *, seconds: float) -> Iterator[Database]:
-    """Yield the databases as they are; starts the embedded server within `seconds`.
-
-    Raises SettingsError if only one of two URLs is set, EmbeddedServerError.
-    """
-    url, dagster_url = settings.database_url, settings.dagster_database_url
-    if url is None:
-        with EmbeddedServer(settings.home).acquire(seconds) as server:
-            yield Database(server.url("library"), server.dagster_url("dagster"))
-        return
-    if dagster_url is None:
-        raise SettingsError(f"{DATABASE_VARIABLE} is set but {DAGSTER_DATABASE_VARIABLE} is not")
-    yield Database(url.get_secret_value(), dagster_url.get_secret_value())
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Numbered SQL files, applied in order, each once, whole or not at all.
 
-The ledger is `pipeline.migration`. A file that has been applied is never edited: what it did to
-other people's databases cannot be called back, so a change is a new file with the next number.
+The ledger is `pipeline.migration`. An applied file is never edited, because its effect on existing
+databases cannot be undone: a change is a new file with the next number.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from library_pipeline.catalog.errors import LibraryError
 
 _LOCK_KEY = 0x6C69_6272_6172_79  # "library", the same for every program and version
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
-# A plpgsql body has `begin` without a semicolon; `end;` is its, too, and so is not looked for.
+# A plpgsql body has `begin` without a semicolon. It has `end;` too, so that is not looked for.
 _OWN_TRANSACTION = re.compile(
     r"^(begin|start\s+transaction|commit|rollback|abort)(\s+(work|transaction))?\s*;",
     re.IGNORECASE | re.MULTILINE,
@@ -51,7 +51,7 @@ class BadMigrationError(MigrationError):
 
 
 class ChangedMigrationError(MigrationError):
-    """A file that has been applied is no longer what it was, or is gone."""
+    """An applied file has changed since, or is gone."""
 
 
 class NewerDatabaseError(MigrationError):
@@ -82,7 +82,7 @@ class Migration:
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class LedgerEntry:
     """One row of the ledger."""
 
     number: int
@@ -91,7 +91,7 @@ class Applied:
 
 
 def migrate(database: str | Connection, folder: Path) -> list[str]:
-    """Apply what is pending in `folder`, oldest first, and return the names of what was applied.
+    """Apply the pending migrations of `folder`, oldest first, and return their names.
 
     `database` is a conninfo or a connection outside of a transaction. Programs that migrate at
     the same time wait for each other. Raises MigrationError; the migrations before it stay.
@@ -111,7 +111,7 @@ def migrate(database: str | Connection, folder: Path) -> list[str]:
 
 
 def pending(database: str | Connection, folder: Path) -> list[str]:
-    """Return the names of what `migrate` would apply, changing nothing; same errors."""
+    """Return the names of the migrations that `migrate` would apply; raises MigrationError."""
     migrations = read_folder(folder)
     with _connection(database) as connection:
         due = _due(migrations, _ledger(connection), folder)
@@ -122,7 +122,7 @@ def read_folder(folder: Path) -> list[Migration]:
     """Return the migrations of `folder` by their numbers; raises BadMigrationError."""
     if not folder.is_dir():
         raise BadMigrationError(f"{folder} is not a folder of migrations; reinstall the program")
-    migrations = [_read(path) for path in sorted(folder.glob("*.sql"))]
+    migrations = [_read_file(path) for path in sorted(folder.glob("*.sql"))]
     for one, other in pairwise(migrations):
         if one.number == other.number:
             raise BadMigrationError(
@@ -132,7 +132,7 @@ def read_folder(folder: Path) -> list[Migration]:
     return migrations
 
 
-def _read(path: Path) -> Migration:
+def _read_file(path: Path) -> Migration:
     match = _FILE_NAME.fullmatch(path.name)
     if match is None:
         raise BadMigrationError(
@@ -149,8 +149,8 @@ def _read(path: Path) -> Migration:
     return Migration(int(match[1]), path, sql)
 
 
-def _due(migrations: list[Migration], ledger: list[Applied], folder: Path) -> list[Migration]:
-    """Return what the ledger lacks, after checking that the rest is what was applied."""
+def _due(migrations: list[Migration], ledger: list[LedgerEntry], folder: Path) -> list[Migration]:
+    """Return the migrations that the ledger lacks, if its other entries match their files."""
     known = {migration.number: migration for migration in migrations}
     for applied in ledger:
         migration = known.get(applied.number)
@@ -162,7 +162,12 @@ def _due(migrations: list[Migration], ledger: list[Applied], folder: Path) -> li
                 f"{applied.sha256}, found {migration.sha256}; restore the file and put the change "
                 f"into a new migration, {len(migrations) + 1:04d}_..."
             )
-    _check_numbers(migrations, folder)
+    for expected, migration in enumerate(migrations, start=1):
+        if migration.number != expected:
+            raise BadMigrationError(
+                f"number {expected:04d} is missing before {migration.path.name} in {folder}; "
+                "numbers start at 0001 and have no gaps: bring the file back or renumber"
+            )
     done = {applied.number for applied in ledger}
     due = [migration for migration in migrations if migration.number not in done]
     for migration in due:
@@ -174,16 +179,7 @@ def _due(migrations: list[Migration], ledger: list[Applied], folder: Path) -> li
     return due
 
 
-def _check_numbers(migrations: list[Migration], folder: Path) -> None:
-    for expected, migration in enumerate(migrations, start=1):
-        if migration.number != expected:
-            raise BadMigrationError(
-                f"number {expected:04d} is missing before {migration.path.name} in {folder}; "
-                "numbers start at 0001 and have no gaps: bring the file back or renumber"
-            )
-
-
-def _unknown(applied: Applied, newest: int, folder: Path) -> MigrationError:
+def _unknown(applied: LedgerEntry, newest: int, folder: Path) -> MigrationError:
     if applied.number > newest:
         return NewerDatabaseError(
             f"the database has migration {applied.name}, this program knows up to {newest:04d}; "
@@ -218,12 +214,12 @@ def _line(migration: Migration, error: psycopg.Error) -> str:
     return f" line {before.count(chr(10)) + 1}"
 
 
-def _ledger(connection: Connection) -> list[Applied]:
+def _ledger(connection: Connection) -> list[LedgerEntry]:
     with connection.cursor(row_factory=tuple_row) as cursor:  # the caller's may give dicts
         if cursor.execute("select to_regclass('pipeline.migration')").fetchone() == (None,):
             return []
         cursor.execute("select number, name, sha256 from pipeline.migration order by number")
-        return [Applied(*row) for row in cursor]
+        return [LedgerEntry(*row) for row in cursor]
 
 
 @contextmanager

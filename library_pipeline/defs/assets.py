@@ -28,8 +28,8 @@ ASKED_BY_TAG = "library/asked_by"
 PLAN = "plan_reembed"
 
 
-class Planned(Enum):
-    """What a manifest run plans; Dagster's configuration takes an Enum, not a Literal."""
+class PlanKind(Enum):
+    """Which refresh a manifest run plans; Dagster's configuration takes no Literal."""
 
     none = "none"
     incremental = "incremental"
@@ -38,11 +38,11 @@ class Planned(Enum):
 
 
 class ReembedConfig(dg.Config):
-    """Run configuration of a reembed, and what it has in common with any other plan."""
+    """Run configuration of a reembed; the fields are common to all plans."""
 
     limit: int | None = Field(default=None, description="At most this many components.")
     due_only: bool = Field(
-        default=False, description="Leave out what a reembed failed at and is not due again."
+        default=False, description="Leave out failed components whose next try is not due."
     )
     refresh_id: str | None = Field(default=None, description="Set by the command line.")
     in_process: bool = Field(default=False, description="Set by the command line.")
@@ -52,7 +52,7 @@ class ReembedConfig(dg.Config):
         """Return the configuration of a run that plans `request`."""
         terms = {**asdict(request.scope), "only": list(request.scope.only), **asdict(request)}
         if "refresh" in cls.model_fields:
-            terms["refresh"] = Planned(request.kind)
+            terms["refresh"] = PlanKind(request.kind)
         return cls(**{name: value for name, value in terms.items() if name in cls.model_fields})
 
     def request(self, refresh_id: str, asked_by: AskedBy) -> RefreshRequest:
@@ -69,23 +69,21 @@ class ReembedConfig(dg.Config):
 class ManifestConfig(ReembedConfig):
     """Run configuration of `cms_manifest`. By default it reads the manifest and plans nothing."""
 
-    refresh: Planned = Field(
-        default=Planned.none, description="Which refresh to plan over the manifest."
+    refresh: PlanKind = Field(
+        default=PlanKind.none, description="Which refresh to plan over the manifest."
     )
     client: str | None = Field(default=None, description="Only components of this client.")
     category: str | None = Field(default=None, description="Only components of this category.")
     only: list[str] = Field(default=[], description="Only the components with these ids.")
     due_only: bool = Field(default=False, description="Retry only failures that are due.")
-    force: bool = Field(
-        default=False, description="Download and embed again whatever is there already."
-    )
+    force: bool = Field(default=False, description="Download and embed everything again.")
     approve_removals: bool = Field(
         default=False, description="Approve the removals that are held back now."
     )
 
     def request(self, refresh_id: str, asked_by: AskedBy) -> RefreshRequest:
         """Return the refresh that this configuration asks for. Raises ValueError for `none`."""
-        if self.refresh is Planned.none:
+        if self.refresh is PlanKind.none:
             raise ValueError("this run was not asked to plan a refresh")
         return RefreshRequest(
             refresh_id=self.refresh_id or refresh_id,
@@ -116,9 +114,9 @@ def cms_manifest(
     configured = sources.configured()
     version = dg.DataVersion(MANIFEST_VERSION)
     with database.open() as db:
-        if config.refresh is Planned.none:
-            done = load_current_manifests(db, configured, conditional=False)
-            entries = {each.source: each.entries or 0 for each in done}
+        if config.refresh is PlanKind.none:
+            read = load_current_manifests(db, configured, conditional=False)
+            entries = {source: count or 0 for source, count in read.items()}
             metadata = {"entries": sum(entries.values()), "entries_by_source": entries}
             return dg.MaterializeResult(metadata=metadata, data_version=version)
         if config.approve_removals:
@@ -196,7 +194,7 @@ def _plan(
 
 def asked_by(run: dg.DagsterRun) -> AskedBy:
     """Return who asked for a planning run."""
-    # A sensor starts what was asked for over HTTP; the tag says who asked.
+    # A sensor starts the refreshes that HTTP requests ask for; the tag says who asked.
     named: dict[str, AskedBy] = {"cli": "cli", "python": "python", "api": "api"}
     if asker := named.get(run.tags.get(ASKED_BY_TAG, "")):
         return asker

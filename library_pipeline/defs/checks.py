@@ -80,13 +80,13 @@ _CHECKS: dict[str, tuple[dg.AssetKey, str, dg.AssetCheckSeverity, _Ask]] = {
     ),
     "index_is_fresh": (
         INDEX,
-        "What the CMS lists is indexed at its current revision.",
+        "Every listed component is indexed at its current revision.",
         dg.AssetCheckSeverity.WARN,
         lambda connection: freshness(connection, max_age=MAX_SILENCE),
     ),
     "no_removal_waits_for_approval": (
         MANIFEST,
-        "Not so much has left the CMS at once that a person should look at it.",
+        "No removal is so large that it waits for a person's approval.",
         dg.AssetCheckSeverity.ERROR,
         removals_held,
     ),

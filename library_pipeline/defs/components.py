@@ -11,10 +11,10 @@ from typing import Any
 
 import dagster as dg
 
+from library_pipeline.catalog.component import component_id, partition_of
 from library_pipeline.catalog.errors import Failure
-from library_pipeline.catalog.partition_keys import component_id, partition_of
 from library_pipeline.catalog.refresh import RefreshRequest, RefreshScope
-from library_pipeline.database.leases import BUNDLES_IN_USE, lease
+from library_pipeline.database.connection import BUNDLES_IN_USE, lease
 from library_pipeline.defs.materializations import (
     BUNDLE,
     CODE_VERSION,
@@ -54,7 +54,7 @@ from library_pipeline.settings import load_settings
 
 _STAGES: dict[dg.AssetKey, Stage] = {BUNDLE: "bundle", EMBEDDING: "embedding", INDEX: "index"}
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_NOTE = b"\nstopping: what is under way is stored first; a second signal stops at once\n"
+_NOTE = b"\nstopping: started work is stored first; a second signal stops at once\n"
 
 
 class ChunkConfig(dg.Config):
@@ -308,7 +308,7 @@ def _tell_failures(
     selected: Sequence[dg.AssetKey],
     failures: Sequence[Failure],
 ) -> None:
-    """Have the partitions of failed components shown in red once the run ends as a failure."""
+    """Mark the partitions of failed components, which Dagster then shows in red."""
     buckets = load_settings().refresh.partition_buckets
     keys = sorted({partition_of(failure.component_id, buckets) for failure in failures})
     # Dagster shows nothing of an unknown partition, such as a bucket before its first success.

@@ -1,4 +1,4 @@
-"""The Dagster instance of a library: its home folder and its environment variables."""
+"""The Dagster instance of a library, and refreshes whose runs this process executes in it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from dagster_shared.error import SerializableErrorInfo
 
 from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.catalog.refresh import Refresh, RefreshRequest
-from library_pipeline.database.connection import Database
-from library_pipeline.database.leases import lease
+from library_pipeline.database.connection import Database, lease
 from library_pipeline.defs.assets import ASKED_BY_TAG, PLAN, ManifestConfig, ReembedConfig
 from library_pipeline.defs.components import chunk_config
 from library_pipeline.defs.storage import sensors_run
@@ -29,6 +28,11 @@ from library_pipeline.settings import (
     environment,
 )
 from library_pipeline.shipped import shipped
+
+REFRESH_TAG = "library/refresh"
+# The terminal shows counts and a table; the logs of the runs are in the UI.
+_QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
+_INTERRUPTIONS = {"KeyboardInterrupt", "CancelledError", "DagsterExecutionInterruptedError"}
 
 
 def instance_environment(settings: Settings, database: Database) -> Mapping[str, str]:
@@ -70,13 +74,6 @@ def _dagster_home(settings: Settings) -> Path:
     return home
 
 
-REFRESH_TAG = "library/refresh"
-# The terminal shows counts and a table; the logs of the runs are in the UI.
-_QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
-
-_INTERRUPTIONS = {"KeyboardInterrupt", "CancelledError", "DagsterExecutionInterruptedError"}
-
-
 class RefreshError(LibraryError):
     """The refresh could not be planned, or was stopped by something larger than a component."""
 
@@ -85,7 +82,7 @@ class RefreshError(LibraryError):
 
 
 class RefreshInterrupted(RefreshError):
-    """A person or the system stopped the refresh; what it has stored stays stored."""
+    """A person or the system stopped the refresh; its stored components stay."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -109,9 +106,11 @@ def run_refresh(
     RefreshError with the reason if the refresh ended before all components were done.
     """
     jobs = _Jobs(definitions, instance, request)
-    _check_new(database, request.refresh_id)
+    with database.connect() as connection:
+        if read_refresh(connection, request.refresh_id):
+            raise RefreshExistsError(request.refresh_id)
     with lease(database, request.refresh_id), _closed_on_error(database, request.refresh_id):
-        jobs.execute(*planning_run(request, approve_removals=approve_removals))
+        jobs.run(*planning_run(request, approve_removals=approve_removals))
         while (chunk := _next_chunk(database, request.refresh_id)) is not None:
             jobs.do_chunk(request.refresh_id, chunk)
     # A reembed works without the CMS, but the chunks that were left over may need it.
@@ -120,15 +119,9 @@ def run_refresh(
     with database.connect() as connection:
         unchecked = unchecked_refreshes(connection)
     if unchecked:
-        jobs.execute("close_refresh", dg.RunConfig())
+        jobs.run("close_refresh", dg.RunConfig())
     with database.connect() as connection:
         return read_result(connection, request.refresh_id)
-
-
-def _check_new(database: Database, refresh_id: str) -> None:
-    with database.connect() as connection:
-        if read_refresh(connection, refresh_id):
-            raise RefreshExistsError(refresh_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +134,9 @@ class _Jobs:
 
     def do_chunk(self, refresh_id: str, chunk: int) -> None:
         """Do one chunk of this refresh, or of another one that was left over."""
-        self.execute("refresh_chunk", chunk_config(refresh_id, chunk), refresh_id)
+        self.run("refresh_chunk", chunk_config(refresh_id, chunk), refresh_id)
 
-    def execute(self, job: str, config: dg.RunConfig, refresh_id: str | None = None) -> None:
+    def run(self, job: str, config: dg.RunConfig, refresh_id: str | None = None) -> None:
         """Run a job; a run that failed only because components did is no error."""
         outcome = self.definitions.resolve_job_def(job).execute_in_process(
             instance=self.instance,
@@ -214,7 +207,7 @@ def planning_run(
 
 
 def planning_run_request(asked: OpenRequest) -> dg.RunRequest:
-    """Return the request for the run that plans what was asked for."""
+    """Return the request for the run that plans the refresh `asked` for."""
     job, config = planning_run(asked.request)
     return dg.RunRequest(
         job_name=job,

@@ -30,8 +30,8 @@ incremental_refresh = dg.define_asset_job(
     "incremental_refresh",
     selection=dg.AssetSelection.assets(cms_manifest),
     config=_planning("incremental"),
-    description="Find out what is new, changed or gone in the CMS. The chunk sensor then starts "
-    "the runs that do it.",
+    description="Find the new, changed and removed components of the CMS. The chunk sensor then "
+    "starts the runs that bring them in.",
 )
 full_refresh = dg.define_asset_job(
     "full_refresh",
@@ -49,14 +49,14 @@ close_refresh = dg.define_asset_job(
     selection=dg.AssetSelection.assets(vector_index, look_alikes, atlas, refresh_report)
     | dg.AssetSelection.checks(index_checks),
     description="Build the vector index where it is due, compare new screenshots with all others, "
-    "put them onto the map, draw and check what the refresh has left. Started by the chunk sensor "
-    "when a refresh that changed something, or failed at it, is done.",
+    "put them onto the map, draw the report and check the index. The chunk sensor starts it after "
+    "a refresh with changes or failures.",
 )
 
 
 @dg.job(
-    description="Give what is searchable the vectors that a configured encoder lacks, from stored "
-    "bundles. The chunk sensor then starts the runs that do it."
+    description="Embed searchable components that lack a vector of a configured encoder, from "
+    "stored bundles. The chunk sensor then starts the runs that do it."
 )
 def reembed() -> None:
     """Plan a reembed."""

@@ -13,14 +13,14 @@ from urllib.parse import urlencode
 
 import dagster as dg
 
-from library_pipeline.catalog import partition_keys
+from library_pipeline.catalog import component as catalog
+from library_pipeline.catalog.component import partition_key, partition_of
 from library_pipeline.catalog.encoder import EncoderInfo
-from library_pipeline.catalog.partition_keys import partition_key, partition_of
 from library_pipeline.refresh.items import Success
 
-BUNDLE = dg.AssetKey(partition_keys.BUNDLE)
-EMBEDDING = dg.AssetKey(partition_keys.EMBEDDING)
-INDEX = dg.AssetKey(partition_keys.INDEX)
+BUNDLE = dg.AssetKey(catalog.BUNDLE)
+EMBEDDING = dg.AssetKey(catalog.EMBEDDING)
+INDEX = dg.AssetKey(catalog.INDEX)
 MANIFEST = dg.AssetKey("cms_manifest")
 VECTOR_INDEX = dg.AssetKey("vector_index")
 REPORT = dg.AssetKey("refresh_report")
@@ -131,29 +131,29 @@ def _metadata(
     encoders: Sequence[EncoderInfo],
     thumbnails: Mapping[str, bytes],
     web_url: str | None,
-) -> dict[str, dg.MetadataValue]:
+) -> dict[str, dg.MetadataValue | str | float]:
     digest = success.bundle.screenshot_sha256
     took = {phase: round(value, 1) for phase, value in success.milliseconds.items()}
-    metadata: dict[str, dg.MetadataValue] = {
-        "component_id": dg.MetadataValue.text(success.component_id),
-        "revision": dg.MetadataValue.text(success.revision),
-        "screenshot_sha256": dg.MetadataValue.text(digest),
+    metadata: dict[str, dg.MetadataValue | str | float] = {
+        "component_id": success.component_id,
+        "revision": success.revision,
+        "screenshot_sha256": digest,
     }
     if asset_key == BUNDLE:
-        metadata["bytes"] = dg.MetadataValue.int(success.bundle.size)
-        metadata["downloaded_bytes"] = dg.MetadataValue.int(success.downloaded_bytes)
-        metadata["download_ms"] = dg.MetadataValue.float(took.get("download", 0.0))
+        metadata["bytes"] = success.bundle.size
+        metadata["downloaded_bytes"] = success.downloaded_bytes
+        metadata["download_ms"] = took.get("download", 0.0)
     elif asset_key == EMBEDDING:
         names = [f"{encoder.name} ({encoder.model})" for encoder in encoders]
         fingerprints = [encoder.fingerprint for encoder in encoders]
-        metadata["encoders"] = dg.MetadataValue.text(", ".join(names))
-        metadata["fingerprints"] = dg.MetadataValue.text(", ".join(fingerprints))
-        metadata["embedded_now"] = dg.MetadataValue.bool(success.embedded)
-        metadata["decode_ms"] = dg.MetadataValue.float(took.get("decode", 0.0))
-        metadata["embed_ms"] = dg.MetadataValue.float(took.get("embed", 0.0))
+        metadata["encoders"] = ", ".join(names)
+        metadata["fingerprints"] = ", ".join(fingerprints)
+        metadata["embedded_now"] = success.embedded
+        metadata["decode_ms"] = took.get("decode", 0.0)
+        metadata["embed_ms"] = took.get("embed", 0.0)
     else:
-        metadata["outcome"] = dg.MetadataValue.text(success.outcome)
-        metadata["store_ms"] = dg.MetadataValue.float(took.get("store", 0.0))
+        metadata["outcome"] = success.outcome
+        metadata["store_ms"] = took.get("store", 0.0)
         if shown := component_page(web_url, success.component_id):
             metadata["component"] = dg.MetadataValue.url(shown)
             page = f"{web_url}/?like={partition_key(success.component_id)}"

@@ -1,6 +1,5 @@
 """The assets that a closing refresh leaves for people: the look-alikes and the atlas."""
 
-import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,9 +9,9 @@ import dagster as dg
 import psycopg
 
 from library_pipeline.catalog.encoder import EncoderInfo
-from library_pipeline.database.leases import BUNDLES_IN_USE, lease
-from library_pipeline.defs.materializations import EMBEDDING
-from library_pipeline.defs.recovery import UNFINISHED
+from library_pipeline.database.connection import BUNDLES_IN_USE, lease
+from library_pipeline.defs.materializations import EMBEDDING, picture
+from library_pipeline.defs.recovery import is_under_way
 from library_pipeline.defs.resources import DatabaseResource, EncodersResource
 from library_pipeline.index.encoders import active_encoders
 from library_pipeline.refresh.log import unfinished_ids
@@ -26,7 +25,7 @@ PAUSE = timedelta(hours=1)
 
 
 @contextmanager
-def _active(
+def _open_active_encoders(
     context: dg.AssetExecutionContext, database: DatabaseResource, encoders: EncodersResource
 ) -> Iterator[tuple[psycopg.Connection, list[EncoderInfo]]]:
     """Yield a connection and the active encoders; no screenshot is deleted meanwhile."""
@@ -50,7 +49,7 @@ def look_alikes(
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Pairs of screenshots that look nearly the same. Only new ones are compared, with all."""
     metadata: dict[str, Any] = {}
-    with _active(context, database, encoders) as (connection, active):
+    with _open_active_encoders(context, database, encoders) as (connection, active):
         for encoder in active:
             result = compare_new(connection, encoder)
             if result is None:
@@ -89,7 +88,7 @@ def atlas(
     refresh closes, new screenshots are placed beside their nearest neighbours.
     """
     metadata: dict[str, Any] = {}
-    with _active(context, database, encoders) as (connection, active):
+    with _open_active_encoders(context, database, encoders) as (connection, active):
         for encoder in active:
             try:
                 update = update_atlas(connection, encoder, umap=config.lay_out)
@@ -99,15 +98,15 @@ def atlas(
                 context.log.info(f"{encoder.name}: the map is up to date")
                 continue
             name = f"{encoder.name} {encoder.fingerprint}"
-            picture = base64.b64encode(draw_atlas(connection, encoder)).decode()
             metadata[name] = {
                 "laid_out_by": update.method
                 or "nothing: new screenshots were placed beside their nearest neighbours",
                 "screenshots": update.screenshots,
                 "new_screenshots": update.added,
             }
+            webp = draw_atlas(connection, encoder)
             metadata[f"{name} map"] = dg.MetadataValue.md(
-                f"![the map of {encoder.name}](data:image/webp;base64,{picture})"
+                picture(f"the map of {encoder.name}", webp)
             )
     if metadata:
         yield dg.MaterializeResult(metadata=metadata)
@@ -145,8 +144,7 @@ def atlas_layouts(
             return dg.SkipReason("the map is laid out, or the library is too small for a layout")
         if unfinished_ids(connection):
             return dg.SkipReason("a refresh is running")
-    layouts = dg.RunsFilter(job_name=layout_atlas.name, statuses=UNFINISHED)
-    if context.instance.get_run_ids(layouts, limit=1):
+    if is_under_way(context.instance, layout_atlas.name):
         return dg.SkipReason("a layout of the map is running")
     layouts = dg.RunsFilter(job_name=layout_atlas.name, created_after=datetime.now(UTC) - PAUSE)
     if context.instance.get_run_ids(layouts, limit=1):

@@ -9,7 +9,7 @@ import dagster as dg
 import psycopg
 import structlog
 
-from library_pipeline.database.leases import lease_is_free
+from library_pipeline.database.connection import lease_is_free
 from library_pipeline.refresh.chunks import LostChunk, cancel_chunk, lost_chunks, release_chunk
 from library_pipeline.refresh.closing import finish_if_done, stop_refresh
 from library_pipeline.refresh.log import orphans, runs_of
@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 
 class RecoveryResource(dg.ConfigurableResource):
-    """Frees what dead processes held; `jobs` and `assets` name everything that can run here.
+    """Frees the work of dead processes; `jobs` and `assets` name everything that can run here.
 
     The definitions fill them in, so that no list of jobs is kept by hand.
     """
@@ -97,6 +97,14 @@ class RecoveryResource(dg.ConfigurableResource):
         return bool(selected) and selected <= set(self.assets)
 
 
+def is_under_way(instance: dg.DagsterInstance, *jobs: str) -> bool:
+    """Return whether a run of one of `jobs` is queued or has started and not ended."""
+    return any(
+        instance.get_run_ids(dg.RunsFilter(job_name=name, statuses=UNFINISHED), limit=1)
+        for name in jobs
+    )
+
+
 def location_of(run: dg.DagsterRun) -> str | None:
     """Return the code location that the run was started from, None for a run in this process."""
     return run.remote_job_origin.location_name if run.remote_job_origin else None
@@ -105,7 +113,7 @@ def location_of(run: dg.DagsterRun) -> str | None:
 def _recover_refresh(
     instance: dg.DagsterInstance, connection: psycopg.Connection, refresh_id: str
 ) -> None:
-    """Close the refresh, or have a requested one planned again unless a person stopped it."""
+    """Close the refresh, or plan a requested one again unless a person stopped it."""
     runs = [instance.get_run_by_id(run_id) for run_id in runs_of(connection, refresh_id)]
     by_hand = any(run is not None and run.status in _STOPPED_BY_HAND for run in runs)
     if not by_hand and plan_again(connection, refresh_id, "the process that planned it is gone"):

@@ -120,7 +120,8 @@ def _sheet(
     lines = [_line(one, web_url) for one in sample.shown]
     if more := sample.total - len(sample.shown):
         lines.append(f"and {more:,} more")
-    listed = "\n".join(f"- {line}" for line in lines) if _failed(sample) else ", ".join(lines)
+    failures = any(one.failure for one in sample.shown)
+    listed = "\n".join(f"- {line}" for line in lines) if failures else ", ".join(lines)
     return dg.MetadataValue.md(f"{picture(label, webp_within(sheet, MAX_BYTES))}\n\n{listed}")
 
 
@@ -131,10 +132,6 @@ def _line(one: SampleComponent, web_url: str | None) -> str:
     if one.failure is None:
         return name
     return f"{name}: {plain(f'{one.failure.phase}, {one.failure.code}: {one.reason}')}"
-
-
-def _failed(sample: Sample) -> bool:
-    return any(one.failure for one in sample.shown)
 
 
 def _plot(label: str, plot: Image.Image) -> dg.MarkdownMetadataValue:

@@ -12,8 +12,7 @@ from pydantic import PrivateAttr
 
 from library_pipeline.bundles.store import BundleStore
 from library_pipeline.catalog.encoder import EncoderInfo
-from library_pipeline.database.connection import Database, open_database
-from library_pipeline.database.leases import lease
+from library_pipeline.database.connection import Database, lease, open_database
 from library_pipeline.encoders import Encoder
 from library_pipeline.index.encoders import load_registered, register_configured
 from library_pipeline.settings import Settings, SettingsError, load_settings

@@ -26,7 +26,7 @@ from library_pipeline.defs.jobs import (
     reembed,
     refresh_chunk,
 )
-from library_pipeline.defs.recovery import UNFINISHED, RecoveryResource
+from library_pipeline.defs.recovery import RecoveryResource, is_under_way
 from library_pipeline.defs.resources import DatabaseResource, EncodersResource, SourcesResource
 from library_pipeline.refresh.chunks import (
     MAX_ATTEMPTS,
@@ -42,7 +42,7 @@ from library_pipeline.refresh.closing import (
 )
 from library_pipeline.refresh.comparison import count_due, reembed_unfinished
 from library_pipeline.refresh.log import FailedPlans, failed_plans
-from library_pipeline.refresh.polling import changed_source, last_plan, pending_call
+from library_pipeline.refresh.planning import changed_source, last_plan, pending_call
 from library_pipeline.refresh.requests import (
     OpenRequest,
     give_up_attempt,
@@ -92,7 +92,7 @@ def _plan_if_needed(
     sources: Sequence[Source],
     encoders: Sequence[EncoderInfo],
 ) -> dg.SkipReason | dg.RunRequest:
-    if _is_planning(context.instance, "incremental_refresh", "full_refresh"):
+    if is_under_way(context.instance, "incremental_refresh", "full_refresh"):
         return dg.SkipReason("a refresh is being planned")
     with database.connect() as connection:
         if pause := _pause(failed_plans(connection), datetime.now(UTC)):
@@ -141,16 +141,16 @@ def _plan_if_called(
     called_at = pending_call(connection)
     if called_at is None:
         return dg.SkipReason("no CMS has called since the last plan began")
-    if _is_planning(instance, "incremental_refresh", "full_refresh"):
+    if is_under_way(instance, "incremental_refresh", "full_refresh"):
         return dg.SkipReason("a refresh is being planned; one for the last call comes after it")
     now = datetime.now(UTC)
-    for failed in (failed_plans(connection), _asked_in_vain(instance, last_plan(connection))):
+    for failed in (failed_plans(connection), _failed_webhook_runs(instance, last_plan(connection))):
         if pause := _pause(failed, now):
             return dg.SkipReason(pause)
     return dg.RunRequest()
 
 
-def _asked_in_vain(instance: dg.DagsterInstance, since: datetime | None) -> FailedPlans:
+def _failed_webhook_runs(instance: dg.DagsterInstance, since: datetime | None) -> FailedPlans:
     """Return how many runs for webhook calls have failed `since` the last plan.
 
     `failed_plans` misses a run that failed before its refresh was on record.
@@ -165,14 +165,6 @@ def _asked_in_vain(instance: dg.DagsterInstance, since: datetime | None) -> Fail
     if not records:
         return FailedPlans(0, None, None)
     return FailedPlans(len(records), records[0].update_timestamp, "their runs have the reason")
-
-
-def _is_planning(instance: dg.DagsterInstance, *jobs: str) -> bool:
-    """Return whether a run of one of `jobs` is queued or under way."""
-    return any(
-        instance.get_run_ids(dg.RunsFilter(job_name=name, statuses=UNFINISHED), limit=1)
-        for name in jobs
-    )
 
 
 def _pause(failed: FailedPlans, now: datetime) -> str | None:
@@ -200,13 +192,13 @@ def _pause(failed: FailedPlans, now: datetime) -> str | None:
 def encoder_candidates(
     context: dg.SensorEvaluationContext, database: DatabaseResource, encoders: EncodersResource
 ) -> dg.SkipReason | dg.RunRequest:
-    """Start a reembed of what is due, unless one is under way; failed components wait."""
+    """Start a reembed of the due components, unless one is under way."""
     with database.open() as db:
         candidates = [each for each in encoders.register(db) if each.candidate]
         if not candidates:
             return dg.SkipReason("no encoder waits to take another one's place")
         with db.connect() as connection:
-            if reembed_unfinished(connection) or _is_planning(context.instance, "reembed"):
+            if reembed_unfinished(connection) or is_under_way(context.instance, "reembed"):
                 return dg.SkipReason("a reembed is under way")
             if pause := _pause(failed_plans(connection, reembeds=True), datetime.now(UTC)):
                 return dg.SkipReason(pause)
@@ -266,8 +258,7 @@ def _closing_request(
 ) -> dg.RunRequest | None:
     """Return the request for a closing run; None if none is needed or one is under way."""
     waiting = unchecked_refreshes(connection)
-    under_way = dg.RunsFilter(job_name="close_refresh", statuses=UNFINISHED)
-    if not waiting or instance.get_run_ids(under_way, limit=1):
+    if not waiting or is_under_way(instance, "close_refresh"):
         return None
     newest = waiting[-1]
     attempt = count_closing_run(connection, newest)

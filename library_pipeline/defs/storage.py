@@ -125,7 +125,7 @@ def _sql_storage(instance: dg.DagsterInstance) -> SqlEventLogStorage:
 
 
 def newest_event_id(instance: dg.DagsterInstance) -> str:
-    """Return the newest event's id, as the pointer from an asset to what it was made of."""
+    """Return the newest event's id, the pointer from an asset to its upstream events."""
     return str(instance.event_log_storage.get_maximum_record_id() or "NULL")
 
 

@@ -88,19 +88,6 @@ class EmbeddedServer:
         """Return whether the server answers now, held by this object or not."""
         return _ready_state(self._files) is not None
 
-    def ensure_database(self, name: str) -> None:
-        """Create database `name` unless it is there; `library` and `dagster` always are."""
-        import psycopg  # noqa: PLC0415 - 0.15 s that acquire need not pay
-        from psycopg import errors, sql  # noqa: PLC0415
-
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            there = connection.execute("select 1 from pg_database where datname = %s", [name])
-            if there.fetchone() is None:
-                try:
-                    connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-                except (errors.DuplicateDatabase, errors.UniqueViolation):
-                    return  # someone else was faster
-
     def _url(self, scheme: str, database: str) -> str:
         if self._socket_dir is None:
             raise EmbeddedServerError(f"the server in {self._home} is not held; call acquire first")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 import psycopg
@@ -9,7 +10,7 @@ from psycopg import sql
 
 from library_pipeline.catalog.encoder import EncoderInfo, EncoderState
 from library_pipeline.catalog.errors import LibraryError
-from library_pipeline.database.leases import BUNDLES_IN_USE, sole_lease
+from library_pipeline.database.connection import BUNDLES_IN_USE, sole_lease
 from library_pipeline.index.ann import ensure_ann_index
 from library_pipeline.index.embeddings import embedding_table
 from library_pipeline.index.encoders import activate, drop, encoders_in_use, known_encoders
@@ -143,17 +144,17 @@ def make_active(
 ) -> EncoderCoverage:
     """Make `encoder` the active one of its name, and return its coverage.
 
-    Its vector index is built first if one is due; search goes on meanwhile. Raises ActivationError
+    Its vector index is built first if one is due; searches are not blocked. Raises ActivationError
     if a searchable component has no vector of it, since search would no longer find that component.
     `incomplete` allows it.
     """
-    _refuse(encoder_coverage(connection, encoder), incomplete=incomplete)
+    _refuse_incomplete(encoder_coverage(connection, encoder), incomplete=incomplete)
     ensure_ann_index(connection, encoder)
     with connection.transaction():
         # No component may become searchable between this count and the activation.
         connection.execute("lock table pipeline.component in share mode")
         covered = encoder_coverage(connection, encoder)
-        _refuse(covered, incomplete=incomplete)
+        _refuse_incomplete(covered, incomplete=incomplete)
         activate(connection, encoder)
     return covered
 
@@ -165,7 +166,13 @@ def activate_complete(connection: psycopg.Connection) -> list[EncoderInfo]:
         for each in encoders_in_use(connection)
         if each.candidate and covers_all(connection, each)
     ]
-    return [each for each in complete if _activated(connection, each)]
+    activated: list[EncoderInfo] = []
+    for each in complete:
+        # A component may have become searchable meanwhile; the next closing run tries again.
+        with suppress(ActivationError):
+            make_active(connection, each)
+            activated.append(each)
+    return activated
 
 
 def free_encoder(connection: psycopg.Connection, encoder: EncoderInfo) -> None:
@@ -181,22 +188,13 @@ def free_encoder(connection: psycopg.Connection, encoder: EncoderInfo) -> None:
     with sole_lease(connection, BUNDLES_IN_USE) as alone:
         if not alone:
             raise ActivationError(
-                f"a refresh is at work and may be filling encoder {encoder.name} "
+                f"a refresh is running and may be filling encoder {encoder.name} "
                 f"({encoder.fingerprint}); try again when it is done (library-pipeline status)"
             )
         drop(connection, encoder)
 
 
-def _activated(connection: psycopg.Connection, encoder: EncoderInfo) -> bool:
-    try:
-        make_active(connection, encoder)
-    except ActivationError:
-        # A component has become searchable meanwhile. The next closing run tries again.
-        return False
-    return True
-
-
-def _refuse(found: EncoderCoverage, *, incomplete: bool) -> None:
+def _refuse_incomplete(found: EncoderCoverage, *, incomplete: bool) -> None:
     if found.covered < found.components and not incomplete:
         lacking = found.components - found.covered
         way_out = (

@@ -1,7 +1,7 @@
-"""The ANN index of an encoder's vectors (HNSW, cosine): when there is one, built and dropped.
+"""The ANN index of an encoder's vectors (HNSW, cosine): when it is built, used and dropped.
 
 HNSW: Malkov and Yashunin, https://arxiv.org/abs/1603.09320, as pgvector implements it. Without
-the index every question is answered by an exact scan, so its absence costs time, never answers.
+the index an exact scan answers every query, so its absence costs time, never results.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import psycopg
 from psycopg import errors, sql
 
 from library_pipeline.catalog.encoder import EncoderInfo
-from library_pipeline.database.leases import sole_lease
+from library_pipeline.database.connection import sole_lease
 from library_pipeline.index.embeddings import embedding_table
 
 # Below this an exact scan takes 10 to 50 ms, and an index would only make loads slower.
@@ -37,7 +37,7 @@ _NEAREST = """
 select screenshot_sha256, vector <=> {query} as distance
 from {table} order by vector <=> {query} limit {candidates}
 """
-# Without sorting only the index can put vectors in order, whatever the planner thinks of it.
+# With sorting off, the planner must take the index to put vectors in order.
 _READ_BY_INDEX = """
 select set_config('enable_sort', 'off', true), set_config('hnsw.ef_search', %s, true),
        set_config('hnsw.iterative_scan', 'off', true)
@@ -55,7 +55,7 @@ _RESET = (
 
 @dataclass(frozen=True, slots=True)
 class AnnIndex:
-    """What `ensure_ann_index` found or did; a build took `seconds`.
+    """The result of `ensure_ann_index`; a build took `seconds`.
 
     `vectors` counts the rows of the table. `busy`: another connection builds or drops the index.
     """
@@ -70,7 +70,7 @@ def ensure_ann_index(
 ) -> AnnIndex:
     """Build the index of `encoder` if its table has `ann_from` vectors and no valid index.
 
-    Searches and loads go on meanwhile. The connection must be in autocommit mode. Waits for open
+    Searches and loads are not blocked. The connection must be in autocommit mode. Waits for open
     transactions of other connections to this database. Call it after every load.
     """
     with _alone(connection, encoder) as alone:

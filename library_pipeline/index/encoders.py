@@ -1,10 +1,10 @@
-"""The encoders of the index: the registry, and the way from there to a loaded model."""
+"""The encoders of the index: their registry, and how a registered one is loaded."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import psycopg
@@ -24,7 +24,7 @@ _ADD = """
 insert into pipeline.encoder (name, model, revision, framing, precision, fingerprint, dim)
 values (%(name)s, %(model)s, %(revision)s, %(framing)s, %(precision)s, %(fingerprint)s, %(dim)s)
 """
-# A new spec for the same weights: the newest one is the likeliest to find them again.
+# Of several specs for the same weights, the newest is the likeliest to find them again.
 _REWORD = """
 update pipeline.encoder
 set model = %(model)s, revision = %(revision)s, framing = %(framing)s, precision = %(precision)s
@@ -61,15 +61,7 @@ def register_encoder(
 
     It is active at once while no component is searchable, and a candidate otherwise. Idempotent.
     """
-    terms = {
-        "name": spec.name,
-        "model": spec.model,
-        "revision": spec.revision,
-        "framing": spec.framing,
-        "precision": spec.precision,
-        "fingerprint": fingerprint,
-        "dim": dim,
-    }
+    terms = {**asdict(spec), "fingerprint": fingerprint, "dim": dim}
     with _changing(connection):
         if _find(connection, spec.name, fingerprint) is None:
             connection.execute(_ADD, terms)
@@ -153,11 +145,7 @@ def _find(connection: psycopg.Connection, name: str, fingerprint: str) -> Encode
 
 
 def _encoder(row: tuple[Any, ...]) -> EncoderInfo:
-    encoder_id, name, model, revision, framing, precision, fingerprint, dim, active, configured = (
-        row
-    )
-    spec = EncoderSpec(name, model, revision, framing, precision)
-    return EncoderInfo(encoder_id, spec, fingerprint, dim, active, configured)
+    return EncoderInfo(row[0], EncoderSpec(*row[1:6]), *row[6:])
 
 
 def register_configured(
@@ -204,7 +192,7 @@ def _is_unchanged(encoder: EncoderInfo) -> bool:
 def _lost(encoder: EncoderInfo, reason: str) -> str:
     return (
         f"encoder {encoder.name} ({encoder.model}, {encoder.fingerprint}) cannot be loaded: "
-        f"{reason}. The index was made with it. Put the model back as it was (pin its revision, or "
-        "restore its folder), or embed the library with what is configured now: `library-pipeline "
+        f"{reason}. The index was made with it. Restore the model (pin its revision, or "
+        "restore its folder), or embed the library with the configured model: `library-pipeline "
         f"reembed`, then `library-pipeline encoders activate {encoder.name}`"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 
 import numpy as np
 import psycopg
@@ -58,7 +58,7 @@ _CLEAR_FAILURE = "delete from pipeline.failure where component_id = any(%s)"
 
 
 @dataclass(frozen=True, slots=True)
-class Screenshot:
+class DecodedScreenshot:
     """A decoded screenshot: `size` is in bytes, `thumbnail` is a small WebP."""
 
     sha256: str
@@ -80,22 +80,20 @@ class IndexedFiles:
 def store_bundles(
     connection: psycopg.Connection,
     bundles: Sequence[Bundle],
-    screenshots: Sequence[Screenshot],
+    screenshots: Sequence[DecodedScreenshot],
 ) -> None:
     """Record downloaded bundles and the screenshots that were decoded."""
     if screenshots:
-        connection.execute(
-            _SCREENSHOTS,
-            _columns(
-                (shot.sha256, shot.format, shot.width, shot.height, shot.size, shot.thumbnail)
-                for shot in screenshots
-            ),
-        )
+        connection.execute(_SCREENSHOTS, _columns(astuple(shot) for shot in screenshots))
     if bundles:
         connection.execute(
             _BUNDLES,
             _columns(
-                (bundle.component_id, bundle.revision, json.dumps(_files(bundle)))
+                (
+                    bundle.component_id,
+                    bundle.revision,
+                    json.dumps({kind: asdict(file) for kind, file in bundle.files.items()}),
+                )
                 for bundle in bundles
             ),
         )
@@ -105,7 +103,7 @@ def store_batch(
     connection: psycopg.Connection,
     *,
     bundles: Sequence[Bundle],
-    screenshots: Sequence[Screenshot],
+    screenshots: Sequence[DecodedScreenshot],
     vectors: Mapping[EncoderInfo, Mapping[str, NDArray[np.float32]]],
     index: bool = True,
 ) -> set[str]:
@@ -121,7 +119,13 @@ def store_batch(
         for encoder in sorted(vectors, key=lambda encoder: encoder.id):
             store_embeddings(connection, encoder, vectors[encoder])
         if index and bundles:
-            rows = connection.execute(_COMPONENTS, _columns(map(_component_row, bundles)))
+            rows = connection.execute(
+                _COMPONENTS,
+                _columns(
+                    (each.component_id, each.revision, *(each.files[k].sha256 for k in FILE_KINDS))
+                    for each in bundles
+                ),
+            )
             stored = {row[0] for row in rows}
             overtaken = {bundle.component_id for bundle in bundles} - stored
             connection.execute(_CLEAR_FAILURE, (list(stored),))
@@ -167,15 +171,6 @@ def indexed_bundles(connection: psycopg.Connection, ids: Sequence[str]) -> dict[
         (list(ids),),
     )
     return {row[0]: Bundle.of_json(*row) for row in rows}
-
-
-def _files(bundle: Bundle) -> dict[str, dict[str, object]]:
-    return {kind: {"sha256": file.sha256, "size": file.size} for kind, file in bundle.files.items()}
-
-
-def _component_row(bundle: Bundle) -> tuple[str, ...]:
-    digests = (bundle.files[kind].sha256 for kind in FILE_KINDS)
-    return bundle.component_id, bundle.revision, *digests
 
 
 def _columns(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:

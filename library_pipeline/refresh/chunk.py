@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import psycopg
 
@@ -49,9 +50,9 @@ def refresh_chunk(
 ) -> ChunkReport:
     """Bring a claimed chunk's components up to date and return the result.
 
-    Each batch is committed by its own transaction, so what is stored stays, whatever happens
-    afterwards. A component's failure is recorded and returned; an error that stops the whole
-    chunk, such as a lost database, is raised. After telling Dagster, call `close_chunk`.
+    Each batch is one transaction, so stored components stay stored. A component's failure is
+    recorded and returned; an error that stops the whole chunk, such as a lost database, is raised.
+    After telling Dagster, call `close_chunk`.
 
     A reembed ignores `stages`: it only makes vectors of the configured encoders, from bundles in
     the bundle store.
@@ -106,7 +107,7 @@ def close_chunk(database: Database, chunk: Chunk, report: ChunkReport) -> None:
 
 
 def _plan_tasks(connection: psycopg.Connection, chunk: Chunk) -> list[Task]:
-    """Return what is left to do in the chunk.
+    """Return the tasks that are left in the chunk.
 
     A component that has left the manifest or the index since the plan gets the outcome
     `unchanged`; the next plan handles it.
@@ -150,6 +151,7 @@ def _drop_replaced(connection: psycopg.Connection, successes: Sequence[Success])
     ]
 
 
+@dataclass(frozen=True, slots=True)
 class _ChunkStream:
     """The phases of one chunk side by side; `successes` collects what has been stored.
 
@@ -157,25 +159,15 @@ class _ChunkStream:
     connection `writing` and the batcher has `reading`.
     """
 
-    def __init__(
-        self,
-        equipment: Equipment,
-        chunk: Chunk,
-        stages: frozenset[Stage],
-        encoders: Sequence[EncoderInfo],
-        writing: psycopg.Connection,
-        reading: psycopg.Connection,
-        meter: Meter,
-    ) -> None:
-        self._equipment = equipment
-        self._chunk = chunk
-        self._stages = stages
-        self._encoders = encoders
-        self._writing = writing
-        self._reading = reading
-        self._meter = meter
-        self.successes: list[Success] = []
-        self._broken: dict[str, str] = {}
+    equipment: Equipment
+    chunk: Chunk
+    stages: frozenset[Stage]
+    encoders: Sequence[EncoderInfo]
+    writing: psycopg.Connection
+    reading: psycopg.Connection
+    meter: Meter
+    successes: list[Success] = field(default_factory=list[Success])
+    broken: dict[str, str] = field(default_factory=dict[str, str])
 
     def run(self, tasks: Sequence[Task]) -> None:
         """Run all phases until `tasks` are done or the meter calls a halt."""
@@ -190,29 +182,29 @@ class _ChunkStream:
     async def _run(
         self, tasks: Sequence[Task], decoding: ThreadPoolExecutor, embedding: ThreadPoolExecutor
     ) -> None:
-        tools = self._equipment
+        tools = self.equipment
         fetched: asyncio.Queue[Delivery | None] = asyncio.Queue(BATCHES_AHEAD * tools.batch_size)
         decoded: asyncio.Queue[list[Delivery] | None] = asyncio.Queue(BATCHES_AHEAD)
-        metering = asyncio.create_task(self._meter.run())
+        metering = asyncio.create_task(self.meter.run())
         try:
             async with BundleDownloader(tools.sources, tools.bundles) as downloader:
                 fetcher = Fetcher(
                     downloader,
                     tools.bundles,
                     fetched,
-                    self._meter,
-                    download="bundle" in self._stages,
+                    self.meter,
+                    download="bundle" in self.stages,
                 )
                 batcher = Batcher(
-                    self._reading, self._encoders, tools.load, decoding, self._meter, self._stages
+                    self.reading, self.encoders, tools.load, decoding, self.meter, self.stages
                 )
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(fetcher.run(tasks, tools.sources, self._meter.halt))
+                    group.create_task(fetcher.run(tasks, tools.sources, self.meter.halt))
                     group.create_task(batcher.run(fetched, decoded, tools.batch_size))
                     group.create_task(self._embed_and_store(decoded, embedding))
         finally:
             metering.cancel()
-            self._meter.flush()
+            self.meter.flush()
 
     async def _embed_and_store(
         self, decoded: asyncio.Queue[list[Delivery] | None], pool: ThreadPoolExecutor
@@ -222,10 +214,10 @@ class _ChunkStream:
         storing: asyncio.Task[None] | None = None
         while batch := await decoded.get():
             vectors = await loop.run_in_executor(
-                pool, embed_batch, self._encoders, self._equipment.load, batch
+                pool, embed_batch, self.encoders, self.equipment.load, batch
             )
             good = self._without_broken(batch, vectors.broken)
-            self._meter.add("embedded", len(good))
+            self.meter.add("embedded", len(good))
             if storing:
                 await storing
             storing = asyncio.create_task(asyncio.to_thread(self._store, good, vectors))
@@ -239,13 +231,13 @@ class _ChunkStream:
 
         A screenshot is embedded once a chunk, so later batches that show it fail as well.
         """
-        self._broken.update(broken)
+        self.broken.update(broken)
         for item in batch:
-            if name := self._broken.get(item.bundle.screenshot_sha256):
+            if name := self.broken.get(item.bundle.screenshot_sha256):
                 message = f"component {item.component_id}: the encoder {name} gave no finite vector"
                 error = ComponentError("embed", "embed.not_finite", message)
-                self._meter.failed(error.failure(item.component_id))
-        return [item for item in batch if item.bundle.screenshot_sha256 not in self._broken]
+                self.meter.failed(error.failure(item.component_id))
+        return [item for item in batch if item.bundle.screenshot_sha256 not in self.broken]
 
     def _store(self, batch: Sequence[Delivery], vectors: BatchVectors) -> None:
         if not batch:
@@ -253,16 +245,16 @@ class _ChunkStream:
         started = time.perf_counter()
         outcomes: dict[str, Outcome] = {item.component_id: _outcome(item) for item in batch}
         # One transaction: a component is searchable if and only if its outcome is on record.
-        with self._writing.transaction():
+        with self.writing.transaction():
             overtaken = store_batch(
-                self._writing,
+                self.writing,
                 bundles=[item.bundle for item in batch],
                 screenshots=[item.decoded for item in batch if item.decoded],
                 vectors=vectors.vectors,
-                index="index" in self._stages,
+                index="index" in self.stages,
             )
             outcomes |= dict.fromkeys(overtaken, "unchanged")
-            set_outcomes(self._writing, self._chunk.refresh_id, outcomes)
+            set_outcomes(self.writing, self.chunk.refresh_id, outcomes)
         share = (time.perf_counter() - started) * 1000 / len(batch)
         for item in batch:
             item.milliseconds["store"] = share
@@ -278,7 +270,7 @@ class _ChunkStream:
                         item.milliseconds,
                     )
                 )
-        self._meter.add("stored", len(batch))
+        self.meter.add("stored", len(batch))
 
 
 def _first_error(group: ExceptionGroup[Exception]) -> Exception:

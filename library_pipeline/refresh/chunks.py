@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from library_pipeline.catalog.refresh import Action, RefreshKind
-from library_pipeline.database.leases import lease_is_free
+from library_pipeline.database.connection import lease_is_free
 from library_pipeline.refresh.log import add_run
 
 MAX_ATTEMPTS = 3
@@ -106,7 +106,7 @@ def release_chunk(connection: psycopg.Connection, lost: LostChunk) -> bool:
 
 
 def cancel_chunk(connection: psycopg.Connection, refresh_id: str, chunk: int) -> None:
-    """Close a chunk that a person has cancelled; what it has stored stays stored."""
+    """Close a chunk that a person has cancelled; its stored components stay."""
     connection.execute(
         """update pipeline.refresh_chunk set state = 'cancelled'
            where refresh_id = %s and chunk = %s and state in ('pending', 'running')""",
@@ -189,7 +189,7 @@ def finish_chunk(connection: psycopg.Connection, chunk: Chunk) -> None:
     )
 
 
-# The hash of catalog.partition_keys.bucket_key in SQL; a test compares the two.
+# The hash of catalog.component.bucket_key in SQL; a test compares the two.
 BUCKET = sql.SQL("(('x' || substr(md5(component_id), 1, 8))::bit(32)::bigint %% %(buckets)s)")
 _KEY = re.compile(r"bucket-([0-9]{5})-of-([1-9][0-9]{0,5})")
 _IN_BUCKETS = """

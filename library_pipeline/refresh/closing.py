@@ -122,7 +122,7 @@ def _stop(connection: psycopg.Connection, refresh_id: str) -> bool:
 def unchecked_refreshes(connection: psycopg.Connection) -> list[str]:
     """Return the closed refreshes that still need a closing run, oldest first.
 
-    Full refreshes need one, and so do all that changed something or failed at it.
+    Full refreshes need one, and so do all with changes or failures.
     """
     rows = connection.execute(
         """select id from pipeline.refresh
@@ -165,10 +165,10 @@ def last_change(connection: psycopg.Connection) -> list[str]:
 
 
 def worth_measuring(connection: psycopg.Connection, refresh_ids: Sequence[str]) -> bool:
-    """Whether these refreshes changed so much that the vector index may find less than before.
+    """Return whether these refreshes may have made the vector index find less than before.
 
-    Measuring takes seconds, so it is worth it only after a full refresh, or once a hundredth of
-    the library has changed.
+    Measuring takes seconds. It pays after a full refresh, or once a hundredth of the library has
+    changed.
     """
     row = connection.execute(
         """select bool_or(kind = 'full') or sum(new + changed) >= 0.01 * max(total)
@@ -196,7 +196,7 @@ def set_checked(connection: psycopg.Connection, refresh_ids: Sequence[str]) -> N
 
 
 def cancellation_asked(connection: psycopg.Connection, refresh_id: str) -> bool:
-    """Whether the refresh has been asked to stop."""
+    """Return whether the refresh has been asked to stop."""
     row = connection.execute(
         "select cancel_asked_at is not null from pipeline.refresh where id = %s", (refresh_id,)
     ).fetchone()
@@ -210,5 +210,5 @@ def stop_refresh(
     *,
     state: Literal["failed", "cancelled"] = "failed",
 ) -> None:
-    """Close an unfinished refresh with a reason. What it has stored stays."""
+    """Close an unfinished refresh with a reason. Its stored components stay."""
     connection.execute(_CLOSE, {"id": refresh_id, "stopped": state, "error": error})

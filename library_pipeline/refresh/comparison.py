@@ -1,4 +1,4 @@
-"""The plan of a refresh, made in SQL: what the refresh has to do, cut into chunks."""
+"""The plan of a refresh, made in SQL: the components that it takes up, cut into chunks."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ from library_pipeline.refresh.chunks import BUCKET
 #   elsewhere   another unfinished refresh works on it
 #   unreported  an earlier refresh indexed it and ended before it told Dagster
 
-# Manifest entries against the index, the active encoders' vectors, the failures and other
-# refreshes. A reembed brings no revision in, so it keeps no component busy, and the vectors of a
-# candidate are its business alone. Only a failure of this very revision makes a component wait:
-# any other failure may be settled by now, for example after an edit that was undone.
-_COMPARE_MANIFEST = """
-with busy as materialized (
+# A reembed brings no revision in, so it keeps components from another reembed only.
+_BUSY = """
     select distinct rc.component_id from pipeline.refresh_component rc
     join pipeline.refresh r on r.id = rc.refresh_id
     join pipeline.refresh_chunk k on (k.refresh_id, k.chunk) = (rc.refresh_id, rc.chunk)
-    where r.state = 'running' and r.kind <> 'reembed'
+    where r.state = 'running' and (r.kind <> 'reembed' or %(kind)s = 'reembed')
       and k.state in ('pending', 'running') and rc.outcome is null
-), unreported as materialized (
+"""
+# Manifest entries against the index, the active encoders' vectors, the failures and other
+# refreshes. Only a reembed needs the vectors of a candidate. Only a failure of this very revision
+# makes a component wait: any other may no longer apply, for example after an edit was undone.
+_COMPARE_MANIFEST = """
+with busy as materialized ({busy}), unreported as materialized (
     select distinct rc.component_id from pipeline.refresh_component rc
     join pipeline.refresh r on r.id = rc.refresh_id
     where rc.reported_at is null and rc.outcome in ('new', 'changed', 'unchanged')
@@ -78,12 +79,7 @@ from compared
 # component waits 1, 2, 4, ... minutes after its last try, at most a day; a new candidate starts
 # the count again. Tries are counted here: the failures may hold one of a newer revision instead.
 _COMPARE_VECTORS = """
-with busy as materialized (
-    select distinct rc.component_id from pipeline.refresh_component rc
-    join pipeline.refresh r on r.id = rc.refresh_id
-    join pipeline.refresh_chunk k on (k.refresh_id, k.chunk) = (rc.refresh_id, rc.chunk)
-    where r.state = 'running' and k.state in ('pending', 'running') and rc.outcome is null
-), tried as materialized (
+with busy as materialized ({busy}), tried as materialized (
     select rc.component_id, max(r.started_at)
            + least(interval '1 minute' * 2 ^ least(count(*) - 1, 20), interval '1 day') as next_at
     from pipeline.refresh_component rc join pipeline.refresh r on r.id = rc.refresh_id
@@ -161,7 +157,7 @@ update pipeline.refresh_chunk set state = 'cancelled' where refresh_id = %(refre
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a refresh is about to do; `new` and `removed` hold partition keys.
+    """The work of a refresh, in chunks; `new` and `removed` hold partition keys.
 
     Of the `planned` components, `fresh` ones may have to be embedded: the new and the changed
     ones, and all of a reembed. `unread_sources` could not be read for this plan.
@@ -186,7 +182,7 @@ def make_plan(
     max_removed_share: float,
     buckets: int | None = None,
 ) -> Plan:
-    """Record what `request` has to do, in chunks, and take removed components out of the index.
+    """Record the work of `request`, in chunks, and take removed components out of the index.
 
     A reembed compares the searchable components with the vectors of the configured encoders; any
     other kind compares the manifest with the index. A component that an unfinished refresh still
@@ -278,7 +274,7 @@ def reembed_unfinished(connection: psycopg.Connection) -> bool:
 
 
 def _comparison(kind: RefreshKind, encoders: Sequence[EncoderInfo]) -> sql.Composed:
-    """Return the SELECT that compares for `kind`, with the vectors that must not be missing."""
+    """Return the SELECT that compares for `kind`, with the vectors that a component needs."""
     reembeds = kind == "reembed"
     needed = [
         (sql.Identifier(f"e{each.id}"), embedding_table(each.id))
@@ -288,6 +284,7 @@ def _comparison(kind: RefreshKind, encoders: Sequence[EncoderInfo]) -> sql.Compo
     joins = [sql.SQL(_JOIN).format(name=name, table=table) for name, table in needed]
     lacks = [sql.SQL("{}.screenshot_sha256 is null").format(name) for name, _ in needed]
     return sql.SQL(_COMPARE_VECTORS if reembeds else _COMPARE_MANIFEST).format(
+        busy=sql.SQL(_BUSY),
         joins=sql.SQL(" ").join(joins),
         lacks_vector=sql.SQL("({})").format(sql.SQL(" or ").join(lacks or [sql.SQL("false")])),
     )

@@ -17,7 +17,7 @@ from library_pipeline.catalog.errors import ComponentError
 from library_pipeline.encoders import Encoder, ImageError
 from library_pipeline.encoders.image import read_image, thumbnail
 from library_pipeline.index.embeddings import embedded_screenshots
-from library_pipeline.index.write import Screenshot
+from library_pipeline.index.write import DecodedScreenshot
 from library_pipeline.refresh.items import Delivery, Meter, Stage
 
 LINGER_SECONDS = 0.02
@@ -81,9 +81,7 @@ class Batcher:
         await self._decode_all(fresh)
         ready: list[Delivery] = []
         for item in batch:
-            item.screenshot = (
-                b""  # frees memory: the store has the bytes, and only pixels are needed
-            )
+            item.screenshot = b""  # frees memory: later phases need only the pixels
             if error := self._error(item, lacking[item.bundle.screenshot_sha256]):
                 self._meter.failed(error.failure(item.component_id))
             else:
@@ -91,18 +89,19 @@ class Batcher:
         return ready
 
     def _error(self, item: Delivery, lacking: Sequence[EncoderInfo]) -> ComponentError | None:
-        """Return why the delivery cannot go on, or None."""
+        """Return why the delivery fails here, None if it does not."""
         digest = item.bundle.screenshot_sha256
         if unreadable := self._unreadable.get(digest):
-            # The code says what is wrong with the picture, the phase where that was noticed.
+            # The code names the fault of the picture, the phase the step that found it.
             message = f"component {item.component_id}: screenshot: {unreadable}"
             return ComponentError("decode", unreadable.code, message)
         if self._needs_vectors and lacking:
+            names = ", ".join(each.name for each in lacking)
             return ComponentError(
                 "embed",
                 "embed.no_vector",
                 f"component {item.component_id}: screenshot {digest[:12]} has not been embedded by "
-                f"{_names(lacking)}; materialize component_embedding as well",
+                f"{names}; materialize component_embedding as well",
             )
         return None
 
@@ -135,7 +134,7 @@ class Batcher:
         encoders = {each: self._load(each) for each in wanted if self._embeds}
         try:
             image = read_image(item.screenshot)
-            item.decoded = Screenshot(
+            item.decoded = DecodedScreenshot(
                 sha256=digest,
                 format=_format(item.screenshot),
                 width=image.width,
@@ -146,7 +145,7 @@ class Batcher:
             item.pixels = {known: each.preprocess(image) for known, each in encoders.items()}
         except ImageError as error:
             self._unreadable[digest] = error
-        except Exception as error:  # one picture must not stop the others, whatever it does
+        except Exception as error:  # no fault of one picture may stop the others
             reason = f"it cannot be decoded ({type(error).__name__}: {error})"
             self._unreadable[digest] = ImageError("image.undecodable", reason)
         item.milliseconds["decode"] = (time.perf_counter() - started) * 1000
@@ -196,10 +195,6 @@ def _embed_by(
             good[item.bundle.screenshot_sha256] = vector
         else:
             result.broken[item.bundle.screenshot_sha256] = encoder.name
-
-
-def _names(encoders: Sequence[EncoderInfo]) -> str:
-    return ", ".join(each.name for each in encoders)
 
 
 async def _gather(incoming: asyncio.Queue[Delivery | None], size: int) -> list[Delivery]:

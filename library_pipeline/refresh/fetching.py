@@ -13,9 +13,6 @@ from library_pipeline.catalog.errors import ComponentError
 from library_pipeline.refresh.items import Delivery, Meter, Task
 from library_pipeline.sources.source import CONCURRENCY, Source
 
-GRACE_SECONDS = 5.0
-Stop = threading.Event
-
 
 class Fetcher:
     """Turns tasks into deliveries on `queue`; a failed task is recorded by the meter and ends."""
@@ -35,7 +32,9 @@ class Fetcher:
         self._meter = meter
         self._download = download
 
-    async def run(self, tasks: Iterable[Task], sources: Sequence[Source], stop: Stop) -> None:
+    async def run(
+        self, tasks: Iterable[Task], sources: Sequence[Source], stop: threading.Event
+    ) -> None:
         """Fetch all `tasks`, then close the queue.
 
         Each host serves as many downloads at a time as its source allows. After `stop` is set,
@@ -53,7 +52,7 @@ class Fetcher:
                     group.create_task(self._work(waiting, stop))
         await self._queue.put(None)
 
-    async def _work(self, waiting: Iterator[Task], stop: Stop) -> None:
+    async def _work(self, waiting: Iterator[Task], stop: threading.Event) -> None:
         while not stop.is_set():
             task = next(waiting, None)
             if task is None:
@@ -67,7 +66,10 @@ class Fetcher:
                 await self._queue.put(item)
 
     async def _fetch(self, task: Task) -> Delivery:
-        if task.known is not None and (not self._download or _can_reuse(task)):
+        # An earlier run may have downloaded this revision and died before it was indexed. A check
+        # compares with the CMS and a forced refresh starts over, so both download again.
+        can_reuse = task.action != "check" and not task.force
+        if task.known is not None and (not self._download or can_reuse):
             try:
                 screenshot = await asyncio.to_thread(self._store.get, task.known.screenshot_sha256)
             except BundleError as error:
@@ -104,9 +106,3 @@ def _missing_bundle(task: Task, error: BundleError) -> ComponentError:
         "or a full refresh brings back what the CMS still has)",
         transient=error.code == "bundle.inaccessible",
     )
-
-
-def _can_reuse(task: Task) -> bool:
-    # An earlier run may have downloaded this revision and died before it was indexed. A check
-    # compares with the CMS and a forced refresh starts over, so both download again.
-    return task.action != "check" and not task.force

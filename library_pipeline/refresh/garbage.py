@@ -10,8 +10,7 @@ from psycopg import sql
 
 from library_pipeline.bundles.store import BundleStore
 from library_pipeline.catalog.errors import LibraryError
-from library_pipeline.database.connection import Database
-from library_pipeline.database.leases import BUNDLES_IN_USE, sole_lease
+from library_pipeline.database.connection import BUNDLES_IN_USE, Database, sole_lease
 from library_pipeline.index.embeddings import embedding_table
 
 _REMOVED = """
@@ -34,7 +33,7 @@ where not exists (select from pipeline.component c where c.screenshot_sha256 = s
   and not exists (select from pipeline.bundle b
                   where b.files -> 'screenshot' ->> 'sha256' = s.sha256)
 """
-# Rows about orphaned screenshots, in the order in which they can be deleted.
+# DeletedRows about orphaned screenshots, in the order in which they can be deleted.
 _FINDINGS = (
     """delete from pipeline.look_alike p using pipeline.compared c, orphaned o
        where c.screenshot_sha256 = o.sha256 and p.a = c.number""",
@@ -47,12 +46,13 @@ _REFRESHES = """
 delete from pipeline.refresh r where finished_at < now() - %(keep_log)s
   and not exists (select from pipeline.removal_hold h where h.refresh_id = r.id)
 """
+_LEFTOVERS_AFTER_SECONDS = 3600
 _REQUESTS = "delete from pipeline.refresh_request where closed_at < now() - %(keep_log)s"
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows that were deleted from the database."""
+class DeletedRows:
+    """DeletedRows that were deleted from the database."""
 
     components: int
     bundles: int
@@ -63,7 +63,7 @@ class Rows:
 
 def delete_unneeded(
     connection: psycopg.Connection, *, keep_removed: timedelta, keep_log: timedelta
-) -> Rows:
+) -> DeletedRows:
     """Delete garbage that is old enough, inside the caller's transaction; return the counts."""
     terms = {"keep": keep_removed, "keep_log": keep_log}
     components = connection.execute(_REMOVED, terms).rowcount
@@ -80,7 +80,7 @@ def delete_unneeded(
     ).rowcount
     refreshes = connection.execute(_REFRESHES, terms).rowcount
     connection.execute(_REQUESTS, terms)
-    return Rows(components, bundles, screenshots, vectors, refreshes)
+    return DeletedRows(components, bundles, screenshots, vectors, refreshes)
 
 
 def needed_files(connection: psycopg.Connection) -> set[bytes]:
@@ -102,9 +102,6 @@ def live_partition_keys(connection: psycopg.Connection) -> set[str]:
     return {row[0] for row in rows}
 
 
-_LEFTOVERS_AFTER_SECONDS = 3600
-
-
 class GarbageError(LibraryError):
     """Garbage cannot be collected now."""
 
@@ -114,16 +111,16 @@ class GarbageError(LibraryError):
 
 @dataclass(frozen=True, slots=True)
 class Garbage:
-    """What was deleted, or would be deleted; `file_bytes` is the size of the `files`."""
+    """Deleted rows and files, or those that a dry run found; `file_bytes` is the files' size."""
 
-    rows: Rows
+    rows: DeletedRows
     files: int
     file_bytes: int
 
     @property
     def nothing(self) -> bool:
         """Whether there is nothing to delete."""
-        return not self.files and self.rows == Rows(0, 0, 0, 0, 0)
+        return not self.files and self.rows == DeletedRows(0, 0, 0, 0, 0)
 
 
 def collect_garbage(
@@ -143,7 +140,7 @@ def collect_garbage(
     with database.connect() as connection, sole_lease(connection, BUNDLES_IN_USE) as alone:
         if not alone:
             raise GarbageError(
-                "a refresh is at work, or another garbage collection; try again when it is done "
+                "a refresh or another garbage collection is running; try again when it is done "
                 "(library-pipeline status)"
             )
         with connection.transaction(force_rollback=dry_run):

@@ -156,7 +156,7 @@ def _sample_component(row: Sequence[object]) -> SampleComponent:
     return SampleComponent(component_id, name, client, category, screenshot, former, failure)  # type: ignore[arg-type]
 
 
-# A poll that finds nothing new confirms what was read before, so it counts like a reading. After a
+# A poll that finds nothing new confirms the last reading, so it counts like one. After a
 # failed poll only the last reading counts.
 _SOURCES = """
 select name, error is null,

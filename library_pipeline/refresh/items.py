@@ -1,4 +1,4 @@
-"""What flows through a chunk, and the counts of its progress."""
+"""The items that flow through a chunk, and the meter of its progress."""
 
 from __future__ import annotations
 
@@ -21,19 +21,23 @@ from library_pipeline.catalog.errors import Failure
 from library_pipeline.catalog.refresh import Action, Outcome
 from library_pipeline.database.connection import Database
 from library_pipeline.encoders import Encoder
-from library_pipeline.index.write import IndexedFiles, Screenshot
+from library_pipeline.index.write import DecodedScreenshot, IndexedFiles
 from library_pipeline.refresh.chunks import Chunk, add_progress
 from library_pipeline.refresh.closing import cancellation_asked
 from library_pipeline.refresh.outcomes import record_failures
 from library_pipeline.sources.source import Source
 
 Stage = Literal["bundle", "embedding", "index"]
+FLUSH_SECONDS = 0.3
 ALL_STAGES: frozenset[Stage] = frozenset({"bundle", "embedding", "index"})
+
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Equipment:
-    """What a chunk is done with.
+    """The tools of a chunk.
 
     `encoders` are the active and the configured ones; `load` returns one of them ready to embed,
     and is called only when something has to be embedded. `batch_size` screenshots are decoded and
@@ -52,10 +56,9 @@ class Equipment:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One component to refresh: its manifest entry, and what is already known of it.
+    """One component to refresh: its manifest entry, and its known state.
 
-    `indexed` and `known` are what the index and the bundle records hold. With `force` they are
-    ignored.
+    `indexed` is from the index and `known` from the bundle records; `force` ignores both.
     """
 
     component: Component
@@ -78,7 +81,7 @@ class Delivery:
     screenshot: bytes
     downloaded_bytes: int
     milliseconds: dict[str, float] = field(default_factory=dict)
-    decoded: Screenshot | None = None
+    decoded: DecodedScreenshot | None = None
     pixels: dict[EncoderInfo, NDArray[np.uint8]] = field(default_factory=dict)
     embedded: set[EncoderInfo] = field(default_factory=set)
 
@@ -118,11 +121,6 @@ class ChunkReport:
     news: tuple[Success, ...]
     failures: tuple[Failure, ...]
     stopped: bool = False
-
-
-FLUSH_SECONDS = 0.3
-
-log = structlog.get_logger(__name__)
 
 
 class Meter:

@@ -1,4 +1,4 @@
-"""The log of refreshes: what was asked for, how far each refresh is, and what it did.
+"""The log of refreshes: the request, the progress and the result of each.
 
 A request that Dagster has not taken yet is not on record; `waiting_refreshes` adds those.
 """
@@ -16,13 +16,13 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from library_pipeline.catalog.errors import LibraryError
-from library_pipeline.catalog.refresh import Counts, Refresh, RefreshRequest, RefreshScope
-from library_pipeline.database.leases import lease_is_free
-from library_pipeline.refresh.outcomes import failures_of
+from library_pipeline.catalog.refresh import Counts, Refresh, RefreshRequest
+from library_pipeline.database.connection import lease_is_free
+from library_pipeline.refresh.outcomes import open_failures
 from library_pipeline.refresh.requests import (
-    OpenRequest,
     close_request,
     open_requests,
+    pop_request,
     why_it_waits,
 )
 
@@ -69,8 +69,7 @@ class RefreshExistsError(LibraryError):
     def __init__(self, refresh_id: str) -> None:
         super().__init__(
             "refresh.exists",
-            f"refresh {refresh_id} is on record already; give each refresh an id of its own, "
-            "or none",
+            f"refresh {refresh_id} is on record already; give each refresh a new id, or none",
         )
 
 
@@ -138,7 +137,7 @@ def leave_to_sensors(connection: psycopg.Connection, refresh_id: str) -> None:
 
 
 def is_forced(connection: psycopg.Connection, refresh_id: str) -> bool:
-    """Whether the refresh downloads and embeds again what is there already."""
+    """Return whether the refresh downloads and embeds everything again."""
     row = connection.execute(
         "select forced from pipeline.refresh where id = %s", (refresh_id,)
     ).fetchone()
@@ -189,7 +188,8 @@ def read_result(connection: psycopg.Connection, refresh_id: str) -> Refresh:
 
 def with_failures(connection: psycopg.Connection, refresh: Refresh) -> Refresh:
     """Return the refresh with its open failures."""
-    return replace(refresh, failures=tuple(failures_of(connection, refresh.refresh_id)))
+    failures = open_failures(connection, refresh_id=refresh.refresh_id, limit=None)
+    return replace(refresh, failures=tuple(failures))
 
 
 def recent_refreshes(
@@ -219,7 +219,17 @@ def waiting_refreshes(
     connection: psycopg.Connection, ids: Collection[str] | None = None
 ) -> list[Refresh]:
     """Return the open requests as refreshes, newest first; only those among `ids`, if given."""
-    return [_as_refresh(request) for request in reversed(open_requests(connection, ids))]
+    return [
+        Refresh(
+            each.request,
+            "waiting",
+            each.asked_at,
+            each.waited_seconds,
+            run_ids=(each.run_id,) if each.run_id else (),
+            waits_for=why_it_waits(each),
+        )
+        for each in reversed(open_requests(connection, ids))
+    ]
 
 
 def find_refreshes(connection: psycopg.Connection, ids: Collection[str]) -> list[Refresh]:
@@ -260,17 +270,6 @@ def _merged(waiting: Sequence[Refresh], begun: Sequence[Refresh]) -> list[Refres
     return [*(each for each in waiting if each.refresh_id not in known), *begun]
 
 
-def _as_refresh(open_request: OpenRequest) -> Refresh:
-    return Refresh(
-        open_request.request,
-        "waiting",
-        open_request.asked_at,
-        open_request.waited_seconds,
-        run_ids=(open_request.run_id,) if open_request.run_id else (),
-        waits_for=why_it_waits(open_request),
-    )
-
-
 def _read_refreshes(
     connection: psycopg.Connection, query: LiteralString, terms: Mapping[str, object]
 ) -> list[Refresh]:
@@ -279,8 +278,7 @@ def _read_refreshes(
 
 
 def _refresh_of_row(row: dict[str, Any]) -> Refresh:
-    row["scope"] = RefreshScope.of_json(row["scope"])
     row["run_ids"], row["unread_sources"] = tuple(row["run_ids"]), tuple(row["unread_sources"])
-    request = RefreshRequest(**{each.name: row.pop(each.name) for each in fields(RefreshRequest)})
+    request = pop_request(row)
     counts = Counts(**{each.name: row.pop(each.name) for each in fields(Counts)})
     return Refresh(request, counts=counts, **row)

@@ -1,10 +1,9 @@
-"""Reading the manifests of the sources, in whole or only what changed."""
+"""Reading the manifests of the sources, in whole or only their changes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import psycopg
@@ -19,7 +18,6 @@ from library_pipeline.refresh.manifest_state import (
     record_unreadable,
 )
 from library_pipeline.refresh.staging import load_manifest
-from library_pipeline.sources.entry import ManifestProblem
 from library_pipeline.sources.source import ListingShifted, NotModified, OpenSource, Source
 
 log = structlog.get_logger(__name__)
@@ -30,57 +28,50 @@ _OVERLAP = timedelta(seconds=60)
 _READINGS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class ManifestRead:
-    """A source's manifest after reading: its number of entries, None if it is unchanged."""
-
-    source: str
-    entries: int | None
-
-
 def load_current_manifests(
     database: Database, sources: Sequence[Source], *, conditional: bool
-) -> list[ManifestRead]:
+) -> dict[str, int | None]:
     """Bring the manifests up to date with their sources.
+
+    Returns the number of entries by the name of each source that was read, None if unchanged.
 
     With `conditional`, a source that confirms its ETag is not read again. A source that cannot be
     read keeps its manifest, its error is recorded, and the others are read. Raises ManifestError
     if no source can be read.
     """
-    done: list[ManifestRead] = []
+    entries: dict[str, int | None] = {}
     failed: list[ManifestError] = []
     with database.connect() as connection:
         forget_other_sources(connection, [source.name for source in sources])
         for source in sources:
             try:
-                done.append(_load(connection, source, conditional=conditional))
+                entries[source.name] = _load(connection, source, conditional=conditional)
             except ManifestError as error:
                 record_unreadable(connection, source.name, error.message)
                 log.warning("a source cannot be read", source=source.name, reason=error.message)
                 failed.append(error)
-    if failed and not done:
+    if failed and not entries:
         raise failed[0]
-    return done
+    return entries
 
 
-def _load(connection: psycopg.Connection, source: Source, *, conditional: bool) -> ManifestRead:
+def _load(connection: psycopg.Connection, source: Source, *, conditional: bool) -> int | None:
+    """Return the number of entries of one source's manifest, None if it is unchanged."""
     with source.open() as opened:
         known = current_manifest(connection, source.name) if conditional else None
         try:
             if known is None or known.source != source.identity:
-                entries: int | None = _read_whole(connection, source, opened)
-            elif not known.deltas or known.read_at is None:
-                entries = _read_whole(connection, source, opened, known.etag)
-            else:
+                return _read_whole(connection, source, opened)
+            if known.deltas and known.read_at is not None:
                 asked = known.read_at - _OVERLAP
                 entries = _read_delta(connection, source, opened, known.etag, asked)
-                if entries is None:
-                    log.info("the updates do not add up; all is read", source=source.name)
-                    entries = _read_whole(connection, source, opened, known.etag)
+                if entries is not None:
+                    return entries
+                log.info("the updates do not add up; all is read", source=source.name)
+            return _read_whole(connection, source, opened, known.etag)
         except NotModified:
             confirm_manifest(connection, source.name)
-            entries = None
-    return ManifestRead(source.name, entries)
+            return None
 
 
 def _read_whole(
@@ -119,7 +110,12 @@ def _read_once(
             total=total,
         )
     for problem in load.unidentified:
-        _warn_of(problem)
+        log.warning(
+            "manifest entry without a usable id; nothing will be removed",
+            position=problem.position,
+            field=problem.field,
+            reason=problem.message,
+        )
     return load.entries
 
 
@@ -156,12 +152,3 @@ def _agreed(totals: Iterable[int | None]) -> int | None:
     """Return the total that all pages gave, None if they differ or one gave none."""
     first, *others = {*totals} or {None}
     return None if others else first
-
-
-def _warn_of(problem: ManifestProblem) -> None:
-    log.warning(
-        "manifest entry without a usable id; nothing will be removed",
-        position=problem.position,
-        field=problem.field,
-        reason=problem.message,
-    )

@@ -12,6 +12,9 @@ from library_pipeline.database.inspection import connect_if_running
 from library_pipeline.embedded_server import EmbeddedServerError
 from library_pipeline.settings import Settings
 
+# Polling takes at most a tenth of the time, even of a source that has to be read whole.
+_REST = 9
+
 
 @dataclass(frozen=True, slots=True)
 class CurrentManifest:
@@ -26,14 +29,6 @@ class CurrentManifest:
     unidentified: int
     read_at: datetime | None
     deltas: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LastPoll:
-    """When a source was last asked for changes, and how many seconds that took."""
-
-    at: datetime
-    took_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +97,14 @@ def record_poll(connection: psycopg.Connection, name: str, took_seconds: float) 
     )
 
 
-def last_poll(connection: psycopg.Connection, name: str) -> LastPoll | None:
-    """Return when a source was last asked, None if never."""
+def poll_rests(connection: psycopg.Connection, name: str) -> bool:
+    """Return whether the next poll of a source is not due yet, because the last one took long."""
     row = connection.execute(
-        """select polled_at, took_seconds from pipeline.manifest
-           where name = %s and polled_at is not null""",
-        (name,),
+        """select now() < polled_at + %s * took_seconds * interval '1 second'
+           from pipeline.manifest where name = %s""",
+        (_REST, name),
     ).fetchone()
-    return LastPoll(*row) if row else None
+    return bool(row and row[0])
 
 
 def forget_other_sources(connection: psycopg.Connection, names: Sequence[str]) -> None:

@@ -107,20 +107,6 @@ def record_failures(
         set_outcomes(connection, refresh_id, {item.component_id: "failed" for item in failures})
 
 
-def failures_of(
-    connection: psycopg.Connection, refresh_id: str, *, limit: int | None = None
-) -> list[Failure]:
-    """Return the failures whose last attempt was in this refresh, ordered by component id."""
-    return _read_failures(connection, refresh_id=refresh_id, limit=limit)
-
-
-def open_failures(
-    connection: psycopg.Connection, *, limit: int = 100, after: str = ""
-) -> list[Failure]:
-    """Return at most `limit` open failures, ordered by component id, from behind the id `after`."""
-    return _read_failures(connection, limit=limit, after=after)
-
-
 def without_failure(connection: psycopg.Connection, component_ids: Sequence[str]) -> list[str]:
     """Return those of `component_ids` that have no open failure."""
     rows = connection.execute(
@@ -131,19 +117,18 @@ def without_failure(connection: psycopg.Connection, component_ids: Sequence[str]
     return [row[0] for row in rows]
 
 
-def open_failure(connection: psycopg.Connection, component_id: str) -> Failure | None:
-    """Return the open failure of one component, if it has one."""
-    return next(iter(_read_failures(connection, component_id=component_id, limit=1)), None)
-
-
-def _read_failures(
+def open_failures(
     connection: psycopg.Connection,
     *,
     refresh_id: str | None = None,
     component_id: str | None = None,
-    limit: int | None,
+    limit: int | None = 100,
     after: str = "",
 ) -> list[Failure]:
+    """Return at most `limit` open failures, ordered by component id, from behind the id `after`.
+
+    With `refresh_id`, only those whose last attempt was in that refresh.
+    """
     rows = connection.execute(
         """select component_id, phase, code, message, transient, attempts, next_due_at
            from pipeline.failure

@@ -8,7 +8,7 @@ failed.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
 
@@ -28,8 +28,8 @@ DAEMON_NEEDED = (
 )
 
 _OPEN = """
-select refresh_id, kind, asked_by, scope, forced, asked_at, attempt, run_id,
-       problem, extract(epoch from now() - asked_at)::float8 as waited_seconds
+select refresh_id, kind, asked_by, scope, forced as force, false as in_process, asked_at, attempt,
+       run_id, problem, extract(epoch from now() - asked_at)::float8 as waited_seconds
 from pipeline.refresh_request
 where closed_at is null and (%(ids)s::text[] is null or refresh_id = any(%(ids)s))
 order by asked_at, refresh_id
@@ -146,18 +146,13 @@ def open_requests(
     """Return the open requests, oldest first; only those among `ids`, if given."""
     terms = {"ids": None if ids is None else list(ids)}
     with connection.cursor(row_factory=dict_row) as cursor:
-        return [_open_request(row) for row in cursor.execute(_OPEN, terms)]
+        return [OpenRequest(pop_request(row), **row) for row in cursor.execute(_OPEN, terms)]
 
 
-def _open_request(row: dict[str, Any]) -> OpenRequest:
-    request = RefreshRequest(
-        row.pop("refresh_id"),
-        row.pop("kind"),
-        row.pop("asked_by"),
-        RefreshScope.of_json(row.pop("scope")),
-        row.pop("forced"),
-    )
-    return OpenRequest(request, **row)
+def pop_request(row: dict[str, Any]) -> RefreshRequest:
+    """Take the columns of a request out of `row`, and return the request."""
+    row["scope"] = RefreshScope.of_json(row["scope"])
+    return RefreshRequest(**{each.name: row.pop(each.name) for each in fields(RefreshRequest)})
 
 
 def note_run(connection: psycopg.Connection, request: OpenRequest, run_id: str) -> None:
@@ -239,7 +234,7 @@ def note_sensor(connection: psycopg.Connection) -> None:
 
 
 def sensor_is_alive(connection: psycopg.Connection) -> bool:
-    """Whether Dagster's daemon has looked for requests in the last `PATIENCE_SECONDS`."""
+    """Return whether Dagster's daemon has looked for requests in the last `PATIENCE_SECONDS`."""
     row = connection.execute(
         "select seen_at > now() - %s * interval '1 second' from pipeline.request_sensor",
         (PATIENCE_SECONDS,),
@@ -248,7 +243,7 @@ def sensor_is_alive(connection: psycopg.Connection) -> bool:
 
 
 def why_it_waits(request: OpenRequest) -> str:
-    """Return in a sentence what an open request waits for."""
+    """Return the reason, as a sentence, why an open request waits."""
     again = ""
     if request.problem:
         again = f"attempt {request.attempt} of {MAX_ATTEMPTS}, as the one before ended early: "

@@ -9,8 +9,7 @@ from datetime import datetime
 import psycopg
 from psycopg.types.json import Jsonb
 
-from library_pipeline.catalog.component import Component, FileRef
-from library_pipeline.catalog.partition_keys import partition_key
+from library_pipeline.catalog.component import Component, FileRef, partition_key
 from library_pipeline.sources.entry import ManifestProblem
 
 _STAGE = """

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from psycopg import sql
 
 from library_pipeline.catalog.encoder import EncoderInfo
-from library_pipeline.database.leases import sole_lease
+from library_pipeline.database.connection import sole_lease
 from library_pipeline.database.records import read_records, write_records
 from library_pipeline.index.embeddings import all_vectors, embedding_table
 from library_pipeline.index.write import thumbnails
@@ -44,7 +44,7 @@ Point = tuple[str, str, str, str, str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class AtlasState:
-    """The method and time of an encoder's layout, None before the first, and what it covers.
+    """The method and time of an encoder's layout, None before the first, and its coverage.
 
     `on_it` of the `shown` searchable screenshots are on the map; `placed` of these were put
     beside their nearest neighbours after the layout.
@@ -146,7 +146,7 @@ def read_stamp(connection: psycopg.Connection, encoder: EncoderInfo) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AtlasUpdate:
-    """What an update did: a new layout by `method`, or only additions if that is None."""
+    """The result of an update: a new layout by `method`, or only additions if that is None."""
 
     method: Method | None
     screenshots: int
@@ -158,7 +158,7 @@ def update_atlas(
 ) -> AtlasUpdate | None:
     """Bring the map of `encoder` up to date.
 
-    Returns None if it is up to date, or if another process is at it. With `umap` everything is
+    Returns None if it is up to date, or if another process updates it. With `umap` everything is
     laid out anew, which takes a minute of a core for 20,000 screenshots. Without it, new
     screenshots are placed beside their nearest neighbours; a map that UMAP has not laid out is
     laid out by principal components, which takes seconds.
@@ -187,9 +187,9 @@ def update_atlas(
             where = by_umap(vectors, where, anew=state.method != "umap")
         if method is None:
             new = [digest for digest, is_new in zip(digests, fresh, strict=True) if is_new]
-            _add_positions(connection, encoder, new, where[fresh])
+            _write_positions(connection, encoder, None, new, where[fresh])
         else:
-            _replace_layout(connection, encoder, method, digests, where)
+            _write_positions(connection, encoder, method, digests, where)
         return AtlasUpdate(method, len(digests), int(fresh.sum()))
 
 
@@ -202,6 +202,7 @@ def _next_method(state: AtlasState, *, umap: bool) -> Method | None:
     return "pca" if state.method is None or outdated else None
 
 
+_ADDED_TO = "update pipeline.atlas_layout set placed_at = now() where encoder_id = %(encoder)s"
 _LAID_OUT = """
 insert into pipeline.atlas_layout (encoder_id, method) values (%(encoder)s, %(method)s)
 on conflict (encoder_id) do update
@@ -209,50 +210,28 @@ set method = excluded.method, laid_out_at = now(), placed_at = now()
 """
 
 
-def _replace_layout(
-    connection: psycopg.Connection,
-    encoder: EncoderInfo,
-    method: Method,
-    digests: Sequence[str],
-    where: Positions,
-) -> None:
-    """Replace the whole map of `encoder` by these screenshots at these positions."""
-    with connection.transaction():
-        connection.execute("delete from pipeline.atlas where encoder_id = %s", (encoder.id,))
-        connection.execute(_LAID_OUT, {"encoder": encoder.id, "method": method})
-        _write_positions(connection, encoder, digests, where, placed=False)
-
-
-def _add_positions(
-    connection: psycopg.Connection,
-    encoder: EncoderInfo,
-    digests: Sequence[str],
-    where: Positions,
-) -> None:
-    """Add screenshots to the map of `encoder` at these positions."""
-    with connection.transaction():
-        _write_positions(connection, encoder, digests, where, placed=True)
-        connection.execute(
-            "update pipeline.atlas_layout set placed_at = now() where encoder_id = %s",
-            (encoder.id,),
-        )
-
-
 def _write_positions(
     connection: psycopg.Connection,
     encoder: EncoderInfo,
+    method: Method | None,
     digests: Sequence[str],
     where: Positions,
-    *,
-    placed: bool,
 ) -> None:
+    """Replace the map of `encoder` by a layout of `method`; add to the map if that is None."""
     dtype = np.dtype([*_POSITION.descr, ("encoder_id", "i4"), ("placed", "?")])
     rows = np.empty(len(digests), dtype)
     rows["digest"] = [digest.encode() for digest in digests]
     rows["x"], rows["y"] = where[:, 0], where[:, 1]
-    rows["encoder_id"], rows["placed"] = encoder.id, placed
+    rows["encoder_id"], rows["placed"] = encoder.id, method is None
     columns = sql.SQL("pipeline.atlas (screenshot_sha256, x, y, encoder_id, placed)")
-    write_records(connection, columns, rows)
+    terms = {"encoder": encoder.id, "method": method}
+    with connection.transaction():
+        if method is None:
+            connection.execute(_ADDED_TO, terms)
+        else:
+            connection.execute("delete from pipeline.atlas where encoder_id = %(encoder)s", terms)
+            connection.execute(_LAID_OUT, terms)
+        write_records(connection, columns, rows)
 
 
 def draw_atlas(connection: psycopg.Connection, encoder: EncoderInfo) -> bytes:

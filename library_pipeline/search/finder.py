@@ -24,7 +24,7 @@ from library_pipeline.search.query import (
     weighted,
 )
 from library_pipeline.search.ranking import (
-    MOST_RESULTS,
+    MAX_RESULTS,
     Match,
     Question,
     screenshot_vectors,
@@ -48,13 +48,13 @@ def collapsed(
     `ask` returns the best matches, as many as it is told. Alike is the weighted mean of the
     encoders' cosines between two screenshots, as in the ranking. Looks at the 1,000 best at most.
     """
-    depth = min(MOST_RESULTS, _DEEPER * wanted)
+    depth = min(MAX_RESULTS, _DEEPER * wanted)
     while True:
         matches = ask(depth)
         kept = _folded(matches, _vectors(connection, questions, matches), threshold)
-        if len(kept) >= wanted or len(matches) < depth or depth == MOST_RESULTS:
+        if len(kept) >= wanted or len(matches) < depth or depth == MAX_RESULTS:
             return kept[:wanted]
-        depth = min(MOST_RESULTS, _DEEPER * depth)
+        depth = min(MAX_RESULTS, _DEEPER * depth)
 
 
 def _folded(

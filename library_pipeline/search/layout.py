@@ -83,7 +83,7 @@ def by_umap(vectors: Halves, start: Positions, *, anew: bool = True) -> Position
         **({} if anew else {"n_epochs": 100, "learning_rate": 0.1}),
     )
     flat = reducer.fit_transform(unit(vectors))
-    # Turn and mirror the result so that it resembles `start` as much as it can.
+    # Turn and mirror the result, so that it is as similar to `start` as possible.
     rotation, _ = orthogonal_procrustes(flat - flat.mean(0), start - start.mean(0))
     return _scaled(flat @ rotation)
 

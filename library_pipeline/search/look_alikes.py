@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from library_pipeline.catalog.encoder import EncoderInfo
-from library_pipeline.database.leases import sole_lease
+from library_pipeline.database.connection import sole_lease
 from library_pipeline.database.records import Records, read_records, write_records
 from library_pipeline.index.embeddings import all_vectors, embedding_table
 from library_pipeline.search.nearest import Indexes, Pairs, nearest_pairs
@@ -37,7 +37,7 @@ class ComparisonState:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonResult:
-    """What one comparison did: the new screenshots it compared, and all pairs kept after it."""
+    """The result of a comparison: how many screenshots were new, and how many pairs are kept."""
 
     fresh: int
     pairs: int

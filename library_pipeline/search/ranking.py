@@ -1,10 +1,9 @@
-"""Finding look-alikes. How the library is ranked is `library.match_components` in sql/0008."""
+"""Ranking: which components look most like a question, by `library.match_components` (sql/0008)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
@@ -14,22 +13,23 @@ from pgvector import HalfVector
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from library_pipeline.catalog.component import IndexedComponent
 from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.index.embeddings import embedding_table, know_vectors
 
-MOST_RESULTS: Final = 1_000
+MAX_RESULTS: Final = 1_000
 
-# Vectors go both ways in binary: as text, 512 numbers take longer to write and read than to rank.
+# Vectors are sent and read in binary: as text, 512 numbers take longer to convert than to rank.
 _MATCHES = """
-select rank, component_id, name, client, category, tags, source, attributes, revision, updated_at,
-       screenshot_sha256, score, scores
+select component_id, name, client, category, screenshot_sha256, tags, source, attributes, revision,
+       updated_at, rank, score, scores
 from library.match_components(
     array[{vectors}], %(encoders)s, %(weights)s, %(k)s, %(skip)s, %(least_score)s,
     %(clients)s, %(categories)s, %(sources)s, %(tags)s, %(attributes)s, %(excluding)s)
 """
 
 
-# What `Filters.parameters` bind, as a condition on components; who is excluded is not looked at.
+# The condition on components that `Filters.parameters` fill in; it ignores `excluding`.
 PASSES: Final = """
       (%(clients)s::text[] is null or client = any(%(clients)s))
   and (%(categories)s::text[] is null or category = any(%(categories)s))
@@ -41,9 +41,9 @@ PASSES: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What one encoder makes of a question: its vector, and what its answer counts.
+    """A question as one encoder sees it: its vector, and the weight of its answer.
 
-    `vector` is (dim,) float32, of the encoder's fingerprint; only its direction counts.
+    `vector` is (dim,) float32; its length does not matter.
     """
 
     encoder: EncoderInfo
@@ -53,10 +53,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which components may answer. Empty ones let all pass.
+    """Which components can be results. An empty filter lets all components pass.
 
-    Any of the `clients`, `categories` and `sources`, all of the `tags`; `attributes` must be
-    contained in the component's, as PostgreSQL's `@>` has it.
+    A component matches any of the `clients`, `categories` and `sources`, and all of the `tags`; its
+    attributes contain `attributes` (PostgreSQL's `@>`).
     """
 
     clients: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ class Filters:
     excluding: tuple[str, ...] = ()
 
     def parameters(self) -> dict[str, Any]:
-        """Return what a statement binds: null for what lets all pass."""
+        """Return the values that a statement binds: null for an empty filter."""
         return {
             "clients": list(self.clients) or None,
             "categories": list(self.categories) or None,
@@ -78,25 +78,15 @@ class Filters:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match(IndexedComponent):
     """One search result; `scores` are cosine similarities by encoder, 1 at best.
 
-    `score` is their weighted mean, which results are ranked by; `rank` begins at 1. `folded` are
-    the ids of the results that look all but the same and were folded under it, best first.
+    `score` is their weighted mean, which ranks the results; `rank` starts at 1. `folded` are the
+    ids of results that look nearly the same and are folded under it, best first.
     """
 
     rank: int
-    component_id: str
-    name: str
-    client: str
-    category: str
-    tags: tuple[str, ...]
-    source: str
-    attributes: Mapping[str, Any]
-    revision: str
-    updated_at: datetime | None
-    screenshot_sha256: str
     score: float
     scores: Mapping[str, float]
     folded: tuple[str, ...] = ()
@@ -113,9 +103,9 @@ def search(
 ) -> list[Match]:
     """Return the `k` components whose screenshots are most like the questions, best first.
 
-    Leaves out the best `skip`, and what scores less than `least_score`. Each encoder asks once,
-    and their weights need not add up to 1. A component that lacks a vector of one of the encoders
-    is not found: an encoder becomes active with all of them.
+    Leaves out the best `skip` and scores below `least_score`. There is one question for each
+    encoder; the weights need not add up to 1. A component without a vector of one of the encoders
+    is not found: an encoder becomes active when it covers all components.
     """
     terms = {
         "encoders": [each.encoder.name for each in questions],
@@ -125,17 +115,19 @@ def search(
         "least_score": least_score,
     }
     know_vectors(connection)
-    vectors = {f"vector{place}": HalfVector(each.vector) for place, each in enumerate(questions)}
+    vectors = {f"vector{index}": HalfVector(each.vector) for index, each in enumerate(questions)}
     # An array of halfvec has no binary form in the driver, each of its vectors has.
-    places = sql.SQL(", ").join(sql.Placeholder(name, "b") for name in vectors)
-    statement = sql.SQL(_MATCHES).format(vectors=places)
+    holders = sql.SQL(", ").join(sql.Placeholder(name, "b") for name in vectors)
+    statement = sql.SQL(_MATCHES).format(vectors=holders)
     rows = connection.execute(statement, {**terms, **vectors, **filters.parameters()})
     return [_match(row) for row in rows]
 
 
 def _match(row: tuple[Any, ...]) -> Match:
-    rank, component_id, name, client, category, tags, *rest = row
-    return Match(rank, component_id, name, client, category, tuple(tags), *rest)
+    *shared, rank, score, scores = row
+    component_id, name, client, category, digest, tags, *rest = shared
+    facts: tuple[Any, ...] = (component_id, name, client, category, digest, tuple(tags), *rest)
+    return Match(*facts, rank=rank, score=score, scores=scores)
 
 
 def component_vector(

@@ -14,6 +14,7 @@ import psycopg
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
+from library_pipeline.catalog.component import IndexedComponent
 from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.search.atlas import (
     AtlasState,
@@ -22,7 +23,6 @@ from library_pipeline.search.atlas import (
     read_points,
     read_stamp,
 )
-from library_pipeline.search.components import Card
 from library_pipeline.search.layout import UMAP_INSTALL, umap_is_installed
 from library_pipeline.web.library import InLibrary
 from library_pipeline.web.rendering import frame, page
@@ -62,7 +62,7 @@ def atlas_page(
         state=state,
         install=None if umap_is_installed() else UMAP_INSTALL,
         colour=colour,
-        listed=[Card(*point[:5]) for point in points],
+        listed=[IndexedComponent(*point[:5]) for point in points],
         part=part,
         parts=max(1, -(-around.counts.components // PART_SIZE)),
         part_url=lambda number: "/atlas?" + urlencode({**terms, "part": number}),

@@ -88,12 +88,11 @@ def rows(columns: Sequence[Mapping[str, str]]) -> list[ComparisonRow]:
 
 
 def _facts(component: ComponentDetails) -> dict[str, str]:
-    card = component.card
     said: dict[str, Any] = {
-        "Id": card.component_id,
-        "Client": card.client,
-        "Category": card.category,
-        "Tags": ", ".join(card.tags),
+        "Id": component.component_id,
+        "Client": component.client,
+        "Category": component.category,
+        "Tags": ", ".join(component.tags),
         "Source": component.source,
         "Screenshot": f"{component.width} × {component.height}",
         "Revision": component.revision,
@@ -104,7 +103,7 @@ def _facts(component: ComponentDetails) -> dict[str, str]:
 
 def _picture(bundles: BundleStore, component: ComponentDetails) -> str:
     """Return the screenshot's address, its thumbnail's where it is lost."""
-    digest = component.card.screenshot_sha256
+    digest = component.screenshot_sha256
     return screenshot_url(digest) if is_kept(bundles, digest) else thumbnail_url(digest)
 
 

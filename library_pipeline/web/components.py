@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict
 
 from library_pipeline.encoders import EncoderError
 from library_pipeline.index.write import indexed_files
-from library_pipeline.refresh.outcomes import open_failure, open_failures
-from library_pipeline.search.components import Card, ComponentDetails, cards_of_matches
+from library_pipeline.refresh.outcomes import open_failures
+from library_pipeline.search.components import ComponentDetails
 from library_pipeline.search.query import Example, SearchError, UnanswerableError
+from library_pipeline.search.ranking import Match
 from library_pipeline.web import links
 from library_pipeline.web.files import (
     by_name,
@@ -28,7 +29,13 @@ from library_pipeline.web.links import is_web_address
 from library_pipeline.web.problems import Problem, QuestionError
 from library_pipeline.web.questions import ResultTerms, storable
 from library_pipeline.web.rendering import frame, page
-from library_pipeline.web.search_views import FoundComponent, answer_matches, refusals
+from library_pipeline.web.search_views import (
+    ComponentModel,
+    FoundComponent,
+    answer_matches,
+    component_facts,
+    refusals,
+)
 
 pages = APIRouter(include_in_schema=False)
 
@@ -48,20 +55,19 @@ def show_component(
     neighbours, reason = _neighbours(library, found)
     with library.database.connect() as connection:
         around = frame(connection)
-        past = component_history(connection, library.bundles, found.card.component_id)
-        failure = open_failure(connection, found.card.component_id)
+        past = component_history(connection, library.bundles, found.component_id)
+        failures = open_failures(connection, component_id=found.component_id, limit=1)
     return page(
         request,
         "component.html",
         frame=around,
         component=found,
-        card=found.card,
         attributes=by_name(found.attributes),
         links=_links(found.attributes),
-        dagster=library.dagster.of_component(found.card.component_id),
+        dagster=library.dagster.of_component(found.component_id),
         files=[file_text(library.bundles, kind, digest) for kind, digest in found.files.items()],
         history=past,
-        failure=failure,
+        failure=next(iter(failures), None),
         neighbours=neighbours,
         reason=reason,
     )
@@ -79,14 +85,12 @@ def show_failures(request: Request, library: InLibrary) -> Response:
     )
 
 
-def _neighbours(library: Library, found: ComponentDetails) -> tuple[list[Card], str]:
+def _neighbours(library: Library, found: ComponentDetails) -> tuple[Sequence[Match], str]:
     """Return the look-alikes, or none and the reason: the rest of the page needs no model."""
     try:
-        matches = library.finder.like_component(found.card.component_id, k=NEIGHBOURS)
+        return library.finder.like_component(found.component_id, k=NEIGHBOURS), ""
     except (SearchError, EncoderError) as error:
         return [], str(error)
-    with library.database.connect() as connection:
-        return cards_of_matches(connection, matches), ""
 
 
 def _links(attributes: Mapping[str, Any]) -> dict[str, str]:
@@ -129,24 +133,12 @@ class TextFile(BaseModel):
     url: str
 
 
-class ComponentFacts(BaseModel):
+class ComponentFacts(ComponentModel):
     """All that is indexed of a component, at its last good revision."""
 
-    model_config = ConfigDict(frozen=True)
-
-    component_id: str
-    name: str
-    client: str
-    category: str
-    tags: tuple[str, ...]
-    source: str
-    attributes: dict[str, Any]
-    revision: str
-    updated_at: datetime | None
     indexed_at: datetime
     screenshot: Screenshot
     files: dict[TextKind, TextFile]
-    url: str
     similar_url: str
 
 
@@ -220,29 +212,20 @@ def component(component_id: OfComponent, library: InLibrary) -> ComponentFacts:
 
 
 def _facts(found: ComponentDetails) -> ComponentFacts:
-    card = found.card
+    digest = found.screenshot_sha256
     return ComponentFacts(
-        component_id=card.component_id,
-        name=card.name,
-        client=card.client,
-        category=card.category,
-        tags=card.tags,
-        source=found.source,
-        attributes=dict(found.attributes),
-        revision=found.revision,
-        updated_at=found.updated_at,
+        **component_facts(found),
         indexed_at=found.indexed_at,
         screenshot=Screenshot(
-            sha256=card.screenshot_sha256,
+            sha256=digest,
             width=found.width,
             height=found.height,
-            url=links.screenshot_url(card.screenshot_sha256),
-            thumbnail_url=links.thumbnail_url(card.screenshot_sha256),
+            url=links.screenshot_url(digest),
+            thumbnail_url=links.thumbnail_url(digest),
         ),
         files={
-            kind: TextFile(sha256=found.files[kind], url=links.file_url(card.component_id, kind))
+            kind: TextFile(sha256=found.files[kind], url=links.file_url(found.component_id, kind))
             for kind in _TYPES
         },
-        url=links.component_url(card.component_id),
-        similar_url=links.similar_url(card.component_id),
+        similar_url=links.similar_url(found.component_id),
     )

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from library_pipeline.catalog.errors import Failure
 from library_pipeline.catalog.refresh import Refresh
 from library_pipeline.refresh.log import newest_refreshes
-from library_pipeline.refresh.outcomes import failures_of, open_failures
+from library_pipeline.refresh.outcomes import open_failures
 from library_pipeline.refresh.requests import DAEMON_NEEDED, sensor_is_alive
 from library_pipeline.web.library import InLibrary
 from library_pipeline.web.links import refresh_url
@@ -154,7 +154,7 @@ def one(refresh_id: str, service: InRefreshService) -> RefreshDetails:
     """Return one refresh with its failures."""
     refresh = service.find(refresh_id)
     with service.database.connect() as connection:
-        failed = failures_of(connection, refresh_id, limit=MAX_FAILURES)
+        failed = open_failures(connection, refresh_id=refresh_id, limit=MAX_FAILURES)
     return service.details(refresh, failed)
 
 
@@ -239,7 +239,7 @@ router.include_router(_pages)
 def _card(
     connection: psycopg.Connection, service: RefreshService, refresh: Refresh, limit: int
 ) -> RefreshCard:
-    failed = failures_of(connection, refresh.refresh_id, limit=limit + 1)
+    failed = open_failures(connection, refresh_id=refresh.refresh_id, limit=limit + 1)
     return RefreshCard(
         service.state(refresh),
         refresh.unfinished,

@@ -20,7 +20,7 @@ from library_pipeline.catalog.refresh import Refresh, RefreshRequest, RefreshSco
 from library_pipeline.database.connection import Database
 from library_pipeline.refresh.closing import cancel_refresh
 from library_pipeline.refresh.log import find_refresh, new_refresh_id
-from library_pipeline.refresh.outcomes import failures_of, open_failures, without_failure
+from library_pipeline.refresh.outcomes import open_failures, without_failure
 from library_pipeline.refresh.requests import (
     DAEMON_NEEDED,
     SameRequestError,
@@ -204,7 +204,7 @@ class RefreshService:
         """Ask for another try of a refresh's open failures; return the new refresh's id."""
         self.find(refresh_id)
         with self.database.connect() as connection:
-            failed = failures_of(connection, refresh_id, limit=MAX_ONLY + 1)
+            failed = open_failures(connection, refresh_id=refresh_id, limit=MAX_ONLY + 1)
         if not failed:
             reason = (
                 f"no failure of refresh {refresh_id} is open: later refreshes have dealt with all "

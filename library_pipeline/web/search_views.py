@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any, Final, get_args
 
+import psycopg
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from library_pipeline.search.components import Card, cards_of, cards_of_matches, newest_components
+from library_pipeline.catalog.component import IndexedComponent
+from library_pipeline.search.components import find_components, newest_components
 from library_pipeline.search.facets import Field
 from library_pipeline.search.query import UnanswerableError, attribute_word
 from library_pipeline.search.ranking import Match
@@ -25,16 +27,11 @@ from library_pipeline.web.uploads import FORM, uploaded
 api = APIRouter(prefix="/api", tags=["search"])
 
 
-class FoundComponent(BaseModel):
-    """One search result; `scores` are cosine similarities by encoder, `score` their mean.
-
-    The mean is weighted; 1 is best. `folded` are ids of results that look all but the same, where
-    `collapse` was asked for.
-    """
+class ComponentModel(BaseModel):
+    """The facts that the API returns of each component; `url` is the address of its page."""
 
     model_config = ConfigDict(frozen=True)
 
-    rank: int
     component_id: str
     name: str
     client: str
@@ -44,13 +41,32 @@ class FoundComponent(BaseModel):
     attributes: dict[str, Any]
     revision: str
     updated_at: datetime | None
+    url: str
+
+
+_FACTS: Final = tuple(name for name in ComponentModel.model_fields if name != "url")
+
+
+def component_facts(component: IndexedComponent) -> dict[str, Any]:
+    """Return the fields of a ComponentModel."""
+    facts = {name: getattr(component, name) for name in _FACTS}
+    return facts | {"url": component_url(component.component_id)}
+
+
+class FoundComponent(ComponentModel):
+    """One search result; `scores` are cosine similarities by encoder, `score` their mean.
+
+    The mean is weighted; 1 is best. `folded` are ids of results that look all but the same, where
+    `collapse` was asked for.
+    """
+
+    rank: int
     score: float
     scores: dict[str, float]
     folded: tuple[str, ...]
     screenshot_sha256: str
     screenshot_url: str
     thumbnail_url: str
-    url: str
 
 
 class FacetValue(BaseModel):
@@ -166,23 +182,14 @@ def answer_matches(matches: Sequence[Match]) -> Response:
     """
     found = [
         FoundComponent.model_construct(
+            **component_facts(match),
             rank=match.rank,
-            component_id=match.component_id,
-            name=match.name,
-            client=match.client,
-            category=match.category,
-            tags=match.tags,
-            source=match.source,
-            attributes=match.attributes,
-            revision=match.revision,
-            updated_at=match.updated_at,
             score=round(match.score, 6),
             scores={name: round(score, 6) for name, score in match.scores.items()},
             folded=match.folded,
             screenshot_sha256=match.screenshot_sha256,
             screenshot_url=screenshot_url(match.screenshot_sha256),
             thumbnail_url=thumbnail_url(match.screenshot_sha256),
-            url=component_url(match.component_id),
         )
         for match in matches
     ]
@@ -207,7 +214,7 @@ class ResultPage:
     The total of a question with a least score or folded look-alikes is not known.
     """
 
-    cards: list[Card]
+    cards: Sequence[IndexedComponent]
     first: int
     total: int | None
     previous_url: str | None
@@ -249,7 +256,7 @@ def _render(
     library: Library,
     question: SearchTerms,
     matches: Sequence[Match] | None,
-    examples: dict[str, Card],
+    examples: dict[str, IndexedComponent],
     sent: SentPicture | None = None,
 ) -> Response:
     with library.database.connect() as connection:
@@ -260,7 +267,8 @@ def _render(
             found = newest_components(connection, filters, k=question.k, skip=skip)
         else:
             filters = replace(question.filters, excluding=(*question.like, *question.not_like))
-            found = cards_of_matches(connection, matches)
+            found = matches
+        folded = _folded(connection, matches or ())
         facets = library.facets.count(connection, filters)
     return page(
         request,
@@ -270,19 +278,32 @@ def _render(
         asked=matches is not None,
         sent=sent,
         alike=[examples[each] for each in dict.fromkeys(question.like)],
+        folded=folded,
         answer=_result_page(question, found, facets.components, ranked=matches is not None),
         groups=filter_groups(facets, question),
         chips=_chips(question, examples, sent),
     )
 
 
-def _examples(library: Library, question: SearchTerms) -> dict[str, Card]:
+def _folded(
+    connection: psycopg.Connection, matches: Sequence[Match]
+) -> dict[str, list[IndexedComponent]]:
+    """Return the components that are folded under each match, by the id of the match."""
+    below = find_components(connection, [each for match in matches for each in match.folded])
+    return {
+        match.component_id: [below[each] for each in match.folded if each in below]
+        for match in matches
+        if match.folded
+    }
+
+
+def _examples(library: Library, question: SearchTerms) -> dict[str, IndexedComponent]:
     """Return the question's components by id; raises QuestionError where one is not there."""
     ids = (*question.like, *question.not_like)
     if not ids:
         return {}
     with library.database.connect() as connection:
-        found = cards_of(connection, ids)
+        found = find_components(connection, ids)
     for each in ids:
         if each not in found:
             raise QuestionError(no_component(each))
@@ -290,7 +311,7 @@ def _examples(library: Library, question: SearchTerms) -> dict[str, Card]:
 
 
 def _result_page(
-    question: SearchTerms, found: list[Card], fitting: int, *, ranked: bool
+    question: SearchTerms, found: Sequence[IndexedComponent], fitting: int, *, ranked: bool
 ) -> ResultPage:
     first = (question.page - 1) * question.k + 1
     cut = ranked and (question.least_score is not None or question.collapse is not None)
@@ -307,7 +328,7 @@ def _result_page(
 
 
 def _chips(
-    question: SearchTerms, examples: dict[str, Card], sent: SentPicture | None
+    question: SearchTerms, examples: dict[str, IndexedComponent], sent: SentPicture | None
 ) -> list[Chip]:
-    names = {each: card.title for each, card in examples.items()}
+    names = {each: component.title for each, component in examples.items()}
     return chips(question, names, sent.name if sent else None)

@@ -18,7 +18,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 
-from library_pipeline.refresh.polling import record_call
+from library_pipeline.refresh.planning import record_call
 from library_pipeline.settings import SettingsError, WebhookSettings, read_secret
 from library_pipeline.web.library import InLibrary
 from library_pipeline.web.problems import Problem, QuestionError

@@ -5,7 +5,7 @@ from dagster._core.definitions.partitions.utils.base import INVALID_PARTITION_SU
 from hypothesis import given
 from hypothesis import strategies as st
 
-from library_pipeline.catalog.partition_keys import component_id, partition_key
+from library_pipeline.catalog.component import component_id, partition_key
 
 ids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=500)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 
-from library_pipeline.catalog.partition_keys import bucket_key
+from library_pipeline.catalog.component import bucket_key
 from library_pipeline.database.connection import Database
 from library_pipeline.defs.materializations import BUNDLE, EMBEDDING, INDEX
 from library_pipeline.refresh.log import read_result, recent_refreshes

@@ -8,8 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from library_pipeline.database.connection import Database
-from library_pipeline.database.leases import lease, lease_is_free
+from library_pipeline.database.connection import Database, lease, lease_is_free
 from library_pipeline.defs import recovery, resources
 from library_pipeline.defs.jobs import ASSETS, JOBS, RECOVERY
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from library_pipeline.catalog.partition_keys import component_id, partition_key
+from library_pipeline.catalog.component import component_id, partition_key
 from library_pipeline.database.connection import Database
 from library_pipeline.defs.components import chunk_config
 from library_pipeline.defs.materializations import INDEX

@@ -13,8 +13,7 @@ import pytest
 
 from library_pipeline.api import refresh as python_refresh
 from library_pipeline.catalog.refresh import RefreshRequest
-from library_pipeline.database.connection import Database
-from library_pipeline.database.leases import lease
+from library_pipeline.database.connection import Database, lease
 from library_pipeline.defs.in_process import RefreshInterrupted, run_refresh
 from library_pipeline.defs.jobs import RECOVERY
 from library_pipeline.defs.materializations import INDEX

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dagster as dg
 import psycopg
 
-from library_pipeline.database.connection import Database
-from library_pipeline.database.leases import lease
+from library_pipeline.database.connection import Database, lease
 from library_pipeline.refresh.chunks import claim
 from library_pipeline.sample_cms import Faults, SampleCms
 from library_pipeline_tests.support.dagster_instance import Refresh

@@ -10,8 +10,7 @@ import dagster as dg
 import psycopg
 import pytest
 
-from library_pipeline.database.connection import Database
-from library_pipeline.database.leases import lease
+from library_pipeline.database.connection import Database, lease
 from library_pipeline.encoders import EncoderError
 from library_pipeline.index.activation import (
     encoder_coverages,

@@ -6,7 +6,7 @@ import dagster as dg
 import psycopg
 import pytest
 
-from library_pipeline.refresh.polling import pending_call, record_call
+from library_pipeline.refresh.planning import pending_call, record_call
 from library_pipeline.sample_cms import Faults, SampleCms
 from library_pipeline_tests.support.dagster_instance import Refresh
 from library_pipeline_tests.support.ticks import Ticks, plan

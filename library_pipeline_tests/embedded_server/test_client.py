@@ -195,9 +195,10 @@ def test_the_caller_s_pg_variables_do_not_lead_elsewhere(
     assert ask(shared.url("library"), "select current_user") == "postgres"
 
 
-def test_a_database_is_made_once(shared: EmbeddedServer) -> None:
-    shared.ensure_database("Größe, 'x'")
-    shared.ensure_database("Größe, 'x'")
+def test_a_url_names_any_database(shared: EmbeddedServer) -> None:
+    with psycopg.connect(shared.url("postgres"), autocommit=True) as connection:
+        connection.execute("drop database if exists \"Größe, 'x'\"")
+        connection.execute("create database \"Größe, 'x'\"")
     assert ask(shared.url("Größe, 'x'"), "select current_database()") == "Größe, 'x'"
 
 

@@ -6,8 +6,7 @@ import psycopg
 import pytest
 
 from library_pipeline.catalog.encoder import EncoderSpec
-from library_pipeline.database.connection import Database
-from library_pipeline.database.leases import BUNDLES_IN_USE, lease
+from library_pipeline.database.connection import BUNDLES_IN_USE, Database, lease
 from library_pipeline.index.activation import (
     ActivationError,
     activate_complete,
@@ -107,7 +106,7 @@ def test_what_search_asks_or_a_refresh_fills_is_not_dropped(
     kept = find_encoder(connection, "clip", "ab")
     with (
         lease(database, BUNDLES_IN_USE),
-        pytest.raises(ActivationError, match="a refresh is at work"),
+        pytest.raises(ActivationError, match="a refresh is running"),
     ):
         free_encoder(connection, kept)
     free_encoder(connection, kept)

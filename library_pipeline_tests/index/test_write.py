@@ -11,7 +11,7 @@ import pytest
 from library_pipeline.catalog.component import Bundle, StoredFile
 from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.index.embeddings import embedded_screenshots
-from library_pipeline.index.write import Screenshot, known_bundles, store_batch
+from library_pipeline.index.write import DecodedScreenshot, known_bundles, store_batch
 from library_pipeline.search.ranking import Filters, Question, component_vector, search
 from library_pipeline_tests.support.plans import component, encoder_of, put_manifest
 
@@ -36,7 +36,7 @@ def store(
     return store_batch(
         connection,
         bundles=bundles,
-        screenshots=[Screenshot(sha, "png", 4, 3, 10, b"thumb") for sha in digests],
+        screenshots=[DecodedScreenshot(sha, "png", 4, 3, 10, b"thumb") for sha in digests],
         vectors={encoder: {sha: np.array(vector, np.float32) for sha in digests}},
     )
 
@@ -96,7 +96,7 @@ def test_a_batch_that_fails_leaves_nothing_behind(connection: psycopg.Connection
         store_batch(
             connection,
             bundles=[bundle("a", "r1")],
-            screenshots=[Screenshot(digest("s"), "png", 4, 3, 10, b"")],
+            screenshots=[DecodedScreenshot(digest("s"), "png", 4, 3, 10, b"")],
             vectors={encoder: {digest("s"): wrong}},
         )
     assert connection.execute("select count(*) from pipeline.screenshot").fetchone() == (0,)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
-from library_pipeline.database.connection import Database
-from library_pipeline.database.leases import lease
+from library_pipeline.database.connection import Database, lease
 from library_pipeline.refresh.chunks import (
     MAX_ATTEMPTS,
     Chunk,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from library_pipeline.catalog.partition_keys import bucket_key
+from library_pipeline.catalog.component import bucket_key
 from library_pipeline.catalog.refresh import RefreshKind, RefreshRequest, RefreshScope
 from library_pipeline.refresh.chunks import bucket_versions, components_in_buckets
 from library_pipeline.refresh.closing import cancel_refresh, finish_if_done, stop_refresh

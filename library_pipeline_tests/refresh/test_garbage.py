@@ -9,15 +9,15 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from library_pipeline.database.leases import BUNDLES_IN_USE, lease, lease_is_free
+from library_pipeline.database.connection import BUNDLES_IN_USE, lease, lease_is_free
 from library_pipeline.refresh.chunks import Chunk
-from library_pipeline.refresh.garbage import Garbage, GarbageError, Rows, collect_garbage
+from library_pipeline.refresh.garbage import DeletedRows, Garbage, GarbageError, collect_garbage
 from library_pipeline.refresh.log import read_refresh
 from library_pipeline.sample_cms import Faults, FileFault, SampleCms
 from library_pipeline_tests.support.refreshing import Refresher, counts, searchable
 from tools.testing.bundles import picture, write_bundle
 
-NOTHING = Rows(0, 0, 0, 0, 0)
+NOTHING = DeletedRows(0, 0, 0, 0, 0)
 LONG = timedelta(days=365)
 
 
@@ -79,7 +79,7 @@ def test_what_left_long_ago_goes_with_all_it_had(
     gone = files_of(connection, ["c-5"]) - files_of(connection, [f"c-{n}" for n in range(5)])
     assert len(gone) == 2  # records and picture; config and format are like everybody's
 
-    expected = Garbage(Rows(1, 1, 1, 1, 0), 2, sum(before[digest] for digest in gone))
+    expected = Garbage(DeletedRows(1, 1, 1, 1, 0), 2, sum(before[digest] for digest in gone))
     month = timedelta(days=30)
     assert collect(refresh, keep_removed=month, dry_run=True) == expected
     assert kept(refresh) == before
@@ -124,7 +124,7 @@ def test_one_that_comes_back_later_is_as_new(
     refresh()
     remove(cms, "c-2")
     refresh()
-    assert collect(refresh).rows == Rows(1, 1, 1, 1, 0)
+    assert collect(refresh).rows == DeletedRows(1, 1, 1, 1, 0)
     write_bundle(cms.folder, "c-2")
     assert counts(refresh()) == {"total": 6, "new": 1, "unchanged": 5}
     (report,) = refresh.reports[-1].succeeded
@@ -139,7 +139,7 @@ def test_a_screenshot_that_others_show_stays(refresh: Refresher, cms: SampleCms)
     remove(cms, "c-5")
     refresh()
     found = collect(refresh)
-    assert (found.rows, found.files) == (Rows(1, 1, 0, 0, 0), 1)
+    assert (found.rows, found.files) == (DeletedRows(1, 1, 0, 0, 0), 1)
     assert counts(refresh("full")) == {"total": 5, "unchanged": 5}
 
 
@@ -151,7 +151,7 @@ def test_a_revision_that_was_replaced_goes_and_the_current_one_stays(
     refresh()
     assert collect(refresh, keep_removed=timedelta(days=1)).nothing
     found = collect(refresh)
-    assert (found.rows, found.files) == (Rows(0, 1, 1, 1, 0), 1)
+    assert (found.rows, found.files) == (DeletedRows(0, 1, 1, 1, 0), 1)
     assert counts(refresh("full")) == {"total": 6, "unchanged": 6}
 
 
@@ -194,7 +194,7 @@ def test_a_removal_that_waits_for_approval_costs_nothing(
     connection.execute("update pipeline.refresh set finished_at = now() - interval '2 years'")
     connection.execute("update pipeline.bundle set fetched_at = now() - interval '2 years'")
     found = collect(refresh)
-    assert found.rows == Rows(
+    assert found.rows == DeletedRows(
         0, 0, 0, 0, 1
     )  # the first refresh's record; the second's is referred to
     assert found.files == 0
@@ -220,7 +220,7 @@ def test_nothing_is_collected_while_a_run_works_with_bundles(
     refresh()
     with lease(refresh.equipment.database, "a run", BUNDLES_IN_USE):
         for dry_run in (True, False):
-            with pytest.raises(GarbageError, match="a refresh is at work"):
+            with pytest.raises(GarbageError, match="a refresh or another garbage"):
                 collect(refresh, dry_run=dry_run)
     assert sizes(connection, refresh)["component"] == 6
     assert collect(refresh).rows.components == 1

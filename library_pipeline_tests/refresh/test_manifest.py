@@ -32,8 +32,7 @@ def cms() -> Iterator[FakeCms]:
 
 def load(database: Database, url: str, *, conditional: bool = True) -> int | None:
     source = contract_source(CmsConnection(base_url=url, page_size=PAGE_SIZE))
-    (read,) = load_current_manifests(database, [source], conditional=conditional)
-    return read.entries
+    return load_current_manifests(database, [source], conditional=conditional)[source.name]
 
 
 def asked(cms: FakeCms, database: Database) -> list[str]:

@@ -15,7 +15,7 @@ from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.database.connection import Database
 from library_pipeline.index.removals import approve_removals
 from library_pipeline.refresh.manifest_state import manifest_states
-from library_pipeline.refresh.polling import changed_source
+from library_pipeline.refresh.planning import changed_source
 from library_pipeline.sample_cms import Faults, RequestFault, SampleCms
 from library_pipeline.settings import Settings
 from library_pipeline.sources.factory import configured_sources

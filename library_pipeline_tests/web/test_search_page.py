@@ -11,8 +11,8 @@ from urllib.parse import quote, urlencode
 import pytest
 from fastapi.testclient import TestClient
 
+from library_pipeline.catalog.component import partition_key
 from library_pipeline.catalog.errors import Failure
-from library_pipeline.catalog.partition_keys import partition_key
 from library_pipeline.database.connection import Database
 from library_pipeline.refresh.outcomes import record_failures
 from library_pipeline.settings import EncoderSettings, Settings

@@ -11,7 +11,7 @@ from dagster._core.events import DagsterEventType
 from psycopg import sql
 
 from library_pipeline.bundles.store import BundleError, BundleStore
-from library_pipeline.catalog.partition_keys import partition_key
+from library_pipeline.catalog.component import partition_key
 from library_pipeline.defs.materializations import INDEX
 from library_pipeline.defs.storage import COMPONENTS
 from library_pipeline.index.embeddings import embedding_table

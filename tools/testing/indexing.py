@@ -15,7 +15,7 @@ from library_pipeline.catalog.encoder import EncoderSpec
 from library_pipeline.database.connection import Database
 from library_pipeline.encoders import encoder_identity, load_encoder, read_image, thumbnail
 from library_pipeline.index.encoders import register_encoder
-from library_pipeline.index.write import Screenshot, store_batch
+from library_pipeline.index.write import DecodedScreenshot, store_batch
 from library_pipeline.refresh.staging import load_manifest
 from library_pipeline.settings import Settings
 
@@ -92,10 +92,10 @@ def _bundle(store: BundleStore, sample: Sample) -> Bundle:
     )
 
 
-def _screenshot(sample: Sample) -> Screenshot:
+def _screenshot(sample: Sample) -> DecodedScreenshot:
     image = read_image(sample.screenshot)
     format_ = next(name for magic, name in FORMATS if sample.screenshot.startswith(magic))
-    return Screenshot(
+    return DecodedScreenshot(
         hashlib.sha256(sample.screenshot).hexdigest(),
         format_,
         image.width,

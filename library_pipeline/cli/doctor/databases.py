@@ -12,12 +12,12 @@ from pathlib import Path
 import psycopg
 
 from library_pipeline.cli.doctor.check import Check, gigabytes, one_line
+from library_pipeline.database.connection import open_unmigrated
 from library_pipeline.database.inspection import (
     brief_connection,
     can_create_pgvector,
     database_size,
     has_dagster_tables,
-    open_unmigrated,
     pgvector_versions,
     try_to_write,
     unsafe_settings,
@@ -60,7 +60,8 @@ def check_database(settings: Settings) -> Iterator[Check]:
     except EmbeddedServerError as error:
         yield Check("database", "wrong", one_line(error), "docs/embedded-postgres.md knows more")
     except SettingsError as error:
-        yield Check("database", "wrong", error.message, "Dagster needs a database of its own")
+        found, _, way_out = error.message.partition("; ")
+        yield Check("database", "wrong", found, way_out)
 
 
 def check_dagster(settings: Settings) -> Iterator[Check]:
