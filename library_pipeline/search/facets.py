@@ -1,8 +1,8 @@
-"""Facets: which values the library's components have, and how many each would leave.
+"""Facets: the values that components have, and how many components each value leaves.
 
-Counting 100,000 components anew for every question takes half a second, so who has which value is
-read once, as numbers, and counted by masks. Attributes that tell components apart rather than group
-them have no counts; they can be filtered by all the same.
+Counting 100,000 components in SQL for every question takes half a second. So an index is read once,
+as arrays, and counted by masks. An attribute with nearly as many values as components has no
+counts, but filters work on it.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from library_pipeline.search.ranking import PASSES, Filters
 
 Field = Literal["client", "category", "source", "tag", "attribute"]
-MOST_VALUES: Final = 1_000  # of one field, the commonest
-MOST_ATTRIBUTES: Final = 12
-MOST_ATTRIBUTE_VALUES: Final = 40
-_LONGEST: Final = 200  # characters of an attribute's value
+MAX_FIELD_VALUES: Final = 1_000  # of one field, the commonest
+MAX_ATTRIBUTES: Final = 12
+MAX_ATTRIBUTE_VALUES: Final = 40
+_MAX_LENGTH: Final = 200  # characters of an attribute's value
 
-# An attribute's parts are looked into one level deep. A name that cannot be written as a filter,
-# such as one with a dot, is left out.
+# Attributes are read one level deep. A name that no filter can express, such as one with a dot, is
+# left out.
 _READ = """
 with numbered as materialized (
     select (row_number() over (order by id) - 1)::integer as n, client, category, source, tags,
@@ -42,15 +42,15 @@ with numbered as materialized (
     from attribute
     where jsonb_typeof(value) in ('string', 'number', 'boolean')
     group by path, value
-), grouping_ones as (
+), grouping_attribute as (
     select path from valued
     where not exists (select from unnest(path) name
                       where name = '' or name <> btrim(name) or name ~ '[.=]')
     group by path
-    having max(length(value::text)) <= %(longest)s and (
+    having max(length(value::text)) <= %(max_length)s and (
         count(*) <= 5
-        or (count(*) <= %(most_attribute_values)s and count(*) * 2 <= sum(components)))
-    order by sum(components) desc, path limit %(most_attributes)s
+        or (count(*) <= %(max_attribute_values)s and count(*) * 2 <= sum(components)))
+    order by sum(components) desc, path limit %(max_attributes)s
 ), counted as (
     select 'client' as field, '{}'::text[] as path, to_jsonb(client) as value,
            count(*) as components, string_agg(int4send(n), '') as members
@@ -66,11 +66,11 @@ with numbered as materialized (
     from numbered, unnest(tags) tag where tag <> '' group by tag
 )
 select field, path, value, members from (
-    select *, row_number() over (partition by field order by components desc, value) as place
+    select *, row_number() over (partition by field order by components desc, value) as position
     from counted) c
-where place <= %(most_values)s
+where position <= %(max_values)s
 union all
-select 'attribute', path, value, members from valued join grouping_ones using (path)
+select 'attribute', path, value, members from valued join grouping_attribute using (path)
 """
 _IDS = f"""
 select string_agg(int8send(id), '' order by id)
@@ -82,9 +82,9 @@ from (select hashtextextended(component_id, 0) as id from pipeline.component
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value, and how many components it would leave under the other filters.
+    """A value, and how many components it leaves under the other filters.
 
-    `path` is empty but for attributes, which it names: a name, or a name and that of a part.
+    `path` is the name of an attribute, or its name and a part's; it is empty for other fields.
     """
 
     field: Field
@@ -95,7 +95,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """What filters leave: how many components, and the values to go on with, commonest first."""
+    """The number of components that filters leave, and their values, the commonest first."""
 
     components: int
     values: tuple[Value, ...]
@@ -103,20 +103,20 @@ class Facets:
 
 @dataclass(frozen=True, slots=True)
 class FacetIndex:
-    """The library's values as of one moment.
+    """The library's values at one moment.
 
-    `ids` is (n,) int64, sorted: hashes of the components' ids. `members` are the values by field,
-    path and value, each (m,) int32: the places in `ids` of those that have it.
+    `ids` is (n,) int64: the sorted hashes of the components' ids. `members` maps field, path and
+    value to (m,) int32: the indices in `ids` of the components that have the value.
     """
 
     ids: NDArray[np.int64]
     members: Mapping[tuple[Field, tuple[str, ...], Any], NDArray[np.int32]]
 
     def count(self, connection: psycopg.Connection, filters: Filters) -> Facets:
-        """Return what `filters` leave; the database is asked only for what is not counted here.
+        """Return the facets under `filters`; reads the database only for values not in the index.
 
-        Another client, category or source comes in addition to those that are chosen, so these
-        are counted as if none of their kind were; a tag or an attribute narrows further.
+        Several clients, categories or sources add up, so each of these fields is counted without
+        the filter on it. Tags and attributes narrow, so they are counted under all filters.
         """
         fitting = self._fitting(connection, filters)
         everything = np.ones(len(self.ids), bool)
@@ -139,7 +139,7 @@ class FacetIndex:
     def _fitting(
         self, connection: psycopg.Connection, filters: Filters
     ) -> dict[str, NDArray[np.bool_]]:
-        """Return who passes each of the filters that are set, as (n,) bool."""
+        """Return for each filter that is set which components pass it, as (n,) bool."""
         masks: dict[str, NDArray[np.bool_]] = {}
         one_of: dict[Field, tuple[tuple[str, ...], Filters]] = {
             "client": (filters.clients, Filters(clients=filters.clients)),
@@ -158,8 +158,7 @@ class FacetIndex:
             alone = Filters(attributes=reduce(lambda part, name: {name: part}, path[::-1], value))
             masks[f"attribute {path}"] = self._any(rows, connection, alone)
         if filters.excluding:
-            asked = self._asked(connection, Filters(excluding=filters.excluding))
-            masks["excluding"] = ~asked
+            masks["excluding"] = ~self._passing(connection, Filters(excluding=filters.excluding))
         return masks
 
     def _any(
@@ -170,25 +169,25 @@ class FacetIndex:
     ) -> NDArray[np.bool_]:
         known = [each for each in rows if each is not None]
         if len(known) < len(rows):
-            return self._asked(connection, alone)
+            return self._passing(connection, alone)
         mask = np.zeros(len(self.ids), bool)
         for each in known:
             mask[each] = True
         return mask
 
-    def _asked(self, connection: psycopg.Connection, filters: Filters) -> NDArray[np.bool_]:
+    def _passing(self, connection: psycopg.Connection, filters: Filters) -> NDArray[np.bool_]:
         return np.isin(self.ids, _ids(connection, filters))
 
 
 def read_facet_index(connection: psycopg.Connection) -> FacetIndex:
-    """Return the values of all that is searchable now; a second for 100,000 components."""
+    """Read the values of all searchable components; takes a second for 100,000."""
     limits = {
-        "longest": _LONGEST,
-        "most_values": MOST_VALUES,
-        "most_attributes": MOST_ATTRIBUTES,
-        "most_attribute_values": MOST_ATTRIBUTE_VALUES,
+        "max_length": _MAX_LENGTH,
+        "max_values": MAX_FIELD_VALUES,
+        "max_attributes": MAX_ATTRIBUTES,
+        "max_attribute_values": MAX_ATTRIBUTE_VALUES,
     }
-    with connection.transaction():  # one snapshot, so that places are those of these ids
+    with connection.transaction():  # one snapshot, so that the indices fit the ids
         connection.execute("set transaction isolation level repeatable read, read only")
         ids = _ids(connection, Filters())
         rows = connection.execute(_READ, limits, binary=True).fetchall()
@@ -200,7 +199,7 @@ def read_facet_index(connection: psycopg.Connection) -> FacetIndex:
 
 
 def leaves(attributes: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield the values in nested `attributes`, each under the names that lead to it."""
+    """Yield each value in nested `attributes` with its path."""
     for name, value in attributes.items():
         if isinstance(value, Mapping) and value:
             for path, part in leaves(value):
@@ -210,13 +209,13 @@ def leaves(attributes: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any
 
 
 def _ids(connection: psycopg.Connection, filters: Filters) -> NDArray[np.int64]:
-    """Return hashed ids, sorted: of those that pass, or that `excluding` would leave out."""
+    """Return the sorted hashes of ids that pass, or of the ids in `excluding` if it is set."""
     [data] = connection.execute(_IDS, filters.parameters()).fetchone() or (None,)
     return np.frombuffer(data or b"", ">i8").astype(np.int64)
 
 
 def _key(value: object) -> tuple[bool, Any]:
-    """Return what tells values apart as JSON does: 1 is 1.0, and not true."""
+    """Return a key that compares values as JSON does: 1 equals 1.0, but not true."""
     return isinstance(value, bool), value if isinstance(value, str | bool | int | float) else None
 
 

@@ -1,4 +1,4 @@
-"""What is searched for: examples, weights of encoders, and filters on attributes."""
+"""Queries: examples, weights of encoders, and filters on attributes."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _WEIGHT = re.compile(r"\s*([a-z][a-z0-9_-]*)\s*[=:]\s*([0-9.eE+-]+)\s*")
 
 
 class SearchError(LibraryError, ValueError):
-    """The question cannot be answered as it is; the message says what is wrong and what to do."""
+    """The query is wrong; the message says what is wrong and how to correct it."""
 
     def __init__(self, message: str, *, code: str = "search.invalid") -> None:
         super().__init__(code, message)
 
 
 class UnanswerableError(SearchError):
-    """The question is a good one, but the library lacks what it takes to answer it."""
+    """The query is valid, but the library lacks something to answer it."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, code="search.unanswerable")
@@ -39,8 +39,8 @@ def weighted(
 ) -> dict[EncoderInfo, float]:
     """Return the encoders to ask and their weights, which need not add up to 1.
 
-    Without `wanted` ones it is all that are active, by their `configured` weights. Raises
-    SearchError for names that are not active, and where nothing is.
+    Without `wanted` weights, all active encoders are asked, by their `configured` weights or 1.
+    Raises SearchError for a name that is not active, or if no encoder is active.
     """
     if not active:
         raise UnanswerableError("nothing is indexed yet; run `library-pipeline refresh` first")
@@ -75,20 +75,20 @@ def parse_weights(words: Iterable[str]) -> dict[str, float]:
     return weights
 
 
-MOST_DEPTH = 8
+MAX_DEPTH = 8
 
 
 def parse_attributes(words: Iterable[str]) -> dict[str, Any]:
-    """Return what a component's attributes must contain, from `name=value` and `name.part=value`.
+    """Return the attributes that a component must have, from `name=value` or `name.part=value`.
 
-    A value that is JSON counts as what it is: 3 is a number, "3" in quotes a text, dark a text.
+    A value is read as JSON if it is JSON, else as a text: 3 is a number, "3" and dark are texts.
     Raises SearchError.
     """
     wanted: dict[str, Any] = {}
     for word in words:
         path, equals, value = word.partition("=")
         names = [name.strip() for name in path.split(".")]
-        if not equals or not all(names) or len(names) > MOST_DEPTH:
+        if not equals or not all(names) or len(names) > MAX_DEPTH:
             raise SearchError(
                 f"the attribute {word[:80]!r} is not NAME=VALUE, such as theme=dark or "
                 "layout.columns=3"
@@ -116,13 +116,13 @@ def _attribute_value(text: str) -> Any:
 
 
 def _number(text: str) -> float | str:
-    """Return a number; NaN, Infinity and 1e999 are none, and PostgreSQL would refuse them."""
+    """Return a finite number, else the text: PostgreSQL refuses 1e999."""
     number = float(text)
     return number if math.isfinite(number) else text
 
 
 def _require_storable(wanted: dict[str, Any]) -> None:
-    """Raise SearchError for texts, however deep, that PostgreSQL cannot hold."""
+    """Raise SearchError if a text at any depth cannot be stored in PostgreSQL."""
     try:
         text = json.dumps(wanted, ensure_ascii=False)
         text.encode()
@@ -131,30 +131,31 @@ def _require_storable(wanted: dict[str, Any]) -> None:
         whole = False
     if not whole:
         raise SearchError(
-            "an attribute holds U+0000, half a character or too deep a value, as none ever does"
+            "an attribute's value has the character U+0000, half a surrogate pair, or too deep a "
+            "nesting; no component can have such a value"
         )
 
 
 def attribute_word(path: Sequence[str], value: str | float | bool) -> str:
-    """Return the filter that asks for `value` under the names `path`: `parse_attributes` undone."""
+    """Return the filter for `value` at `path`; `parse_attributes` is the inverse."""
     text = value if isinstance(value, str) else json.dumps(value)
     if isinstance(value, str) and _attribute_value(value.strip()) != value:
         text = json.dumps(value, ensure_ascii=False)
     return f"{'.'.join(path)}={text}"
 
 
-# What an example counts by default that says what not to look like: half of Rocchio's pull, since
-# a full one drives the question away from everything there is.
+# The default weight of an example that results should not resemble. A full -1 drives the query
+# away from every component.
 UNLIKE: Final = -0.5
 _CROP = re.compile(r"\s*[,\s]\s*")
-_LEAST_SIDE = 0.01
+_MIN_SIDE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """A part of a picture, in shares of its width and height: 0 is left and top, 1 right, bottom.
+    """A part of a picture, in shares of its width and height from the left and the top.
 
-    Raises SearchError for one that is no part, or next to nothing.
+    Raises SearchError if it is outside of the picture, or thinner than a hundredth of it.
     """
 
     left: float
@@ -165,7 +166,7 @@ class Crop:
     def __post_init__(self) -> None:
         sides = (self.right - self.left, self.bottom - self.top)
         inside = all(0 <= each <= 1 for each in (self.left, self.top, self.right, self.bottom))
-        if not (inside and min(sides) >= _LEAST_SIDE):
+        if not (inside and min(sides) >= _MIN_SIDE):
             raise SearchError(
                 f"the crop {self} is no part of a picture; give left,top,right,bottom as shares "
                 "from 0 to 1, such as 0,0,1,0.5 for the upper half"
@@ -175,7 +176,7 @@ class Crop:
         return f"{self.left:g},{self.top:g},{self.right:g},{self.bottom:g}"
 
     def of(self, picture: Image.Image) -> Image.Image:
-        """Return the part of `picture`, at least a pixel."""
+        """Return this part of `picture`, at least one pixel."""
         width, height = picture.size
         left = min(int(self.left * width), width - 1)
         top = min(int(self.top * height), height - 1)
@@ -198,9 +199,9 @@ def parse_crop(words: str) -> Crop:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One thing to be like: exactly one of a decoded picture, a text and a component's id.
+    """One example of a query: exactly one of a decoded picture, a text and a component's id.
 
-    `weight` is what it counts beside the others; below 0: not like this.
+    Results resemble an example of positive `weight`, and not one of negative weight.
     """
 
     picture: Image.Image | None = None
@@ -223,18 +224,19 @@ class Example:
 
     @property
     def pixels(self) -> Image.Image:
-        """The picture, or the part of it that is meant."""
+        """The picture, cropped if the example has a crop."""
         if self.picture is None:
-            raise SearchError("this example is no picture")
+            raise SearchError("this example is not a picture")
         return self.crop.of(self.picture) if self.crop else self.picture
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A whole question; the components that are examples are no results.
+    """A search: its examples, and how results are filtered, ranked and paged.
 
-    `weights` are what encoders count, by name; without, the settings say. `collapse` folds what
-    looks all but the same: a result whose similarity to a better one is at least this.
+    Components that are examples are not results. `weights` are the encoders' weights by name;
+    without them the settings decide. `collapse` folds a result under a better one if their
+    similarity is at least this.
     """
 
     examples: tuple[Example, ...]

@@ -1,4 +1,4 @@
-"""Who may ask: from which pages, with which key; keys and the sessions of people."""
+"""Access: keys, sessions, and the rules that each request must pass."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from library_pipeline.web.problems import Problem
 
 COOKIE: Final = "library_session"
 SESSION_SECONDS: Final = 12 * 60 * 60
-LEAST_LENGTH: Final = 16
+MIN_KEY_LENGTH: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
 class _Key:
     digest: bytes
-    signing: bytes  # from which the key itself cannot be told
+    signing: bytes  # derived one way, so it does not reveal the key
 
     def signature(self, expires: str) -> str:
         return hmac.new(self.signing, expires.encode(), hashlib.sha256).hexdigest()
@@ -37,28 +37,28 @@ class _Key:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys that are accepted; how long a wrong one takes says nothing about the right ones."""
+    """The accepted keys. Comparison takes constant time, so timing reveals no key."""
 
     _known: tuple[_Key, ...] = field(repr=False)
 
     @classmethod
     def of(cls, keys: Iterable[bytes]) -> Keys:
-        """Return `keys` without keeping them."""
+        """Return `keys` as digests; the keys themselves are not kept."""
         purpose = b"library-pipeline: sessions"
         return cls(tuple(_Key(_digest(key), hmac.digest(key, purpose, "sha256")) for key in keys))
 
     def accept(self, given: bytes) -> bool:
-        """Whether `given` is a key."""
+        """Whether `given` is one of the keys."""
         return self._match(given) is not None
 
     def session(self, given: bytes, now: float) -> str | None:
-        """Return what proves for `SESSION_SECONDS` that `given` was a key, None if it is none."""
+        """Return a session token, valid for `SESSION_SECONDS`, or None if `given` is no key."""
         key = self._match(given)
         expires = str(int(now) + SESSION_SECONDS)
         return f"{expires}.{key.signature(expires)}" if key else None
 
     def holds(self, session: str, now: float) -> bool:
-        """Whether a session was made with one of the keys and is not over."""
+        """Whether one of the keys signed the token `session` and it has not expired."""
         expires, _, signature = session.partition(".")
         signed = [
             hmac.compare_digest(
@@ -75,9 +75,9 @@ class Keys:
 
 
 def read_keys(settings: WebSettings) -> Keys | None:
-    """Return the configured keys, None where there are to be none. Raises SettingsError.
+    """Return the configured keys, or None if none are configured. Raises SettingsError.
 
-    One a line; blank lines, and those that begin with `#`, are no keys.
+    The secret holds one key per line; blank lines and lines that begin with `#` are ignored.
     """
     if settings.api_keys is None:
         return None
@@ -88,14 +88,14 @@ def read_keys(settings: WebSettings) -> Keys | None:
         key = line.strip()
         if not key or key.startswith("#"):
             continue
-        if len(key) < LEAST_LENGTH:
+        if len(key) < MIN_KEY_LENGTH:
             raise SettingsError(
                 f"web.api_keys: line {number} of {where} has {len(key)} characters; a key has at "
-                f"least {LEAST_LENGTH}, such as `openssl rand -hex 32` makes"
+                f"least {MIN_KEY_LENGTH}, such as `openssl rand -hex 32` makes"
             )
         keys.append(key.encode())
     if not keys:
-        raise SettingsError(f"web.api_keys: {where} holds no key; write one a line")
+        raise SettingsError(f"web.api_keys: {where} holds no key; write one key per line")
     return Keys.of(keys)
 
 
@@ -103,21 +103,21 @@ def _digest(key: bytes) -> bytes:
     return hashlib.sha256(key).digest()
 
 
-PUBLIC: Final = "library.public"  # in the scope of a request that nobody had to prove anything for
+PUBLIC: Final = "library.public"  # set in the scope of a request that passed without a key
 _OPEN: Final = frozenset({"/healthz", "/readyz", "/sign-in", "/sign-out"})
-_OPEN_BELOW: Final = ("/static/", "/api/webhooks/")  # a webhook has its own proof
+_OPEN_BELOW: Final = ("/static/", "/api/webhooks/")  # a webhook proves itself by its own secret
 _PROGRAMS: Final = ("/api/", "/metrics")
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _STRANGE_HOST: Final = Problem(
     421,
     "This is not the service of that name",
-    "it answers under the address it listens on; add the name by which you reach it to "
-    "web.allowed_hosts, or to LIBRARY_WEB_ALLOWED_HOSTS",
+    "it answers under the address it listens on; to reach it by another name, add that name to "
+    "web.allowed_hosts or to LIBRARY_WEB_ALLOWED_HOSTS",
 )
 _FOREIGN_PAGE: Final = Problem(
     403,
     "This request comes from another site's page",
-    "only pages of this service, and of the origins in web.cors_origins, may change anything here",
+    "only pages of this service and of the origins in web.cors_origins may change anything here",
 )
 _NO_KEY: Final = Problem(
     401,
@@ -128,8 +128,8 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """Who may ask. Without `hosts` under any name, without `keys` whoever reaches the service."""
+class AccessRules:
+    """Which requests are allowed. None for `hosts` allows every host, None for `keys` everyone."""
 
     hosts: Hosts | None
     origins: frozenset[str]
@@ -137,14 +137,14 @@ class Rules:
 
 
 class Access:
-    """Answers what is not allowed, and passes on the rest."""
+    """Middleware that refuses requests against the rules and passes on all others."""
 
-    def __init__(self, app: ASGIApp, rules: Rules) -> None:
+    def __init__(self, app: ASGIApp, rules: AccessRules) -> None:
         self._app = app
         self._rules = rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or say why not."""
+        """Pass the request on, or answer with the reason for the refusal."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -174,10 +174,10 @@ class Access:
         return _NO_KEY
 
     def _is_foreign(self, headers: Headers) -> bool:
-        """Whether a browser says that the request is not by a page of this service.
+        """Whether a browser's headers say that a page of another site sent the request.
 
-        https://developer.mozilla.org/docs/Web/HTTP/Headers/Sec-Fetch-Site; browsers send it to
-        https:// and loopback only, `Origin` always. Programs send neither.
+        Browsers send Sec-Fetch-Site to https:// and loopback addresses only, and `Origin` always;
+        programs send neither. https://developer.mozilla.org/docs/Web/HTTP/Headers/Sec-Fetch-Site
         """
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         if origin is not None and origin in self._rules.origins:
@@ -188,7 +188,7 @@ class Access:
 
 
 class ApiCors:
-    """Lets the pages of some origins call the API; a page elsewhere gets no answer to read."""
+    """Middleware that lets pages of the allowed origins call the API, by CORS."""
 
     def __init__(self, app: ASGIApp, origins: frozenset[str]) -> None:
         self._app = app
@@ -206,7 +206,7 @@ class ApiCors:
 
 
 def given_key(headers: Mapping[str, str]) -> bytes | None:
-    """Return the key that a request's headers hold, as it was sent."""
+    """Return the key in a request's headers, or None."""
     scheme, _, credentials = headers.get("authorization", "").partition(" ")
     key = credentials.strip() if scheme.lower() == "bearer" else headers.get("x-api-key")
     return key.encode("latin-1", errors="replace") if key else None
@@ -229,7 +229,7 @@ def _cookie(header: str) -> str | None:
 
 
 def _refuse_with(problem: Problem, scope: Scope, headers: Headers) -> Response:
-    """Return JSON for programs, for people the way to the sign-in page where that is what helps."""
+    """Return JSON for programs; for people a text, or a redirect to the sign-in page on 401."""
     path: str = scope["path"]
     text = f"{problem.title}: {problem.reason}"
     if path.startswith(_PROGRAMS):

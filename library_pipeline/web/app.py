@@ -34,13 +34,13 @@ from library_pipeline.web import (
     sign_in,
     webhooks,
 )
-from library_pipeline.web.access import Access, ApiCors, Rules, read_keys
+from library_pipeline.web.access import Access, AccessRules, ApiCors, read_keys
 from library_pipeline.web.error_answers import add_error_answers
 from library_pipeline.web.events import routes as events
 from library_pipeline.web.events.feed import Feed, feed_of
 from library_pipeline.web.hosts import SecurityHeaders, hosts, is_loopback
 from library_pipeline.web.library import InLibrary, Library, library_over
-from library_pipeline.web.metrics import Measured
+from library_pipeline.web.metrics import RequestMetrics
 from library_pipeline.web.refreshes import RefreshService, missing_for_refreshes
 from library_pipeline.web.rendering import FOLDER, templates
 
@@ -50,7 +50,7 @@ _SCHEMES: Final = {
 }
 _TAGS: Final = (
     {"name": "search", "description": "Ask by text, picture or component."},
-    {"name": "components", "description": "What is indexed of one component, and what is like it."},
+    {"name": "components", "description": "One component, and the components like it."},
     {"name": "webhooks", "description": "A CMS says that it has changed."},
 )
 _REFUSAL: Final = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
@@ -58,12 +58,12 @@ _METHODS: Final = frozenset({"get", "put", "post", "delete", "patch"})
 
 
 def operation_id(route: APIRoute) -> str:
-    """Return the name that a generated client's function gets."""
+    """Return the name that a generated client gives to the function of `route`."""
     return route.name
 
 
 def describe(app: FastAPI, *, keyed: bool) -> None:
-    """Have `app` describe itself with its refusals and, where it is `keyed`, how keys are sent."""
+    """Add the refusals to the OpenAPI description of `app`, and the keys if it is `keyed`."""
 
     def described() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -83,10 +83,10 @@ def _described(app: FastAPI, *, keyed: bool) -> dict[str, Any]:
         tags=list(_TAGS),
     )
     for path, operations in schema["paths"].items():
-        own_proof = path.startswith("/api/webhooks/")
+        has_secret = path.startswith("/api/webhooks/")
         for method, operation in operations.items():
             if method in _METHODS:
-                _complete(method, operation, keyed=keyed and not own_proof)
+                _complete(method, operation, keyed=keyed and not has_secret)
     if keyed:
         schema["components"]["securitySchemes"] = dict(_SCHEMES)
     for name in ("HTTPValidationError", "ValidationError"):
@@ -96,7 +96,7 @@ def _described(app: FastAPI, *, keyed: bool) -> dict[str, Any]:
 
 def _complete(method: str, operation: dict[str, Any], *, keyed: bool) -> None:
     responses = operation["responses"]
-    responses.pop("422", None)  # what is wrong with a question is answered with 400
+    responses.pop("422", None)  # a wrong parameter is answered with 400
     if keyed:
         operation["security"] = [{name: []} for name in _SCHEMES]
         responses["401"] = {"description": "A key is needed", "content": _REFUSAL}
@@ -110,15 +110,15 @@ health = APIRouter(include_in_schema=False)
 
 @health.api_route("/healthz", methods=["GET", "HEAD"])
 async def healthz() -> dict[str, str]:
-    """Say that the process answers; asks nothing else."""
+    """Answer that the process runs; reads nothing."""
     return {"status": "ok"}
 
 
 @health.api_route("/readyz", methods=["GET", "HEAD"])
 def readyz(library: InLibrary) -> Response:
-    """Say whether questions can be answered, and if not, why: 503.
+    """Answer 200 if searches can be answered, else 503 with the reasons.
 
-    A model that is being loaded is no reason, as a question waits for it; one that cannot be is.
+    A model that is still loading is no reason, since a search waits for it; a failed one is.
     """
     state, reasons = _readiness(library)
     return JSONResponse(
@@ -133,7 +133,7 @@ def _readiness(library: Library) -> tuple[dict[str, Any], list[str]]:
             active = () if behind else active_encoders(connection)
     except psycopg.Error:
         return {"database": "down"}, ["the database does not answer"]
-    except MigrationError:  # its words name files, and whoever asks here need not have a key
+    except MigrationError:  # its message names files, and this path needs no key
         reason = "the database and this program do not fit together; `library-pipeline doctor`"
         return {"database": "up", "migrations": "unknown"}, [reason]
     if behind:
@@ -149,7 +149,7 @@ def _readiness(library: Library) -> tuple[dict[str, Any], list[str]]:
     return {"database": "up", "migrations": "current", "models": models}, reasons
 
 
-# Events before refreshes, whose ids may have slashes.
+# Events come before refreshes: a refresh's id may contain slashes.
 _ROUTERS = (
     search_views.pages,
     components.pages,
@@ -169,15 +169,15 @@ _ROUTERS = (
 
 
 def create_app(database: Database, settings: Settings, *, listening: str | None = None) -> FastAPI:
-    """Return the search page and its JSON twin over the library in `database`.
+    """Return the service over the library in `database`: its pages and its API.
 
-    `listening` is the address that it will be served at. Without, it is asked in this process and
-    answers under any name. Raises SettingsError where the API keys cannot be read.
+    `listening` is the address that it listens on; without one, it answers under every host name.
+    Raises SettingsError if the API keys cannot be read.
     """
     library = library_over(database, settings)
     refresh_service = RefreshService.of(database, settings)
     feed = feed_of(refresh_service)
-    rules = Rules(
+    rules = AccessRules(
         hosts(listening, settings.web.allowed_hosts) if listening is not None else None,
         frozenset(settings.web.cors_origins),
         read_keys(settings.web),
@@ -195,7 +195,7 @@ def create_app(database: Database, settings: Settings, *, listening: str | None 
         version=__version__,
         lifespan=warmed,
         openapi_url="/api/openapi.json",
-        docs_url=None,  # FastAPI's own pages load their scripts from elsewhere
+        docs_url=None,  # FastAPI's own pages load scripts from another site
         redoc_url=None,
         generate_unique_id_function=operation_id,
     )
@@ -210,7 +210,7 @@ def create_app(database: Database, settings: Settings, *, listening: str | None 
     app.add_middleware(Access, rules=rules)
     if rules.origins:
         app.add_middleware(ApiCors, origins=rules.origins)
-    app.add_middleware(Measured, metrics=library.metrics)
+    app.add_middleware(RequestMetrics, metrics=library.metrics)
     app.add_middleware(SecurityHeaders)
     add_error_answers(app)
     for router in _ROUTERS:
@@ -220,7 +220,7 @@ def create_app(database: Database, settings: Settings, *, listening: str | None 
 
 
 def serve(host: str, port: int) -> None:
-    """Serve the configured library; returns when the process is told to end."""
+    """Serve the configured library until the process is told to end."""
     settings = load_settings()
     with (
         open_database(settings) as database,
@@ -235,33 +235,35 @@ def serve(host: str, port: int) -> None:
             log_level="warning",
             timeout_graceful_shutdown=2,
         )
-        with suppress(KeyboardInterrupt):  # Ctrl-C is how a person ends it
-            _Announced(config, app.state.feed, missing_for_refreshes(database, settings)).run()
+        with suppress(KeyboardInterrupt):  # Ctrl-C is the usual way to end it
+            _AnnouncingServer(
+                config, app.state.feed, missing_for_refreshes(database, settings)
+            ).run()
 
 
 def _warn_of_strangers(host: str, settings: Settings) -> None:
     if settings.web.api_keys is None and not is_loopback(host):
         sys.stderr.write(
-            f"WARNING: listening at {host} without API keys: whoever reaches this machine can use "
-            "and see everything here. Set web.api_keys, or listen at 127.0.0.1.\n"
+            f"WARNING: listening at {host} without API keys: everyone who reaches this machine can "
+            "use and see everything here. Set web.api_keys, or listen at 127.0.0.1.\n"
         )
 
 
 class Server(uvicorn.Server):
-    """uvicorn, which ends the event streams at its end; by themselves they would outlast it."""
+    """A uvicorn server that ends the open event streams at shutdown."""
 
     def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
         super().__init__(config)
         self._feed = feed
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the streams, then all else."""
+        """End the event streams, then the server."""
         self._feed.close()
         await super().shutdown(sockets)
 
 
-class _Announced(Server):
-    """A server which says where it is once it answers there, and what refreshes lack."""
+class _AnnouncingServer(Server):
+    """A server that prints its address when it is ready, and what refreshes lack."""
 
     def __init__(self, config: uvicorn.Config, feed: Feed, missing: str | None) -> None:
         super().__init__(config, feed)

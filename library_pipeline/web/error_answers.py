@@ -1,4 +1,4 @@
-"""Answers for requests that went wrong: JSON for programs, a page for people."""
+"""Answers to failed requests: JSON for programs, a page for people."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _log = structlog.get_logger(__name__)
 
 
 def add_error_answers(app: FastAPI) -> None:
-    """Answer every error of `app` with a JSON object or a page, never with a traceback."""
+    """Register handlers in `app` that answer every error with JSON or a page."""
     for kind in (*EXPECTED, RequestValidationError, psycopg.OperationalError):
         app.add_exception_handler(kind, _answer_expected)
     app.add_exception_handler(HTTPException, _answer_refused)
@@ -41,7 +41,7 @@ def _answer_refused(request: Request, error: Exception) -> Response:
 def _answer_unforeseen(request: Request, error: Exception) -> Response:
     _log.error("web.failed", path=request.url.path, error=repr(error))
     answer = _answer_with(request, problem_of(error))
-    answer.headers.update(HEADERS)  # this answer is given outside of the middleware
+    answer.headers.update(HEADERS)  # this answer does not pass the middleware
     return answer
 
 
@@ -51,5 +51,5 @@ def _answer_with(request: Request, problem: Problem) -> Response:
     else:
         answer = problem_page(request, problem)
     if request.scope.get(CUT_OFF):
-        answer.headers["Connection"] = "close"  # the server would read on for as long as it comes
+        answer.headers["Connection"] = "close"  # else the server reads the rest of the body
     return answer

@@ -22,7 +22,7 @@ from library_pipeline.web.problems import Problem, QuestionError
 router = APIRouter()
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-# Only these are ever named as a type: what a browser would run is never served as what it is.
+# Only these types are served: a browser runs none of them.
 _TYPES: Final = {
     "png": "image/png",
     "jpeg": "image/jpeg",
@@ -31,14 +31,14 @@ _TYPES: Final = {
 }
 _UNKNOWN: Final = Problem(404, "No such screenshot", "no component shows a screenshot of this name")
 _LOST: Final = Problem(
-    404, "This file is lost", "it is not whole in the bundle store; a full refresh fetches it"
+    404, "This file is lost", "the bundle store has no whole copy of it; a full refresh fetches it"
 )
 _UNREACHABLE: Final = Problem(503, "The bundle store does not answer", "try again in a moment")
 
 
 @router.get("/screenshots/{sha256}", include_in_schema=False)
 def screenshot(sha256: str, request: Request, library: InLibrary) -> Response:
-    """Return a screenshot's bytes as they were downloaded."""
+    """Return the downloaded bytes of a screenshot."""
     with library.database.connect() as connection:
         format_ = screenshot_format(connection, _digest(sha256))
     if format_ not in _TYPES:
@@ -62,7 +62,7 @@ def thumbnail(sha256: str, request: Request, library: InLibrary) -> Response:
 
 
 def stored(library: Library, sha256: str) -> bytes:
-    """Return a bundle's file. Raises QuestionError where the store does not give it."""
+    """Return the bytes of a bundle's file. Raises QuestionError if the store lacks it."""
     try:
         return library.bundles.get(sha256)
     except BundleError as error:
@@ -77,14 +77,14 @@ def _digest(sha256: str) -> str:
 
 
 def is_known(request: Request, sha256: str) -> bool:
-    """Whether whoever asks has the file of this digest already."""
+    """Whether the `If-None-Match` header names this digest."""
     known = request.headers.get("if-none-match", "")
     return any(tag.strip().removeprefix("W/") == f'"{sha256}"' for tag in known.split(","))
 
 
 def file_headers(sha256: str, *, immutable: bool) -> dict[str, str]:
-    """Return the headers of a bundle's file; `immutable` where its address has the digest."""
-    # Opened on its own, a file may load nothing and run nothing.
+    """Return the headers of a bundle's file; `immutable` if its address holds the digest."""
+    # A file that a browser opens directly may load nothing and run nothing.
     return {
         "ETag": f'"{sha256}"',
         "Cache-Control": "private, max-age=31536000, immutable" if immutable else "no-cache",
@@ -101,7 +101,7 @@ def _headers(sha256: str) -> dict[str, str]:
 
 
 def is_kept(bundles: BundleStore, sha256: str) -> bool:
-    """Whether the bundle store has this picture; one that cannot be asked has none to show."""
+    """Whether the bundle store has this picture; False if the store does not answer."""
     try:
         return bundles.has(sha256)
     except BundleError:
@@ -114,7 +114,7 @@ MAX_FACTS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class FileText:
-    """One text file of a bundle, cut at a length a page can bear; `size` in bytes of the whole."""
+    """A text file of a bundle, cut to fit on a page; `size` is that of the whole file in bytes."""
 
     kind: str
     text: str
@@ -124,18 +124,18 @@ class FileText:
 
 
 def file_text(bundles: BundleStore, kind: str, digest: str) -> FileText:
-    """Return a file as text, JSON set out in lines; one that is lost is said to be missing."""
+    """Return a file as text, with JSON indented; a lost file is marked `missing`."""
     try:
         data = bundles.get(digest)
     except BundleError:
         return FileText(kind, "", 0, cut=False, missing=True)
     text = data[:MAX_FILE_BYTES].decode("utf-8", errors="replace")
     cut = len(data) > MAX_FILE_BYTES
-    return FileText(kind, text if cut else _set_out(text), len(data), cut)
+    return FileText(kind, text if cut else _indented(text), len(data), cut)
 
 
 def json_of(bundles: BundleStore, digest: str) -> Any:
-    """Return what a JSON file says, None where it is lost, too large to look into or no JSON."""
+    """Return the value of a JSON file, or None if it is lost, too large or not JSON."""
     try:
         data = bundles.get(digest)
         return json.loads(data) if len(data) <= MAX_FILE_BYTES else None
@@ -144,11 +144,11 @@ def json_of(bundles: BundleStore, digest: str) -> Any:
 
 
 def by_name(value: Any, names: tuple[str, ...] = ()) -> dict[str, str]:
-    """Return what nested JSON says, each value as text under the names that lead to it."""
+    """Return the values of nested JSON as texts, by their paths; at most `MAX_FACTS`."""
     if isinstance(value, Mapping) and value:
         inner = ((str(name), each) for name, each in value.items())
     elif isinstance(value, Sequence) and not isinstance(value, str) and value:
-        inner = ((str(place), each) for place, each in enumerate(value, 1))
+        inner = ((str(index), each) for index, each in enumerate(value, 1))
     else:
         return {" › ".join(names): in_words(value)} if names else {}
     found: dict[str, str] = {}
@@ -160,11 +160,11 @@ def by_name(value: Any, names: tuple[str, ...] = ()) -> dict[str, str]:
 
 
 def in_words(value: Any) -> str:
-    """Return a JSON value as a page shows it: a text as it is, everything else as JSON."""
+    """Return a JSON value as a page shows it: a text unchanged, any other value as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _set_out(text: str) -> str:
+def _indented(text: str) -> str:
     if text.lstrip()[:1] not in ("{", "["):
         return text
     try:
@@ -178,9 +178,9 @@ MAX_REVISIONS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class RevisionChange:
-    """A revision and the kinds of files that it changed; none are said of the earliest one.
+    """A revision and the kinds of files that it changed; the `first` revision has none.
 
-    `after` is its screenshot, `before` the one it took the place of, as far as they are kept.
+    `after` is the digest of its screenshot, `before` that of the replaced one; None if not kept.
     """
 
     revision: Revision

@@ -1,4 +1,4 @@
-"""Under which names the service answers, and the headers that protect its pages."""
+"""The host names that the service answers under, and the headers that protect its pages."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from library_pipeline.settings.fields import web_origin
 
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/\\@\s]+)(:\d{1,5})?", re.ASCII)
-_EVERYWHERE: Final = ("", "0.0.0.0", "::")  # noqa: S104 - this is where it is noticed
+_EVERYWHERE: Final = ("", "0.0.0.0", "::")  # noqa: S104 - only compared with
 
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """Names and addresses that are this service. `addresses`: any address, as no page has one."""
+    """The accepted host names; `below` are suffixes, `addresses` accepts every IP address."""
 
     names: frozenset[str]
     below: tuple[str, ...]
     addresses: bool
 
     def __contains__(self, header: str) -> bool:
-        """Whether a `Host` header names this service; its port is not looked at."""
+        """Whether a `Host` header names this service; the port is ignored."""
         match = _HOST.fullmatch(header.strip())
         if match is None:
             return False
@@ -38,9 +38,9 @@ class Hosts:
 
 
 def hosts(listening: str, allowed: Sequence[str]) -> Hosts:
-    """Return what the service is called that listens at `listening`, and as `allowed` say.
+    """Return the host names of a service that listens on `listening`, and the `allowed` ones.
 
-    `*.example.com` stands for every name below example.com, `*` for every name there is.
+    `*.example.com` stands for every name below example.com, `*` for every name.
     """
     names = {_plain(each) for each in (listening, *allowed) if each}
     below = tuple(each.removeprefix("*") for each in names if each.startswith("*"))
@@ -48,13 +48,13 @@ def hosts(listening: str, allowed: Sequence[str]) -> Hosts:
 
 
 def is_loopback(listening: str) -> bool:
-    """Whether only this machine can reach a service that listens there."""
+    """Whether only this machine can reach a service that listens on `listening`."""
     address = _address(_plain(listening))
     return listening == "localhost" or (address is not None and address.is_loopback)
 
 
 def is_origin_of(origin: str, host: str) -> bool:
-    """Whether a page of `origin` was served under a `Host` header, by http or, before it, https."""
+    """Whether the `Host` header `host` has the origin `origin`, by http or https."""
     try:
         own = {web_origin(f"{scheme}://{host}") for scheme in ("http", "https")}
         return web_origin(origin) in own

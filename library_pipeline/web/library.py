@@ -1,4 +1,4 @@
-"""What every request works with: the database, models, facets, bundles."""
+"""The library that every request works with: database, models, facets and bundles."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from library_pipeline.web.metrics import Metrics
 from library_pipeline.web.problems import QuestionError, no_component, picture_problem
 from library_pipeline.web.questions import SearchTerms, Upload
 
-AGAIN_SECONDS: Final = 30.0
+RETRY_SECONDS: Final = 30.0
 _log = structlog.get_logger(__name__)
 
 
 class Models:
-    """The active encoders' models as far as this process has them; safe in threads."""
+    """The models of the active encoders in this process; safe in threads."""
 
     def __init__(self, database: Database, configured: Sequence[EncoderSettings]) -> None:
         self._database = database
@@ -45,16 +45,16 @@ class Models:
         self._lock = threading.Lock()
 
     def load_in_background(self) -> None:
-        """Begin to load the models of whatever is indexed."""
+        """Start to load the models of all active encoders."""
         threading.Thread(target=self._load_active, name="models", daemon=True).start()
 
     def state(self, encoder: EncoderInfo) -> str:
         """Return `loaded`, `loading` or `failed: ` and an error's code.
 
-        One that was not tried yet, or failed a while ago, is begun to be loaded.
+        Starts to load a model that was not tried yet, or that failed `RETRY_SECONDS` ago.
         """
         state, since = self._tried.get(_model_key(encoder), ("loading", -math.inf))
-        if state != "loaded" and time.monotonic() > since + AGAIN_SECONDS:
+        if state != "loaded" and time.monotonic() > since + RETRY_SECONDS:
             threading.Thread(target=self._load, args=(encoder,), name="model", daemon=True).start()
         return state
 
@@ -62,7 +62,7 @@ class Models:
         try:
             with self._database.connect() as connection:
                 active = active_encoders(connection)
-        except Exception as error:  # a background thread has nobody else to tell
+        except Exception as error:  # a background thread can only log it
             _log.warning("web.no_warm_up", reason=str(error))
             return
         for encoder in active:
@@ -92,11 +92,10 @@ def _model_key(encoder: EncoderInfo) -> tuple[str, str]:
     return encoder.name, encoder.fingerprint
 
 
-# A small library is read for every question; a large one in the background, and rests for so many
-# times what that took, so that it never takes more than a twentieth of a processor.
+# A small library is read for every question. A large one is read in the background, with a rest of
+# 20 times the reading's duration, so that reading takes at most a twentieth of a processor.
 AT_ONCE_SECONDS: Final = 0.05
 _RESTS: Final = 20
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +106,9 @@ class _FacetReading:
 
 
 class CurrentFacets:
-    """Counts facets by an index that is read anew: none are older than some 20 times that takes.
+    """Counts facets by an index that it reads again and again; safe in threads.
 
-    Safe in threads; whoever asks waits for a read only the first time, or where it is quick.
+    A caller waits for the first reading, and for later ones only if they are quick.
     """
 
     def __init__(self, database: Database, *, at_once_seconds: float = AT_ONCE_SECONDS) -> None:
@@ -117,20 +116,20 @@ class CurrentFacets:
         self._at_once_seconds = at_once_seconds
         self._read: _FacetReading | None = None
         self._lock = threading.Lock()
-        self._at_work = threading.Lock()
+        self._reading = threading.Lock()
 
     def count(self, connection: psycopg.Connection, filters: Filters) -> Facets:
-        """Return what `filters` leave."""
+        """Return the facets under `filters`."""
         return self._index(connection).count(connection, filters)
 
     def names(self, connection: psycopg.Connection, field: Field) -> list[str]:
-        """Return the values of `field` that any component has, in their order."""
+        """Return the values of `field` in the whole library, sorted without regard to case."""
         values = self.count(connection, Filters()).values
         return sorted((str(each.value) for each in values if each.field == field), key=str.lower)
 
     def read_in_background(self) -> None:
-        """Begin to read the index, so that the first question need not wait."""
-        if self._at_work.acquire(blocking=False):
+        """Start to read the index, so that the next question does not wait for it."""
+        if self._reading.acquire(blocking=False):
             threading.Thread(target=self._read_again, name="facets", daemon=True).start()
 
     def _index(self, connection: psycopg.Connection) -> FacetIndex:
@@ -146,10 +145,10 @@ class CurrentFacets:
         try:
             with self._database.connect() as connection:
                 self._read = _read_facets(connection)
-        except psycopg.Error as error:  # what is known serves on; the next question tries again
+        except psycopg.Error as error:  # the old index stays; the next question tries again
             _log.warning("web.no_facets", reason=str(error))
         finally:
-            self._at_work.release()
+            self._reading.release()
 
 
 def _read_facets(connection: psycopg.Connection) -> _FacetReading:
@@ -160,23 +159,23 @@ def _read_facets(connection: psycopg.Connection) -> _FacetReading:
 
 @dataclass(frozen=True, slots=True)
 class DagsterPages:
-    """Addresses below that of Dagster's web server; without one there are none."""
+    """Addresses of pages in Dagster's web server; without a `url` there are none."""
 
     url: str | None = None
     buckets: int | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> DagsterPages:
-        """Return what `settings` say of them."""
+        """Return the pages of the Dagster that `settings` name."""
         url = settings.dagster_url and settings.dagster_url.rstrip("/")
         return cls(url, settings.refresh.partition_buckets)
 
     def of_run(self, run_id: str) -> str | None:
-        """Return the page of a run, None where there is none."""
+        """Return the address of a run's page, or None without a web server."""
         return self.url and f"{self.url}/runs/{run_id}"
 
     def of_component(self, component_id: str) -> dict[str, str]:
-        """Return the page of the component's partition by asset, as Dagster 1.13 has it."""
+        """Return the pages of the component's partition by asset, as Dagster 1.13 lays them out."""
         if self.url is None:
             return {}
         chosen = urlencode(
@@ -187,13 +186,13 @@ class DagsterPages:
         }
 
 
-# A decoded picture takes up to 150 MB; this many at a time, however many people ask.
+# A decoded picture takes up to 150 MB, so at most this many are decoded at a time.
 PICTURES_AT_ONCE: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """The library as the web reads it; shared by all requests, safe in threads."""
+    """The library that all requests share; safe in threads."""
 
     database: Database
     finder: Finder
@@ -210,7 +209,7 @@ class Library:
     def search_picture(
         self, upload: Upload, question: SearchTerms
     ) -> tuple[Image.Image, list[Match]]:
-        """Return the decoded picture and its matches; raises QuestionError for a bad one."""
+        """Return the decoded picture and its matches. Raises QuestionError for a bad picture."""
         with self.gate:
             try:
                 picture = read_image(upload.data)
@@ -223,7 +222,7 @@ class Library:
         return picture, matches
 
     def component(self, component_id: str) -> ComponentDetails:
-        """Return what is indexed of a component; raises QuestionError if it is not searchable."""
+        """Return a searchable component. Raises QuestionError if there is none of this id."""
         with self.database.connect() as connection:
             found = component_details(connection, component_id)
         if found is None:
@@ -232,7 +231,7 @@ class Library:
 
 
 def library_over(database: Database, settings: Settings) -> Library:
-    """Return the library that `settings` describe."""
+    """Return the library in `database` that `settings` describe."""
     metrics = Metrics(database)
     return Library(
         database,

@@ -1,4 +1,4 @@
-"""Addresses of the pages; whatever Unicode an id is made of, it comes back as it was."""
+"""Addresses of pages and of the API; every Unicode id survives the way there and back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def component_url(component_id: str) -> str:
 
 
 def facts_url(component_id: str) -> str:
-    """Return the address of what the API says of a component."""
+    """Return the address of a component's facts in the API."""
     return _api_url(component_id, "")
 
 
@@ -34,7 +34,7 @@ def file_url(component_id: str, kind: str) -> str:
 
 
 def _api_url(component_id: str, rest: str) -> str:
-    """Return an address below the component's own; an id that a path cannot hold goes beside it."""
+    """Return an API address below a component; an id that no path can hold becomes a parameter."""
     if component_id in (".", "..") or (not rest and component_id.endswith(_BELOW)):
         return f"/api/components/{rest}?" + urlencode({"id": component_id})
     return f"/api/components/{quote(component_id, safe='')}{rest}"
@@ -46,18 +46,18 @@ def like_url(component_id: str, client: str | None = None) -> str:
 
 
 def search_url(**parameters: str | int | Sequence[str] | None) -> str:
-    """Return the address of the search page with those `parameters` that are given."""
+    """Return the address of the search page with the `parameters` that are not empty."""
     given = {key: value for key, value in parameters.items() if value not in (None, (), [])}
     return "/?" + urlencode(given, doseq=True) if given else "/"
 
 
 def refresh_url(refresh_id: str) -> str:
-    """Return the address of a refresh's page; behind /api, of its JSON."""
+    """Return the address of a refresh's page; after /api, that of its JSON."""
     return "/refreshes/" + quote(refresh_id, safe="")
 
 
 def question_url(question: SearchTerms, **changes: object) -> str:
-    """Return the address of `question` with `changes`, on its first page unless they name one."""
+    """Return the address of `question` with `changes`, on page 1 unless they set `page`."""
     fields = question.model_dump(exclude_defaults=True) | {"page": None} | changes
     given = {key: value for key, value in fields.items() if value not in (None, ())}
     return "/?" + urlencode(given, doseq=True) if given else "/"
@@ -79,7 +79,7 @@ def thumbnail_url(sha256: str) -> str:
 
 
 def is_web_address(text: str) -> bool:
-    """Whether `text` is an http or https address, which alone may become a link."""
+    """Whether `text` is an http or https address; only such a text becomes a link."""
     try:
         parts = urlsplit(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Numbers for Prometheus: of this process, and of the library as the database has them."""
+"""Prometheus metrics: this process's requests, and the library's numbers in the database."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from library_pipeline.search.query import Query
 
 
 def vital_metrics(found: Vitals) -> Iterator[Metric]:
-    """Yield every number as a gauge; what is not known is left out."""
+    """Yield each number as a gauge; unknown numbers are left out."""
     plain: tuple[tuple[str, str, float | None], ...] = (
         ("library_components_searchable", "Components in the index", found.counts.components),
         ("library_components_listed", "Components that the sources list", found.counts.listed),
@@ -104,7 +104,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Metrics:
-    """One application's numbers, in a registry of their own."""
+    """The metrics of one application, in a registry that it does not share."""
 
     def __init__(self, database: Database) -> None:
         self.registry = CollectorRegistry()
@@ -134,7 +134,7 @@ class Metrics:
             ("reason",),
             registry=self.registry,
         )
-        self.registry.register(_OfTheLibrary(database))
+        self.registry.register(_LibraryCollector(database))
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request."""
@@ -151,19 +151,19 @@ class Metrics:
         self._searches.labels(kinds.pop() if len(kinds) == 1 else "several").observe(seconds)
 
     def upload_refused(self, reason: str) -> None:
-        """Count a picture that was not searched for; `reason` is one of a few codes."""
+        """Count a refused picture; `reason` is one of a few codes."""
         self._refused.labels(reason).inc()
 
 
-class Measured:
-    """Counts every request by the route that answered it."""
+class RequestMetrics:
+    """Middleware that counts requests by route."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and count it when its answer begins."""
+        """Pass the request on; count it when its response starts."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -179,14 +179,14 @@ class Measured:
 
 
 def _route(scope: Scope) -> str:
-    """Return the template of the route that was found, so one of a few."""
+    """Return the path template of the route, which is one of a few."""
     if scope["path"].startswith("/static/"):
         return "/static"
     return getattr(scope.get("route"), "path", "none")
 
 
-class _OfTheLibrary(Collector):
-    """The library's numbers, read at most every `CACHED_SECONDS`, however often they are asked."""
+class _LibraryCollector(Collector):
+    """Collects the library's numbers; reads the database at most every `CACHED_SECONDS`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -195,7 +195,7 @@ class _OfTheLibrary(Collector):
         self._vitals: Vitals | None = None
 
     def describe(self) -> Iterator[Metric]:
-        return iter(())  # so that nothing is read only to be registered
+        return iter(())  # registration must not read the database
 
     def collect(self) -> Iterator[Metric]:
         with self._reading:
@@ -220,7 +220,7 @@ class _OfTheLibrary(Collector):
 
 @router.api_route("/metrics", methods=["GET", "HEAD"])
 def metrics(request: Request) -> Response:
-    """Return the numbers in the format that Prometheus asks for."""
+    """Return the metrics in the format that the Accept header asks for."""
     encode, type_ = choose_encoder(request.headers.get("accept", ""))
     found: Metrics = request.app.state.metrics
     return Response(encode(found.registry), headers={"Content-Type": type_})

@@ -1,4 +1,4 @@
-"""What can go wrong with a request: in words, as JSON for programs, as a page for people."""
+"""Problems: the statuses and words with which failed requests are answered."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import psycopg
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
+from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.encoders import EncoderError, ImageError
 from library_pipeline.search.query import SearchError, UnanswerableError
 
@@ -23,11 +24,11 @@ class Problem:
     reason: str
 
 
-class QuestionError(Exception):
-    """A question is out of its limits or about something that is not there."""
+class QuestionError(LibraryError):
+    """A request cannot be answered; `problem` says why. A status from 500 up is transient."""
 
     def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.reason)
+        super().__init__("web.question", problem.reason, transient=problem.status >= 500)
         self.problem = problem
 
 
@@ -35,7 +36,7 @@ EXPECTED: Final = (QuestionError, SearchError, EncoderError)
 
 
 def problem_of(error: Exception) -> Problem:
-    """Return what to tell whoever asked; anything unforeseen stays a secret of the log."""
+    """Return the problem to answer with; the details of an unforeseen error stay in the log."""
     match error:
         case QuestionError():
             return error.problem
@@ -53,7 +54,7 @@ def problem_of(error: Exception) -> Problem:
 
 
 def picture_problem(error: ImageError, name: str, size: int) -> Problem:
-    """Return the problem with an uploaded picture, called by its file name."""
+    """Return the problem with the uploaded picture `name` of `size` bytes."""
     reason = error.message.removeprefix(f"the given {size:,} bytes: ")
     return Problem(400, "This picture cannot be read", f"{name}: {reason}")
 
@@ -69,7 +70,7 @@ def no_component(component_id: str) -> Problem:
 
 
 def wording(error: ValidationError | RequestValidationError) -> str:
-    """Return each wrong parameter with what was wanted, such as `k: input should be ...`."""
+    """Return each wrong parameter with its message, such as `k: input should be ...`."""
     return "; ".join(_one(item) for item in _errors(error))
 
 

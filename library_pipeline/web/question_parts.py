@@ -1,4 +1,4 @@
-"""A question in parts: chips that a person can remove, and filters with counts."""
+"""The parts of a question on the page: chips to remove, and filters with counts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FILTERS: Final = ("client", "category", "tag", "source", "attribute")
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """One part of a question: what it is, what it counts, and the question without it."""
+    """One part of a question; `url` is the address of the question without it."""
 
     kind: Kind
     label: str
@@ -30,9 +30,9 @@ class Chip:
 def chips(
     question: SearchTerms, names: Mapping[str, str], picture: str | None = None
 ) -> list[Chip]:
-    """Return the parts of `question`; `names` are those of its components by id.
+    """Return the parts of `question`; `names` are its components' names by id.
 
-    What an example counts is said where there are several.
+    `picture` is the file name of the uploaded picture. Several examples show their weights.
     """
     examples = list(_example_chips(question, names, picture))
     several = len(examples) > 1
@@ -92,12 +92,12 @@ _LABELS: Final[dict[Field, str]] = {
     "source": "Source",
 }
 _SHOWN: Final = 8
-_MOST: Final = 200
+_MAX_CHOICES: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class FilterChoice:
-    """A value to filter by: the parameter's value, its text, and how many it would leave."""
+    """A filter to choose: the parameter's value, its text, and how many components it leaves."""
 
     value: str
     text: str
@@ -106,13 +106,13 @@ class FilterChoice:
 
     @property
     def key(self) -> str:
-        """A name that is the same on every page, so that the focus stays where it was."""
+        """A name that is the same on every page, so that the browser keeps the focus."""
         return f"{zlib.crc32(self.value.encode()):08x}"
 
 
 @dataclass(frozen=True, slots=True)
 class FilterGroup:
-    """The choices of one parameter, or of one attribute; `more` are those behind the first ones."""
+    """The choices of a parameter or attribute; `more` are the ones that the page folds away."""
 
     parameter: Field
     label: str
@@ -121,7 +121,7 @@ class FilterGroup:
 
 
 def filter_groups(facets: Facets, question: SearchTerms) -> list[FilterGroup]:
-    """Return what `question` may be filtered by, and what it is; nothing that would not help."""
+    """Return the filters to choose and the chosen ones; a single choice is left out."""
     chosen = {
         "client": question.client,
         "category": question.category,
@@ -156,7 +156,7 @@ def _attributes(facets: Facets, question: SearchTerms) -> Iterator[FilterGroup]:
 
 
 def _choices(values: Iterable[tuple[str, str, int]], chosen: Iterable[str]) -> list[FilterChoice]:
-    """Return the values as choices, those that are chosen first."""
+    """Return the values as choices, the chosen ones first."""
     rest = dict.fromkeys(chosen, 0)
     listed = [FilterChoice(value, text, count, value in rest) for value, text, count in values]
     known = {choice.value for choice in listed}
@@ -167,12 +167,12 @@ def _choices(values: Iterable[tuple[str, str, int]], chosen: Iterable[str]) -> l
 def _filter_group(field: Field, label: str, choices: list[FilterChoice]) -> Iterator[FilterGroup]:
     cut = max(_SHOWN, sum(choice.chosen for choice in choices))
     if len(choices) == cut + 1:
-        cut += 1  # "1 more" would take the room of the one
+        cut += 1  # "1 more" takes as much room as the choice
     if choices:
-        yield FilterGroup(field, label, tuple(choices[:cut]), tuple(choices[cut:_MOST]))
+        yield FilterGroup(field, label, tuple(choices[:cut]), tuple(choices[cut:_MAX_CHOICES]))
 
 
 def _canonical(word: str) -> str:
-    """Return the filter as a choice has it, whichever way it was typed."""
+    """Return the filter `word` as the choices write it."""
     [(path, value)] = leaves(parse_attributes([word]))
     return attribute_word(path, value) if isinstance(value, str | bool | int | float) else word

@@ -1,4 +1,4 @@
-"""What a client may ask, with its limits, and the query that it makes."""
+"""Questions: the parameters of a search with their limits, and the query they make."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_K: Final = 100
 MAX_PAGE: Final = 100
 DEFAULT_K: Final = 24
 MAX_VALUES: Final = 50  # of one key
-_MAX_NAME: Final = 4_000  # an id or a client; longer ones do not fit into a URL anyway
+_MAX_NAME: Final = 4_000  # characters of an id or a client; longer ones do not fit into a URL
 
 Words = Annotated[str | None, Field(max_length=MAX_TEXT)]
 Name = Annotated[str, Field(max_length=_MAX_NAME)]
@@ -35,7 +35,7 @@ Names = Annotated[tuple[Name, ...], Field(max_length=MAX_VALUES)]
 
 
 class ResultTerms(BaseModel):
-    """Which components may answer, how many of them, and how they are ranked; blank: not given."""
+    """Parameters of results: filters, their number and ranking. A blank one counts as missing."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,19 +51,21 @@ class ResultTerms(BaseModel):
         ),
     ] = ()
     least_score: Annotated[
-        float | None, Field(ge=-1, le=1, description="Leave out what scores less.")
+        float | None, Field(ge=-1, le=1, description="Leave out components that score less.")
     ] = None
     collapse: Annotated[
         float | None,
-        Field(gt=0, le=1, description="Show one of several that are as alike as this: 0.98."),
+        Field(
+            gt=0, le=1, description="Fold components at least this similar into one, such as 0.98."
+        ),
     ] = None
     k: Annotated[int, Field(ge=1, le=MAX_K, description="Results on a page.")] = DEFAULT_K
     page: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 1
-    weight: Annotated[Names, Field(description="What an encoder counts, such as clip:0.6.")] = ()
+    weight: Annotated[Names, Field(description="Weight of an encoder, such as clip:0.6.")] = ()
 
     @property
     def filters(self) -> Filters:
-        """Which components may answer."""
+        """The filters of the query."""
         return Filters(
             clients=self.client,
             categories=self.category,
@@ -73,7 +75,7 @@ class ResultTerms(BaseModel):
         )
 
     def about(self, examples: tuple[Example, ...]) -> Query:
-        """Return the question that asks for what is like `examples`. Raises SearchError."""
+        """Return the query with these `examples`. Raises SearchError."""
         return Query(
             examples,
             k=self.k,
@@ -100,7 +102,7 @@ class ResultTerms(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _listed_or_blank(cls, value: Any, info: ValidationInfo) -> Any:
-        """Take one value of several as a list of it, and a blank one as none."""
+        """Return a single value of a list field as a tuple, and a blank value as the default."""
         default = cls.model_fields[info.field_name or ""].default
         if default == ():
             values = [value] if isinstance(value, str) else value
@@ -119,20 +121,22 @@ class ResultTerms(BaseModel):
 
 
 class SearchTerms(ResultTerms):
-    """The parameters of a question; blank ones count as not given.
+    """The parameters of a search by a picture, a text, components (`like`), or several of these.
 
-    It is asked by a picture, a text, components to be `like`, or several of these together;
-    `not_text` and `not_like` say what the answers should be unlike.
+    Results should be unlike `not_text` and `not_like`. A blank parameter counts as missing.
     """
 
     text: Annotated[
-        Words, Field(description="What it shows.", examples=["pricing table with three plans"])
+        Words,
+        Field(description="What the component shows.", examples=["pricing table with three plans"]),
     ] = None
-    like: Annotated[Names, Field(description="Ids of components to be like.")] = ()
-    not_text: Annotated[Words, Field(description="What it should not be like.")] = None
-    not_like: Annotated[Names, Field(description="Ids of components not to be like.")] = ()
+    like: Annotated[Names, Field(description="Ids of components that results resemble.")] = ()
+    not_text: Annotated[Words, Field(description="What results should not resemble.")] = None
+    not_like: Annotated[
+        Names, Field(description="Ids of components that results should not resemble.")
+    ] = ()
     text_weight: Annotated[
-        float, Field(gt=0, le=100, description="What the text counts beside the other examples.")
+        float, Field(gt=0, le=100, description="Weight of the text; other examples weigh 1.")
     ] = 1.0
     crop: Annotated[
         str | None,
@@ -141,11 +145,11 @@ class SearchTerms(ResultTerms):
 
     @property
     def asks(self) -> bool:
-        """Whether anything but a picture is asked for."""
+        """Whether the question has a text or a component as an example."""
         return self.text is not None or bool(self.like)
 
     def query(self, picture: Image.Image | None = None) -> Query:
-        """Return the question with a decoded picture, if one was sent. Raises SearchError."""
+        """Return the query, with the decoded `picture` if one was sent. Raises SearchError."""
         return self.about(tuple(self._examples(picture)))
 
     def _examples(self, picture: Image.Image | None) -> Iterator[Example]:
@@ -160,7 +164,7 @@ class SearchTerms(ResultTerms):
 
     @property
     def cropped(self) -> Crop | None:
-        """Which part of the picture is meant, None for all of it."""
+        """The part of the picture to search by, None for all of it."""
         return parse_crop(self.crop) if self.crop else None
 
     @field_validator("crop", mode="after")
@@ -178,21 +182,21 @@ SEVERAL: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A picture as it was sent; `name` is what its sender calls it."""
+    """An uploaded picture: its encoded bytes, and the file name that its sender gave."""
 
     name: str
     data: bytes
 
 
 def storable(text: str) -> str:
-    """Return `text`. Raises ValueError if PostgreSQL could not hold it."""
+    """Return `text`. Raises ValueError if PostgreSQL cannot store it."""
     if found := UNSTORABLE.search(text):
         raise ValueError(f"must not contain the character U+{ord(found[0]):04X}")
     return text
 
 
 def parse_terms(fields: Mapping[str, str | list[str]]) -> SearchTerms:
-    """Return the question in `fields`; raises QuestionError, which names what is wrong."""
+    """Return the question in `fields`. Raises QuestionError, which names the wrong field."""
     try:
         return SearchTerms.model_validate(fields)
     except ValidationError as error:
@@ -200,7 +204,7 @@ def parse_terms(fields: Mapping[str, str | list[str]]) -> SearchTerms:
 
 
 def require_example(question: SearchTerms) -> SearchTerms:
-    """Return `question`; raises QuestionError unless it asks by a text or by a component."""
+    """Return `question`. Raises QuestionError if it has neither a text nor a component."""
     if not question.asks:
         reason = "ask by at least one of: text, like; or send a picture"
         raise QuestionError(Problem(400, "This question cannot be asked", reason))

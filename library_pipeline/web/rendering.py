@@ -1,4 +1,4 @@
-"""Templates: every value is escaped, and a name that is not there is an error, not a gap."""
+"""Templates: every value is escaped, and an unknown name raises an error."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from library_pipeline.web.problems import Problem
 from library_pipeline.web.questions import DEFAULT_K, MAX_TEXT
 
 FOLDER: Final = Path(__file__).parent
-PLACES: Final = (
+NAVIGATION: Final = (
     ("/", "Search"),
     ("/refreshes", "Refreshes"),
     ("/duplicates", "Duplicates"),
@@ -40,29 +40,29 @@ PREVIEW_WIDTH, PREVIEW_HEIGHT = 480, 360
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What is around every page: the counts, the encoders asked."""
+    """The parts that every page shows: the counts and the active encoders."""
 
     counts: Coverage
     encoders: tuple[EncoderInfo, ...]
 
 
 def frame(connection: psycopg.Connection) -> Frame:
-    """Read what is around a page."""
+    """Read the frame of a page."""
     return Frame(coverage(connection), active_encoders(connection))
 
 
 def page(request: Request, template: str, *, status: int = 200, **values: object) -> Response:
-    """Return `template` rendered with `values`."""
+    """Return `template` filled with `values`."""
     templates: Jinja2Templates = request.app.state.templates
     return templates.TemplateResponse(request, template, values, status_code=status)
 
 
 def problem_page(request: Request, problem: Problem) -> Response:
-    """Return the search page with a problem in the place of results."""
+    """Return the search page with `problem` instead of results."""
     library: Library = request.app.state.library
     around = None
-    # Who had to prove nothing is told nothing of the library either.
-    with suppress(psycopg.Error):  # the problem may be this very one; the page works without
+    # A request that passed without a key learns nothing about the library.
+    with suppress(psycopg.Error):  # the problem may be the database; the page works without it
         if PUBLIC not in request.scope:
             with library.database.connect() as connection:
                 around = frame(connection)
@@ -96,7 +96,7 @@ def _moment(value: datetime | None) -> str:
 
 
 def templates(max_picture_bytes: int) -> Jinja2Templates:
-    """Return the templates with what they show of the settings."""
+    """Return the templates; they show the limit `max_picture_bytes`."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER / "templates"),
         autoescape=True,
@@ -107,7 +107,7 @@ def templates(max_picture_bytes: int) -> Jinja2Templates:
     environment.filters["moment"] = _moment
     environment.globals.update(
         version=__version__,
-        places=PLACES,
+        navigation=NAVIGATION,
         component_url=links.component_url,
         like_url=links.like_url,
         search_url=links.search_url,

@@ -1,4 +1,4 @@
-"""Signing in with a key, and out, for people with a browser."""
+"""Sign-in and sign-out pages: a key becomes a session in the browser."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _log = structlog.get_logger(__name__)
 
 @router.get("/sign-in")
 def ask_for_key(request: Request, next: str = "/") -> Response:
-    """Show where a key is typed in; where none is needed, lead to the search."""
+    """Show the form for a key; redirect to the search page if no keys are configured."""
     if request.app.state.keys is None:
         return RedirectResponse("/", 303)
-    return page(request, "sign-in.html", frame=None, next=_place(next), refused=False)
+    return page(request, "sign-in.html", frame=None, next=_local_url(next), refused=False)
 
 
 @router.post("/sign-in")
 async def sign_in(request: Request) -> Response:
-    """Begin a session and lead back to where it was needed, if the form's `key` is one."""
+    """Start a session if the form's `key` is right, and redirect to the page in `next`."""
     keys: Keys | None = request.app.state.keys
     async with bounded(request, _MAX_BODY, _TOO_LARGE).form(max_files=0, max_fields=10) as form:
-        key, wanted = str(form.get("key") or "").strip(), _place(str(form.get("next") or "/"))
+        key, wanted = str(form.get("key") or "").strip(), _local_url(str(form.get("next") or "/"))
     if keys is None:
         return RedirectResponse("/", 303)
     session = keys.session(key.encode("utf-8", "replace"), time.time())
@@ -57,14 +57,14 @@ async def sign_in(request: Request) -> Response:
 
 @router.post("/sign-out")
 def sign_out() -> Response:
-    """End the session in this browser."""
+    """End this browser's session."""
     answer = RedirectResponse("/sign-in", 303)
     answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return answer
 
 
-def _place(wanted: str) -> str:
-    """Return an address on this service, the search page's for any other."""
+def _local_url(wanted: str) -> str:
+    """Return `wanted` if it is an address on this service, else the search page's."""
     try:
         parts = urlsplit(wanted)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Receiving a picture and the fields of its form, with a bound on the size."""
+"""Uploads: reads a picture and the other fields of its form, bounded in size and time."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from library_pipeline.web.library import Library
 from library_pipeline.web.problems import Problem, QuestionError
 from library_pipeline.web.questions import SEVERAL, SearchTerms, Upload, parse_terms
 
-# So much more than is taken is let in and thrown away: who is cut off while sending seldom reads
-# why. Beyond that the connection is closed.
+# A body up to this many times too large is read and discarded, because a client that is cut off
+# while it sends rarely reads the answer. The connection of a larger one is closed.
 _GRACE: Final = 4
-CUT_OFF: Final = "library.cut_off"  # in the scope of a request whose connection is to be closed
-# A connection that trickles holds a socket and no thread, but not for ever.
+CUT_OFF: Final = "library.cut_off"  # set in the scope of a request whose connection must close
+# A slow upload holds a socket but no thread; this bounds how long.
 PATIENCE_SECONDS: Final = 30.0
-LEAST_RATE: Final = 32 * 1024  # bytes a second, on the whole
+MIN_RATE: Final = 32 * 1024  # bytes per second, on average
 _TOO_SLOW: Final = Problem(
     408,
     "This request took too long to arrive",
-    f"its body must come in with at least {LEAST_RATE // 1024} kB a second",
+    f"send its body with at least {MIN_RATE // 1024} kB a second",
 )
 
 
 def bounded(request: Request, limit: int, too_large: Problem) -> Request:
-    """Return the request so that reading it raises QuestionError beyond `limit` bytes of body.
+    """Return `request` with a bounded body: reading more than `limit` bytes raises QuestionError.
 
-    Raises it at once where the request itself announces more, and where the body comes in slower
-    than `LEAST_RATE` over more than `PATIENCE_SECONDS`.
+    Raises it at once if Content-Length exceeds the limit. Reading also raises it if the body is
+    slower than `MIN_RATE` for longer than `PATIENCE_SECONDS`.
     """
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced[:20]) > limit:
@@ -46,7 +46,7 @@ def bounded(request: Request, limit: int, too_large: Problem) -> Request:
         now = asyncio.get_running_loop().time()
         begun = now if begun is None else begun
         try:
-            async with asyncio.timeout_at(begun + PATIENCE_SECONDS + received / LEAST_RATE):
+            async with asyncio.timeout_at(begun + PATIENCE_SECONDS + received / MIN_RATE):
                 message = await request.receive()
         except TimeoutError:
             request.scope[CUT_OFF] = True
@@ -61,7 +61,7 @@ def bounded(request: Request, limit: int, too_large: Problem) -> Request:
 
 
 MAX_FIELDS: Final = 200
-_AROUND: Final = 64 * 1024  # bytes of the form's other fields and boundaries
+_FORM_BYTES: Final = 64 * 1024  # for the form's other fields and boundaries
 _REASONS: Final = {408: "too_slow", 413: "too_large"}
 _BAD_CHARSET: Final = Problem(
     400, "This form cannot be read", "its fields are not in the charset it names; send UTF-8"
@@ -96,15 +96,15 @@ FORM: Final[dict[str, Any]] = {
 
 
 async def uploaded(request: Request) -> tuple[Upload, SearchTerms]:
-    """Return the form's `picture` and its other fields (or the query's).
+    """Return the form's `picture`, and its other fields together with the query's.
 
-    Raises QuestionError where it has no picture, too large a one, or a field out of its limits.
+    Raises QuestionError if the picture is missing or too large, or a field is out of its limits.
     """
     library: Library = request.app.state.library
     limit = library.max_picture_bytes
     try:
-        return await _read_form(bounded(request, limit + _AROUND, _too_large(limit)), limit)
-    except UnicodeError:  # the request names a charset that its fields are not written in
+        return await _read_form(bounded(request, limit + _FORM_BYTES, _too_large(limit)), limit)
+    except UnicodeError:  # the fields are not in the charset that the request names
         library.metrics.upload_refused("bad_question")
         raise QuestionError(_BAD_CHARSET) from None
     except QuestionError as error:
@@ -122,7 +122,7 @@ async def _read_form(request: Request, limit: int) -> tuple[Upload, SearchTerms]
 
 
 def _form_fields(lists: Mapping[str, list[str]]) -> dict[str, str | list[str]]:
-    """Return the values of keys that take several as lists, of the others the last one."""
+    """Return all values of keys that take several, and the last value of each other key."""
     return {key: each if key in SEVERAL else each[-1] for key, each in lists.items() if each}
 
 
@@ -140,5 +140,5 @@ async def _picture(part: UploadFile | str | None, limit: int) -> Upload:
     data = await part.read()
     if len(data) > limit:
         raise QuestionError(_too_large(limit))
-    # A form may name a charset in which halves of characters can be written.
+    # Some charsets allow half a surrogate pair in the name.
     return Upload(part.filename[:200].encode(errors="replace").decode(), data)
