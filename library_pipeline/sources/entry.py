@@ -254,10 +254,10 @@ def _files(value: object, rule: FileRule) -> Mapping[FileKind, FileRef]:
     return {kind: _file(kind, files.get(kind), rule) for kind in FILE_KINDS}
 
 
-def _file(kind: FileKind, value: object, rule: FileRule) -> FileRef:
-    if isinstance(value, FileRef):  # a mapping has made it from the item; JSON cannot hold one
+def _file(kind: FileKind, value: Any, rule: FileRule) -> FileRef:
+    if isinstance(value, FileRef):  # a mapping made it from the item; JSON cannot hold one
         return value
-    url = cast("dict[str, object]", value).get("url") if isinstance(value, dict) else None
+    url: object = value.get("url") if isinstance(value, dict) else None
     if not isinstance(url, str) or not url:
         why = f"every component needs the four files {', '.join(FILE_KINDS)}, each with a url"
         raise _Unusable(f"files.{kind}", value, "missing_file", why)
@@ -266,7 +266,7 @@ def _file(kind: FileKind, value: object, rule: FileRule) -> FileRef:
     except UrlRefused as refused:
         shown = redacted(url)
         raise _Unusable(f"files.{kind}.url", shown, refused.code, str(refused)) from None
-    sha256 = cast("dict[str, object]", value).get("sha256")
+    sha256: object = value.get("sha256")
     if sha256 is None:
         return FileRef(url)
     if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):

@@ -249,9 +249,9 @@ def _digest(value: object) -> str:
 
 def _words(value: object) -> object:
     """Return a number as text, and anything else as it is; the entry's check refuses the rest."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    return value
+    if isinstance(value, str) or value is None:  # most values; the check below takes longer
+        return value
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _list(value: object) -> object:
