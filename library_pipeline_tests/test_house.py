@@ -96,4 +96,6 @@ def test_helpers_are_in_modules_of_their_own(root: Path) -> None:
 
 
 def test_tools_import_no_tests() -> None:
-    assert [path for path in modules(TOOLS) if any("_tests" in name for name in imported(path))] == []
+    assert [
+        path for path in modules(TOOLS) if any("_tests" in name for name in imported(path))
+    ] == []

@@ -17,8 +17,8 @@ from library_pipeline.sources.text import redacted, shorten
 MAX_TEXT_LENGTH = 500
 MAX_TAGS = 200
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
-# NUL cannot be stored in PostgreSQL, half a surrogate pair cannot be encoded at all.
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+_WHY_UNSTORABLE = "it holds a NUL or half a surrogate pair, which cannot be stored"
 MAX_ATTRIBUTES_LENGTH = 64 * 1024
 MAX_DEPTH = 64
 
@@ -76,7 +76,9 @@ def parse_entry(
             value,
             f"manifest.{unusable.code}",
             f"{_named(component_id, position)}: {at}: {unusable.why}",
-            _updated_at_of(raw),
+            utc_time(cast("dict[str, object]", raw).get("updated_at"))
+            if isinstance(raw, dict)
+            else None,
         )
 
 
@@ -131,8 +133,7 @@ def _storable(field: str, value: str, code: str = "bad_text") -> str:
         why = f"{len(value)} characters are more than {MAX_TEXT_LENGTH}"
         raise _Unusable(field, value, code, why)
     if UNSTORABLE.search(value):
-        why = "it holds a NUL or half a surrogate pair, which cannot be stored"
-        raise _Unusable(field, value, code, why)
+        raise _Unusable(field, value, code, _WHY_UNSTORABLE)
     return value
 
 
@@ -141,15 +142,14 @@ def _revision(entry: Mapping[str, object]) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if value is None or value == "":
-        return revision_of(entry)
+        return _digest_of(entry)
     if not isinstance(value, str):
         why = "a revision is text or a whole number; leave it out where there is none"
         raise _Unusable("revision", value, "bad_revision", why)
     return _storable("revision", value, "bad_revision")
 
 
-def revision_of(entry: Mapping[str, object]) -> str:
-    """Return the hash of a manifest entry: the revision if the CMS gives none."""
+def _digest_of(entry: Mapping[str, object]) -> str:
     try:
         canonical = json.dumps(entry, sort_keys=True, separators=(",", ":"))
     except RecursionError:
@@ -200,8 +200,7 @@ def _attributes(value: object) -> Mapping[str, Json]:
         why = f"{len(text):,} characters of JSON are more than {MAX_ATTRIBUTES_LENGTH:,}"
         raise _Unusable("attributes", value, "bad_attributes", why)
     if "\\u0000" in text or UNSTORABLE.search(text):
-        why = "it holds a NUL or half a surrogate pair, which cannot be stored"
-        raise _Unusable("attributes", value, "bad_attributes", why)
+        raise _Unusable("attributes", value, "bad_attributes", _WHY_UNSTORABLE)
     return cast("dict[str, Json]", value)
 
 
@@ -211,12 +210,6 @@ def _updated_at(value: object) -> datetime | None:
         why = "it is not an ISO 8601 time like 2026-01-31T12:00:00Z"
         raise _Unusable("updated_at", value, "bad_updated_at", why)
     return time
-
-
-def _updated_at_of(raw: object) -> datetime | None:
-    """Return the time in an entry that is unusable in another field."""
-    entry = cast("dict[str, object]", raw) if isinstance(raw, dict) else {}
-    return utc_time(entry.get("updated_at"))
 
 
 def too_deep(value: Any, limit: int = MAX_DEPTH) -> bool:
