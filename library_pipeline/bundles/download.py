@@ -216,7 +216,7 @@ def _file_error(connection: CmsConnection, failure: RequestFailure) -> FileError
     if failure.transient:
         advice = {
             "unreachable": "is its host up?",
-            "rate_limited": f"after so much patience with {RATE_LIMITED}, "
+            "rate_limited": f"its host answered {RATE_LIMITED} for too long, "
             f"lower {connection.key}.requests_per_second",
         }.get(failure.code, "the next refresh tries again")
         return FileError(failure.code, f"{failure}; {advice}", transient=True)

@@ -128,7 +128,8 @@ class BundleStore:
         return BundleError(
             "bundle.inaccessible",
             sha256,
-            f"{where}: {reason(error)}; see that the bundle store can be read and written, and has room",
+            f"{where}: {reason(error)}; "
+            "see that the bundle store can be read and written, and has room",
         )
 
 
