@@ -174,13 +174,11 @@ def _tags(value: object) -> tuple[str, ...]:
     tags = cast("list[object]", value)
     if len(tags) > MAX_TAGS:
         raise _Unusable("tags", value, "bad_tags", f"{len(tags)} tags are more than {MAX_TAGS}")
-    return tuple(_tag(tag) for tag in tags)
-
-
-def _tag(value: object) -> str:
-    if not isinstance(value, str):
-        raise _Unusable("tags", value, "bad_tags", "every tag is a text")
-    return _storable("tags", value, "bad_tags")
+    for tag in tags:
+        if not isinstance(tag, str):
+            raise _Unusable("tags", tag, "bad_tags", "every tag is a text")
+        _storable("tags", tag, "bad_tags")
+    return tuple(cast("list[str]", tags))
 
 
 def _attributes(value: object) -> Mapping[str, Json]:

@@ -180,11 +180,13 @@ def _nothing(find: Getter, item: object) -> bool:
 
 def _file(kind: FileKind, settings: FileSettings | None) -> Callable[[object, str], object]:
     """Return a function that finds a file of an item; it gives None if a needed file is missing."""
-    if settings is None:
-        return lambda item, base: _made(kind, item)
+    if settings is None:  # the config then holds the item
+        return lambda item, base: inline_file(kind, item) if kind == "config" else _lacking(kind)
     if settings.inline is not None:
         inline = getter(settings.inline)
-        return lambda item, base: _inline(kind, inline(item))
+        return lambda item, base: (
+            _lacking(kind) if (value := inline(item)) is None else inline_file(kind, value)
+        )
     find = template(settings.template) if settings.template else getter(settings.url or "@")
     sha256 = getter(settings.sha256) if settings.sha256 else None
 
@@ -212,15 +214,6 @@ def _absolute(url: str, base: str) -> str:
 
 # To join takes a tenth of an item's time, and the items of a page have few folders.
 _joined = lru_cache(maxsize=64)(urljoin)
-
-
-def _made(kind: FileKind, item: object) -> FileRef | None:
-    """Return an unmapped file: the config holds the item, the others are empty."""
-    return inline_file(kind, item) if kind == "config" else _lacking(kind)
-
-
-def _inline(kind: FileKind, value: object) -> FileRef | None:
-    return _lacking(kind) if value is None else inline_file(kind, value)
 
 
 def _lacking(kind: FileKind) -> FileRef | None:

@@ -41,7 +41,10 @@ class HttpAnswer:
 
     def is_as_of(self, etag: str | None) -> bool:
         """Return whether it says that nothing has changed since `etag` was current."""
-        return self.status == httpx.codes.NOT_MODIFIED or _same(etag, self.headers.get("etag"))
+        if self.status == httpx.codes.NOT_MODIFIED:
+            return True
+        found = self.headers.get("etag")  # compared weakly, RFC 9110
+        return bool(etag and found) and str(etag).removeprefix("W/") == found.removeprefix("W/")
 
 
 class Client(AbstractAsyncContextManager["Client"]):
@@ -199,8 +202,3 @@ async def _read_body(url: str, response: httpx.Response, limit: int) -> tuple[by
 
 def _undecodable(url: str, why: str) -> RequestFailure:
     return RequestFailure("undecodable", f"it cannot be unpacked: {why}", url=url)
-
-
-def _same(etag: str | None, other: str | None) -> bool:
-    """Return whether two ETags mean the same listing (RFC 9110's weak comparison)."""
-    return bool(etag and other) and str(etag).removeprefix("W/") == str(other).removeprefix("W/")
