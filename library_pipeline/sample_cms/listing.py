@@ -18,7 +18,7 @@ from pathlib import Path
 
 from library_pipeline.sources.local.bundles import (
     BundleItem,
-    Stamp,
+    BundleStamp,
     bundle_folders,
     read_item,
     stamp_of,
@@ -48,7 +48,7 @@ class LibraryFolder:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.path = Path(folder)
-        self._known: dict[str, tuple[Stamp, BundleItem | None]] = {}
+        self._known: dict[str, tuple[BundleStamp, BundleItem | None]] = {}
         self._listing: LibraryListing | None = None
         self._looked_at = float("-inf")
         self._lock = threading.Lock()
@@ -78,7 +78,7 @@ class LibraryFolder:
             return before
         return _make_listing([item for _, item in self._known.values() if item], before, now)
 
-    def _read(self, name: str, stamp: Stamp) -> BundleItem | None:
+    def _read(self, name: str, stamp: BundleStamp) -> BundleItem | None:
         try:
             return read_item(self.path / name, stamp)
         except (OSError, ValueError) as error:
@@ -121,11 +121,11 @@ def _dated(item: BundleItem, before: LibraryListing | None, now: datetime) -> Bu
     return replace(item, updated_at=max(item.updated_at, now))
 
 
-def _stamp(folder: str) -> Stamp:
+def _stamp(folder: str) -> BundleStamp:
     try:
         return stamp_of(folder)
     except FileNotFoundError:  # removed since the folder was listed
-        return ()
+        return {}
 
 
 class BadQuery(ValueError):
