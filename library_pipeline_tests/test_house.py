@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "library_pipeline"
+# Dagster's own tables, through its own storage.
+NOT_OURS = "defs/storage.py"
 FACES = ("cli", "defs", "web", "api.py", "definitions.py")
 
 
@@ -38,6 +40,7 @@ def test_no_face_runs_sql() -> None:
     calls = [
         f"{path.relative_to(PACKAGE)}:{node.lineno}"
         for path in face_modules()
+        if not path.match(NOT_OURS)
         for node in ast.walk(tree(path))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)

@@ -17,6 +17,7 @@ from library_pipeline.cli.refresh import result_json, show_failure
 from library_pipeline.database.connection import open_database
 from library_pipeline.index.removals import HeldRemovals, held_removals
 from library_pipeline.refresh.history import Vitals, vitals
+from library_pipeline.refresh.listener import listen, wait_for_moves
 from library_pipeline.refresh.log import recent_refreshes, with_failures
 from library_pipeline.refresh.manifest_state import manifest_states
 from library_pipeline.refresh.outcomes import open_failures
@@ -148,23 +149,14 @@ def _show_index(state: Vitals) -> None:
 def watch_refreshes() -> None:
     """Show the newest refreshes until Ctrl-C; draw them again when one of them advances."""
     with open_database(load_settings()) as database, database.connect() as connection:
-        connection.execute("listen library_refresh")
+        listen(connection)
         try:
             with Live(_table(connection), console=console, auto_refresh=False) as live:
                 while True:
-                    _wait(connection)
+                    wait_for_moves(connection, _IDLE_SECONDS, _REDRAW_SECONDS)
                     live.update(_table(connection), refresh=True)
         except KeyboardInterrupt:
             return
-
-
-def _wait(connection: psycopg.Connection) -> None:
-    """Wait until a refresh advances, at most a second, since the times change anyway."""
-    for _ in connection.notifies(timeout=_IDLE_SECONDS, stop_after=1):
-        pass
-    # Several changes at the same time are drawn together.
-    for _ in connection.notifies(timeout=_REDRAW_SECONDS):
-        pass
 
 
 def _table(connection: psycopg.Connection) -> Table:

@@ -17,8 +17,8 @@ import structlog
 from library_pipeline.catalog.errors import LibraryError
 from library_pipeline.catalog.refresh import Refresh
 from library_pipeline.database.connection import Database
+from library_pipeline.refresh.listener import Listener, follow
 from library_pipeline.refresh.log import find_refreshes, newest_refreshes, unfinished_ids
-from library_pipeline.web.events.listener import Listener, follow
 from library_pipeline.web.refreshes import RefreshService
 
 MAX_SUBSCRIBERS: Final = 200

@@ -103,3 +103,16 @@ async def follow(database: Database, *, lost: Callable[[], None]) -> AsyncGenera
         lost()
         await asyncio.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def listen(connection: psycopg.Connection) -> None:
+    """Let the database tell this connection of each refresh that moves."""
+    connection.execute(f"listen {CHANNEL}")
+
+
+def wait_for_moves(connection: psycopg.Connection, seconds: float, collect_seconds: float) -> None:
+    """Wait for a refresh to move, at most `seconds`, then for more moves for `collect_seconds`."""
+    for _ in connection.notifies(timeout=seconds, stop_after=1):
+        pass
+    for _ in connection.notifies(timeout=collect_seconds):
+        pass
