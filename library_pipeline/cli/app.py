@@ -343,7 +343,7 @@ def serve(
     port: Annotated[int, typer.Option(help="Port of the search page.")] = 8400,
 ) -> None:
     """Serve the search page."""
-    from library_pipeline.web.app import serve as run  # noqa: PLC0415
+    from library_pipeline.web.service import serve as run  # noqa: PLC0415
 
     with expected_errors():
         run(host, port)

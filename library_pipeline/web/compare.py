@@ -15,7 +15,7 @@ from library_pipeline.bundles.store import BundleStore
 from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.search.components import ComponentDetails
 from library_pipeline.search.ranking import component_vector
-from library_pipeline.web.files import by_name, is_kept, json_of
+from library_pipeline.web.component_files import by_name, is_kept, json_of
 from library_pipeline.web.library import InLibrary
 from library_pipeline.web.links import screenshot_url, thumbnail_url
 from library_pipeline.web.problems import Problem, QuestionError

@@ -16,9 +16,8 @@ from fastapi import Depends, Request
 from PIL import Image
 
 from library_pipeline.bundles.store import BundleStore
-from library_pipeline.catalog.component import partition_of
+from library_pipeline.catalog.component import BUNDLE, EMBEDDING, INDEX, partition_of
 from library_pipeline.catalog.encoder import EncoderInfo
-from library_pipeline.catalog.partition_keys import BUNDLE, EMBEDDING, INDEX
 from library_pipeline.database.connection import Database
 from library_pipeline.encoders import EncoderError, ImageError, read_image
 from library_pipeline.index.encoders import active_encoders, load_registered

@@ -16,7 +16,7 @@ from library_pipeline.index.encoders import active_encoders
 from library_pipeline.search.look_alikes import compare_new
 from library_pipeline.settings import EncoderSettings, Settings
 from library_pipeline.shipped import shipped
-from library_pipeline.web.app import create_app
+from library_pipeline.web.service import create_app
 from library_pipeline_tests.support.databases import copied_database
 from library_pipeline_tests.support.pages import Look
 from tools.testing.indexing import index, sample_of

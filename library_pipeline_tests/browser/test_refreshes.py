@@ -17,7 +17,7 @@ from library_pipeline.database.connection import Database
 from library_pipeline.refresh.requests import ask
 from library_pipeline.sample_cms import Faults, FileFault, RequestFault, SampleCms
 from library_pipeline.settings import load_settings
-from library_pipeline.web.app import create_app
+from library_pipeline.web.service import create_app
 from library_pipeline_tests.support.dagster_instance import dagster_template, definitions, instance
 from library_pipeline_tests.support.dagster_runs import execute
 from library_pipeline_tests.support.pages import Look, serious_findings

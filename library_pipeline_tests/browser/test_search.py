@@ -16,7 +16,7 @@ from library_pipeline.database.connection import Database
 from library_pipeline.embedded_server import EmbeddedServer
 from library_pipeline.settings import Settings
 from library_pipeline.shipped import shipped
-from library_pipeline.web.app import create_app
+from library_pipeline.web.service import create_app
 from library_pipeline_tests.support.databases import copied_database
 from library_pipeline_tests.support.pages import Look
 from library_pipeline_tests.support.samples import SAMPLES

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from library_pipeline.database.connection import Database
 from library_pipeline.settings import Settings, WebSettings
 from library_pipeline.settings.source_keys import Secret
-from library_pipeline.web.app import create_app
+from library_pipeline.web.service import create_app
 from library_pipeline_tests.support.pages import Look, serious_findings
 from tools.testing.served import served
 

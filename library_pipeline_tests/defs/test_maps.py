@@ -127,7 +127,7 @@ def test_without_umap_the_job_says_what_to_install_and_the_sensor_does_not_ask(
 def test_the_command_line_and_the_definitions_do_not_load_umap() -> None:
     code = (
         "import sys, library_pipeline.cli.app, library_pipeline.cli.refresh, "
-        "library_pipeline.definitions, library_pipeline.web.app; "
+        "library_pipeline.definitions, library_pipeline.web.service; "
         "print([name for name in ('umap', 'numba') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

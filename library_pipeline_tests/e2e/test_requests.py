@@ -14,7 +14,7 @@ from library_pipeline.database.connection import Database
 from library_pipeline.defs.in_process import REFRESH_TAG
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.settings import load_settings
-from library_pipeline.web.app import create_app
+from library_pipeline.web.service import create_app
 from library_pipeline_tests.support.daemon import PATIENCE_SECONDS, daemon
 
 

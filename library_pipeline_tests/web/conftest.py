@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from library_pipeline.database.connection import Database
 from library_pipeline.embedded_server import EmbeddedServer
 from library_pipeline.settings import EncoderSettings, Settings
-from library_pipeline.web.app import create_app
+from library_pipeline.web.service import create_app
 from library_pipeline_tests.support.checkpoints import CENTRE_CROP, write_checkpoint
 from library_pipeline_tests.support.databases import copied_database
 from library_pipeline_tests.support.samples import SAMPLES

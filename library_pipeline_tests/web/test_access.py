@@ -15,8 +15,8 @@ from library_pipeline.database.connection import Database
 from library_pipeline.settings import Settings, SettingsError, WebSettings
 from library_pipeline.settings.source_keys import Secret
 from library_pipeline.web.access import COOKIE, SESSION_SECONDS, Keys, read_keys
-from library_pipeline.web.app import create_app, serve
 from library_pipeline.web.hosts import hosts, is_loopback
+from library_pipeline.web.service import create_app, serve
 from library_pipeline_tests.support.samples import SAMPLES
 from tools.testing.bundles import picture
 

@@ -14,8 +14,8 @@ from library_pipeline.catalog.errors import Failure
 from library_pipeline.database.connection import Database
 from library_pipeline.refresh.outcomes import record_failures
 from library_pipeline.settings import Settings
-from library_pipeline.web.app import create_app
 from library_pipeline.web.compare import rows
+from library_pipeline.web.service import create_app
 from tools.testing.bundles import picture
 from tools.testing.indexing import Sample, index
 

@@ -27,9 +27,9 @@ from library_pipeline.refresh.log import create_refresh
 from library_pipeline.refresh.requests import ask
 from library_pipeline.settings import Settings
 from library_pipeline.shipped import shipped
-from library_pipeline.web.app import create_app
 from library_pipeline.web.events import feed
 from library_pipeline.web.events.feed import Event, Subscriber
+from library_pipeline.web.service import create_app
 from library_pipeline_tests.support.databases import running_server
 from library_pipeline_tests.support.embedded_processes import kill_postgres
 from tools.testing.served import serve_process, served

@@ -15,7 +15,7 @@ from library_pipeline.refresh.outcomes import record_failures
 from library_pipeline.refresh.requests import DAEMON_NEEDED, MAX_OPEN, note_sensor, open_requests
 from library_pipeline.refresh.staging import load_manifest
 from library_pipeline.settings import CmsSettings, Settings
-from library_pipeline.web.app import create_app
+from library_pipeline.web.service import create_app
 from tools.testing.indexing import Sample, component_of
 
 DAGSTER = "http://dagster.test:3000/"

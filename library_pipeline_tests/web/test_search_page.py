@@ -16,8 +16,8 @@ from library_pipeline.catalog.errors import Failure
 from library_pipeline.database.connection import Database
 from library_pipeline.refresh.outcomes import record_failures
 from library_pipeline.settings import EncoderSettings, Settings
-from library_pipeline.web.app import create_app
 from library_pipeline.web.links import component_url, like_url
+from library_pipeline.web.service import create_app
 from library_pipeline_tests.support.asgi import request
 from library_pipeline_tests.support.checkpoints import CENTRE_CROP, write_checkpoint
 from library_pipeline_tests.support.samples import PARENT, SAMPLES, SCRIPT, SLASHED

@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 
 from library_pipeline.database.connection import Database
 from library_pipeline.settings import Settings
-from library_pipeline.web.app import create_app
 from library_pipeline.web.rendering import FOLDER
+from library_pipeline.web.service import create_app
 from tools.testing.served import serve_process
 
 EVERYWHERE = ("/", "/healthz", "/failures", "/nowhere", "/?k=0", "/static/page.css", "/api/search")

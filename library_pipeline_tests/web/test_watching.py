@@ -13,7 +13,7 @@ from library_pipeline.database.connection import Database
 from library_pipeline.refresh.history import vitals
 from library_pipeline.settings import EncoderSettings, Settings, WebSettings
 from library_pipeline.settings.source_keys import Secret
-from library_pipeline.web.app import create_app
+from library_pipeline.web.service import create_app
 from library_pipeline_tests.support.samples import SAMPLES
 from tools.testing.bundles import picture
 from tools.testing.indexing import index

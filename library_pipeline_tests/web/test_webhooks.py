@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from library_pipeline.database.connection import Database
 from library_pipeline.settings import CmsSettings, Settings, WebhookSettings
 from library_pipeline.settings.source_keys import SourceSettings
-from library_pipeline.web.app import create_app
+from library_pipeline.web.service import create_app
 from library_pipeline.web.webhooks import MAX_BODY_BYTES
 from library_pipeline_tests.support.asgi import request
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
-from library_pipeline.web.app import Server
+from library_pipeline.web.service import Server
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def serve_process(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    code = f"from library_pipeline.web.app import serve; serve('127.0.0.1', {port})"
+    code = f"from library_pipeline.web.service import serve; serve('127.0.0.1', {port})"
     with subprocess.Popen(
         [sys.executable, "-c", code],
         stdout=subprocess.PIPE,

@@ -22,7 +22,7 @@ from library_pipeline.database.connection import Database, open_database
 from library_pipeline.refresh.chunks import Chunk, add_progress
 from library_pipeline.refresh.log import create_refresh
 from library_pipeline.settings import EncoderSettings, Settings
-from library_pipeline.web.app import create_app
+from library_pipeline.web.service import create_app
 from tools.testing.chromium import CHROMIUM, QUIET
 from tools.testing.served import served
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from library_pipeline.database.connection import open_database
 from library_pipeline.settings import EncoderSettings, Settings
 from library_pipeline.shipped import shipped
-from library_pipeline.web.app import create_app
+from library_pipeline.web.service import create_app
 from tools.bench.tables import new_table
 from tools.testing.chromium import CHROMIUM, HANDED, QUIET
 from tools.testing.indexing import index, sample_of

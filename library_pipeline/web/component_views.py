@@ -16,7 +16,7 @@ from library_pipeline.search.components import ComponentDetails
 from library_pipeline.search.query import Example, SearchError, UnanswerableError
 from library_pipeline.search.ranking import Match
 from library_pipeline.web import links
-from library_pipeline.web.files import (
+from library_pipeline.web.component_files import (
     by_name,
     component_history,
     file_headers,

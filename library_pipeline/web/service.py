@@ -25,9 +25,9 @@ from library_pipeline.shipped import shipped
 from library_pipeline.web import (
     atlas,
     compare,
-    components,
+    component_files,
+    component_views,
     duplicates,
-    files,
     metrics,
     refresh_routes,
     search_views,
@@ -152,11 +152,11 @@ def _readiness(library: Library) -> tuple[dict[str, Any], list[str]]:
 # Events come before refreshes: a refresh's id may contain slashes.
 _ROUTERS = (
     search_views.pages,
-    components.pages,
+    component_views.pages,
     compare.router,
-    files.router,
+    component_files.router,
     search_views.api,
-    components.api,
+    component_views.api,
     duplicates.router,
     atlas.router,
     events.router,
