@@ -1,4 +1,4 @@
-"""The Python interface for notebooks and other programs. It starts the same Dagster runs as all."""
+"""The Python interface for notebooks and other programs; its refreshes are Dagster runs."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def refresh(
 ) -> Refresh:
     """Bring the index up to date with the CMS that library.yaml and the environment describe.
 
-    `task_id` becomes the refresh's id, under which the UI, `status` and `cancel` know it; without
-    one, a new id is made. `max_components`, `client`, `category` and `only` (ids) narrow the
-    refresh, which then removes nothing. `force`, for a full refresh, downloads and embeds again
-    what is there already. A retry takes every failed component, due or not.
+    `task_id` becomes the refresh's id in the UI, `status` and `cancel`; without one, the refresh
+    gets a new id. `max_components`, `client`, `category` and `only` (ids) narrow the
+    refresh, which then removes nothing. `force`, for a full refresh, downloads and embeds
+    unchanged components again. A retry takes every failed component, due or not.
 
-    Returns the refresh with its failures; the failure of a component raises nothing. Raises
+    Returns the refresh with its failures; a failed component raises no error. Raises
     SettingsError, RefreshExistsError if a refresh has the id `task_id` already, and RefreshError
     with the reason if the refresh could not be planned or was stopped.
     """

@@ -28,7 +28,7 @@ class Launcher:
     def refresh(self, request: RefreshRequest, *, approve_removals: bool = False) -> Refresh:
         """Run a refresh and return it with its failures.
 
-        Raises RefreshExistsError for an id on record, RefreshInterrupted, and RefreshError with the
+        Raises RefreshExistsError if the id is in use, RefreshInterrupted, and RefreshError with the
         reason if the refresh could not be planned or was stopped.
         """
 
@@ -44,7 +44,7 @@ class Launcher:
         return self._run_in_thread(run, request.refresh_id) if _in_event_loop() else run()
 
     def _run_in_thread(self, run: Callable[[], Refresh], refresh_id: str) -> Refresh:
-        """Run in a thread, which has no event loop yet; an interruption cancels the refresh."""
+        """Run in a thread without an event loop; an interruption cancels the refresh."""
         with ThreadPoolExecutor(1, thread_name_prefix="refresh") as thread:
             future = thread.submit(run)
             try:
@@ -57,7 +57,7 @@ class Launcher:
 
 @contextmanager
 def open_launcher(settings: Settings) -> Iterator[Launcher]:
-    """Open the database and the Dagster instance that `settings` name, and close them again."""
+    """Open the database and the Dagster instance of `settings`, and close them at the end."""
     with open_database(settings) as database, open_instance(settings, database) as instance:
         # Imported late: `definitions` reads the settings of the environment on import.
         from library_pipeline.definitions import library_definitions  # noqa: PLC0415

@@ -13,12 +13,12 @@ from library_pipeline.bundles.keeper import BundleFile, Keeper, download_error, 
 from library_pipeline.bundles.store import BundleError, BundleStore
 from library_pipeline.catalog.component import FILE_KINDS, Bundle, Component, FileKind, StoredFile
 from library_pipeline.catalog.errors import ComponentError, LibraryError
-from library_pipeline.sources.http.client import Client, TooLarge
+from library_pipeline.sources.http.client import Client
 from library_pipeline.sources.http.connection import ByteLimits, CmsConnection
 from library_pipeline.sources.http.retry import RATE_LIMITED, RequestFailure
 from library_pipeline.sources.http.rules import UrlRefused
 from library_pipeline.sources.inline import data_in, is_data_url
-from library_pipeline.sources.local.files import read_local
+from library_pipeline.sources.local.files import TooLarge, read_local
 from library_pipeline.sources.source import Source
 from library_pipeline.sources.text import reason
 
@@ -216,7 +216,7 @@ def _file_error(connection: CmsConnection, failure: RequestFailure) -> FileError
     if failure.transient:
         advice = {
             "unreachable": "is its host up?",
-            "rate_limited": f"after so much patience with {RATE_LIMITED}, "
+            "rate_limited": f"its host answered {RATE_LIMITED} for too long, "
             f"lower {connection.key}.requests_per_second",
         }.get(failure.code, "the next refresh tries again")
         return FileError(failure.code, f"{failure}; {advice}", transient=True)

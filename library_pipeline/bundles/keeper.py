@@ -51,7 +51,7 @@ class Keeper:
 
     The way to a thread and back takes longer than the work on a small component, so a thread takes
     several orders at once, and another one starts only when the first falls behind. A remote store
-    spends the time on waiting, so there each component gets a thread of its own.
+    spends the time on waiting, so there each component gets a separate thread.
     """
 
     def __init__(self, store: BundleStore) -> None:
@@ -95,7 +95,7 @@ class Keeper:
     def _outcome(self, order: _Order) -> Files | Exception:
         try:
             return self._keep(order.component, order.found)
-        except Exception as error:  # of one component; the others go on
+        except Exception as error:  # it fails one component only
             return error
 
     def _keep(self, component: Component, found: Sequence[BundleFile]) -> Files:

@@ -13,9 +13,9 @@ from upath import UPath
 from library_pipeline.bundles.places import DAY_SECONDS, Place, place_at
 from library_pipeline.catalog.component import StoredFile
 from library_pipeline.catalog.errors import LibraryError
+from library_pipeline.sources.text import reason
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_DIGEST_LENGTH = 64
 
 Code = Literal["bundle.missing", "bundle.corrupt", "bundle.bad_digest", "bundle.inaccessible"]
 
@@ -109,7 +109,7 @@ class BundleStore:
         """
         try:
             for name, size in self._place.names():
-                sha256 = name[-_DIGEST_LENGTH:]
+                sha256 = name.rpartition("/")[2]
                 if _SHA256.fullmatch(sha256) and name_of(sha256) == name:
                     yield StoredFile(sha256, size)
         except OSError as error:
@@ -124,12 +124,12 @@ class BundleStore:
         return self._place.location(name_of(sha256))
 
     def _inaccessible(self, sha256: str, error: OSError) -> BundleError:
-        reason = error.strerror or type(error).__name__
         where = self.url(sha256) if sha256 else self._place.location("")
         return BundleError(
             "bundle.inaccessible",
             sha256,
-            f"{where}: {reason}; see that the bundle store can be read and written, and has room",
+            f"{where}: {reason(error)}; "
+            "see that the bundle store can be read and written, and has room",
         )
 
 

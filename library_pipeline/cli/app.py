@@ -1,4 +1,4 @@
-"""Every command and its options. A command imports its module when it runs: --help stays fast."""
+"""Every command and its options. A command imports its module when it runs, for a fast --help."""
 
 from __future__ import annotations
 
@@ -35,16 +35,20 @@ Client = Annotated[str | None, typer.Option(help="Only components of this client
 Category = Annotated[str | None, typer.Option(help="Only components of this category.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="At most this many components.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what happens as it does.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Print log lines while the command works.")
+]
 SourceName = Annotated[
     str | None,
-    typer.Argument(help="A source, as `source list` shows it; may be left out if there is one."),
+    typer.Argument(
+        help="The name of a source, from `source list`; not needed if there is only one."
+    ),
 ]
 Fingerprint = Annotated[
     str | None,
-    typer.Argument(help="A fingerprint or its beginning; without one, the candidate of that name."),
+    typer.Argument(help="A fingerprint or its beginning; by default the candidate with that name."),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, do it.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 
 
 def main() -> None:
@@ -65,11 +69,13 @@ def _about(
 def refresh(
     *,
     full: Annotated[
-        bool, typer.Option("--full", help="Check every component, not just what changed.")
+        bool, typer.Option("--full", help="Check every component, not only the changed ones.")
     ] = False,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Download and embed unchanged ones again (implies --full)."),
+        typer.Option(
+            "--force", help="Download and embed unchanged components again; implies --full."
+        ),
     ] = False,
     only: Only = None,
     client: Client = None,
@@ -81,7 +87,7 @@ def refresh(
 ) -> None:
     """Bring the index up to date with the CMS.
 
-    Ends with 1 if a component failed or one of several sources could not be read.
+    The exit code is 1 if a component failed or one of several sources could not be read.
     """
     from library_pipeline.cli.refresh import refresh_library  # noqa: PLC0415
 
@@ -105,7 +111,7 @@ def retry(
     now: Annotated[
         bool,
         typer.Option(
-            "--now", help="All of them: not only those that are due, and permanent failures too."
+            "--now", help="Include failed components that are not due yet, and permanent failures."
         ),
     ] = False,
     only: Only = None,
@@ -115,7 +121,7 @@ def retry(
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Try failed components again: those that are due, or all of them --now."""
+    """Try failed components again: those whose next try is due, or with --now all of them."""
     from library_pipeline.cli.refresh import refresh_library  # noqa: PLC0415
 
     scope = RefreshScope(
@@ -141,10 +147,11 @@ def reembed(limit: Limit = None, json: Json = False, verbose: Verbose = False) -
 @app.command()
 def cancel(
     refresh_id: Annotated[
-        str | None, typer.Argument(help="As `status` shows it; without one, all that run.")
+        str | None,
+        typer.Argument(help="The id of a refresh, from `status`; by default every running one."),
     ] = None,
 ) -> None:
-    """Stop a refresh, on any machine, after its current work; finished work is kept."""
+    """Stop a refresh, on any machine, after its current work; keep the finished work."""
     from library_pipeline.cli.refresh import cancel_refreshes  # noqa: PLC0415
 
     with expected_errors():
@@ -153,7 +160,7 @@ def cancel(
 
 @app.command()
 def approve(yes: Yes = False, json: Json = False, verbose: Verbose = False) -> None:
-    """Remove components that left the CMS but were too many at once to remove without asking."""
+    """Remove the components that a refresh kept because too many left the CMS at once."""
     from library_pipeline.cli.refresh import approve_held  # noqa: PLC0415
 
     with expected_errors():
@@ -165,10 +172,10 @@ def approve(yes: Yes = False, json: Json = False, verbose: Verbose = False) -> N
 def gc(
     yes: Yes = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be deleted.")
+        bool, typer.Option("--dry-run", help="Only print what would be deleted.")
     ] = False,
 ) -> None:
-    """Delete bundles, vectors and records that nothing refers to any more."""
+    """Delete bundles, vectors and records that are no longer used."""
     from library_pipeline.cli.housekeeping import delete_garbage  # noqa: PLC0415
 
     with expected_errors():
@@ -198,11 +205,14 @@ def search(  # noqa: PLR0913 - each is an option
     crop: Annotated[
         str | None,
         typer.Option(
-            help="The part of the pictures to compare: LEFT,TOP,RIGHT,BOTTOM as shares from 0 to 1."
+            help="The part of the pictures to compare: LEFT,TOP,RIGHT,BOTTOM, each as a share of "
+            "the width or height from 0 to 1."
         ),
     ] = None,
-    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many results.")] = 10,
-    page: Annotated[int, typer.Option(min=1, max=1000, help="Which page of them.")] = 1,
+    k: Annotated[
+        int, typer.Option("-k", min=1, max=1000, help="The number of results on a page.")
+    ] = 10,
+    page: Annotated[int, typer.Option(min=1, max=1000, help="The number of the page.")] = 1,
     least_score: Annotated[
         float | None, typer.Option(min=-1, max=1, help="Leave out results with a lower score.")
     ] = None,
@@ -216,36 +226,42 @@ def search(  # noqa: PLR0913 - each is an option
         ),
     ] = None,
     client: Annotated[
-        list[str] | None, typer.Option(help="Only this client's; any of them, if repeated.")
+        list[str] | None,
+        typer.Option(help="Only components of this client; repeat it to allow several."),
     ] = None,
     category: Annotated[
-        list[str] | None, typer.Option(help="Only of this category; any of them, if repeated.")
+        list[str] | None,
+        typer.Option(help="Only components of this category; repeat it to allow several."),
     ] = None,
     source: Annotated[
-        list[str] | None, typer.Option(help="Only from this source; any of them, if repeated.")
+        list[str] | None,
+        typer.Option(help="Only components from this source; repeat it to allow several."),
     ] = None,
     tag: Annotated[
-        list[str] | None, typer.Option(help="Only with this tag; all of them, if repeated.")
+        list[str] | None,
+        typer.Option(help="Only components with this tag; repeat it to require several."),
     ] = None,
     attribute: Annotated[
         list[str] | None,
-        typer.Option(help="Only with this attribute, as NAME=VALUE; all of them, if repeated."),
+        typer.Option(
+            help="Only components with this attribute, as NAME=VALUE; repeat it to require several."
+        ),
     ] = None,
     weight: Annotated[
         list[str] | None,
         typer.Option(
-            help="The weight of an encoder, as NAME=NUMBER; may be repeated, and leaves out the "
-            "others. By default the weights of the settings."
+            help="The weight of an encoder, as NAME=NUMBER; may be repeated. Encoders without a "
+            "weight are left out. By default the weights of the settings hold."
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    json: Json = False,
     sheet: Annotated[
         Path | None, typer.Option(help="Also write the results as a picture, to this PNG file.")
     ] = None,
 ) -> None:
-    """Find the components that look like pictures, fit texts or resemble components.
+    """Find the components that look like a picture, fit a text or resemble a component.
 
-    Several examples make one question: `search shot.png --text "in dark" --not-like footer-3`.
+    Several examples make one search: `search shot.png --text "in dark" --not-like footer-3`.
     """
     from library_pipeline.cli.search_command import SearchQuestion, search_library  # noqa: PLC0415
     from library_pipeline.search.query import (  # noqa: PLC0415
@@ -257,7 +273,7 @@ def search(  # noqa: PLR0913 - each is an option
     from library_pipeline.search.ranking import Filters  # noqa: PLC0415
 
     if not (picture or text or like):
-        fail("ask by at least one of: PICTURE, --text, --like")
+        fail("give at least one of PICTURE, --text, --like")
     with expected_errors():
         question = SearchQuestion(
             tuple(picture or ()),
@@ -290,14 +306,14 @@ def search(  # noqa: PLR0913 - each is an option
 def status(
     json: Json = False,
     watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Follow what runs, until Ctrl-C.")
+        bool, typer.Option("--watch", "-w", help="Follow the refreshes until Ctrl-C.")
     ] = False,
 ) -> None:
-    """Show what is indexed, the last refreshes and the components that failed."""
+    """Show the state of the index, the last refreshes and the failed components."""
     from library_pipeline.cli.status import show_status, watch_refreshes  # noqa: PLC0415
 
     if json and watch:
-        fail("--json and --watch exclude each other")
+        fail("use --json or --watch, not both")
     with expected_errors():
         if watch:
             watch_refreshes()
@@ -311,12 +327,15 @@ def doctor(
     deep: Annotated[
         bool,
         typer.Option(
-            "--deep", help="Also load the encoders, with a download if needed, and embed a picture."
+            "--deep", help="Also load the encoders (downloads missing models) and embed a picture."
         ),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Check everything that a library needs, and say what is wrong. Ends with 1 if something is."""
+    """Check everything that a library needs, and name each problem with a way out.
+
+    The exit code is 1 if there is a problem.
+    """
     from library_pipeline.cli.doctor.run import run_doctor  # noqa: PLC0415
 
     raise typer.Exit(0 if run_doctor(deep=deep, as_json=json) else 1)
@@ -364,7 +383,9 @@ def demo(
 
 @app.command()
 def sample_cms(
-    folder: Annotated[Path | None, typer.Argument(help="A folder of bundles.")] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(help="A folder of bundles; by default the sample library.")
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8100,
     token: Annotated[
@@ -372,24 +393,18 @@ def sample_cms(
         typer.Option(envvar="SAMPLE_CMS_TOKEN", help="Require this bearer token."),
     ] = None,
     faults: Annotated[
-        bool, typer.Option("--faults", help="Let POST /_faults switch faults on.")
+        bool, typer.Option("--faults", help="Offer POST /_faults, which switches faults on.")
     ] = False,
 ) -> None:
-    """Serve a folder of bundles as a CMS: a reference for your own, and one to try things with."""
+    """Serve a folder of bundles as a CMS: a reference for your own, or a CMS to try the program."""
     from library_pipeline.sample_cms.server import serve as run  # noqa: PLC0415
     from library_pipeline.shipped import shipped  # noqa: PLC0415
 
     with expected_errors():
         bundles = folder or shipped("sample_library") / "components"
         if not bundles.is_dir():
-            fail(f"{bundles} is not a folder; docs/cms.md says what it should hold")
-        run(
-            bundles,
-            host=host,
-            port=port,
-            token=token,
-            allow_faults=faults,
-        )
+            fail(f"{bundles} is not a folder; docs/cms.md describes its content")
+        run(bundles, host=host, port=port, token=token, allow_faults=faults)
 
 
 @app.command()
@@ -406,7 +421,7 @@ def env() -> None:
 
 @encoders.command("list")
 def list_encoders(
-    json: Annotated[bool, typer.Option("--json", help="Print the encoders as JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Show every encoder: coverage, dimension, fingerprint, size, and whether search uses it."""
     from library_pipeline.cli import housekeeping  # noqa: PLC0415
@@ -417,28 +432,31 @@ def list_encoders(
 
 @encoders.command()
 def activate(
-    name: Annotated[str | None, typer.Argument(help="As the configuration calls it.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="The name of an encoder in the configuration.")
+    ] = None,
     fingerprint: Fingerprint = None,
     auto: Annotated[
-        bool, typer.Option("--auto", help="Every candidate that covers all components.")
+        bool, typer.Option("--auto", help="Activate every candidate that covers all components.")
     ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Even if it does not cover all components.")
+        bool,
+        typer.Option("--yes", "-y", help="Activate it even if it does not cover all components."),
     ] = False,
 ) -> None:
-    """Let search use another encoder from now on: a candidate, or an earlier one that is kept."""
+    """Make search use another encoder: a candidate, or an earlier one that still has vectors."""
     from library_pipeline.cli.housekeeping import activate_encoders  # noqa: PLC0415
 
     if auto == (name is not None):
-        fail("name the encoder to activate, or say --auto")
+        fail("give the NAME of an encoder or --auto, not both")
     with expected_errors():
         activate_encoders(name, fingerprint, incomplete=yes)
 
 
 @encoders.command()
 def drop(
-    name: Annotated[str, typer.Argument(help="As the configuration calls or called it.")],
-    fingerprint: Annotated[str, typer.Argument(help="Its fingerprint, or the beginning of it.")],
+    name: Annotated[str, typer.Argument(help="The name of an encoder, from `encoders list`.")],
+    fingerprint: Annotated[str, typer.Argument(help="Its fingerprint or the beginning of it.")],
     yes: Yes = False,
 ) -> None:
     """Delete an encoder that search does not use, with its vectors and their index."""
@@ -450,9 +468,9 @@ def drop(
 
 @sources.command("list")
 def list_sources(json: Json = False) -> None:
-    """Show every configured source: where it is, what it listed last, why it could not be read.
+    """Show every configured source: its address, its last manifest, and why it could not be read.
 
-    Starts no database: unless one runs, only the configuration is shown.
+    Starts no database; if none runs, it shows only the configuration.
     """
     from library_pipeline.cli.source import overview  # noqa: PLC0415
 
@@ -467,9 +485,9 @@ def check(
     all_: Annotated[bool, typer.Option("--all", help="Check every source.")] = False,
     json: Json = False,
 ) -> None:
-    """Read the first page of a source and show, item by item, what the mapping finds in it.
+    """Read the first page of a source and show, for each item, what the mapping finds in it.
 
-    Ends with 1 if nothing usable was found. Changes nothing.
+    Changes nothing. The exit code is 1 if there is no usable component.
     """
     from library_pipeline.cli.source.check import check_sources  # noqa: PLC0415
     from library_pipeline.cli.source.overview import choose_sources  # noqa: PLC0415
@@ -494,16 +512,16 @@ def preview(
         bool, typer.Option("--open/--no-open", help="Open the page of --output in the browser.")
     ] = False,
 ) -> None:
-    """Download the first screenshots of a source and show them: in the terminal, or as a page.
+    """Download the first screenshots of a source and show them in the terminal or as a page.
 
-    Ends with 1 if there was nothing to show. Changes nothing.
+    Changes nothing. The exit code is 1 if there is no screenshot.
     """
     from library_pipeline.cli.source.overview import choose_sources  # noqa: PLC0415
     from library_pipeline.cli.source.preview import preview_source  # noqa: PLC0415
     from library_pipeline.settings import load_settings  # noqa: PLC0415
 
     if open_ and output is None:
-        fail("--open opens the page that --output writes; name a file by --output FILE.html")
+        fail("--open opens the page that --output writes; give a file: --output FILE.html")
     with expected_errors():
         settings = load_settings()
         (only,) = choose_sources(settings, name, every=False)

@@ -1,4 +1,4 @@
-"""How every command prints: one console, one way to end with an error, one to print JSON."""
+"""The output of every command: the console, JSON, questions, and the end with an error."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ console = Console(highlight=False, emoji=False)
 errors = Console(stderr=True, highlight=False, emoji=False)
 
 
-def fail(message: str, *, code: int = 2) -> NoReturn:
-    """Print an error to stderr and end the program with `code`."""
+def fail(message: str) -> NoReturn:
+    """Print an error to stderr and end the program with 2."""
     complain(message)
-    raise typer.Exit(code)
+    raise typer.Exit(2)
 
 
 def complain(message: str) -> None:
@@ -34,16 +34,16 @@ def complain(message: str) -> None:
 
 
 def print_json(value: object, *, ascii_only: bool = False) -> None:
-    """Print JSON; in ASCII, a text from outside cannot steer the terminal."""
+    """Print JSON; with `ascii_only`, a text from outside cannot steer the terminal."""
     console.print_json(json.dumps(value, default=str), ensure_ascii=ascii_only)
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Return if a person answers yes or `yes` is set; end with 2 otherwise."""
+    """Ask a person, unless `yes` is set; end the program with 2 if the answer is no."""
     if yes:
         return
     if not sys.stdin.isatty():
-        fail(f"{question} There is no terminal to ask on; confirm with --yes.")
+        fail(f"{question} There is no terminal for an answer; confirm with --yes.")
     if not typer.confirm(question):
         fail("nothing was done")
 
@@ -57,7 +57,7 @@ def clock(seconds: float) -> str:
 
 @contextmanager
 def expected_errors() -> Iterator[None]:
-    """End with a message instead of a traceback, for errors that a person can act on."""
+    """End with a message instead of a traceback, for errors that a person can correct."""
     from library_pipeline.embedded_server import EmbeddedServerError  # noqa: PLC0415 - --help stays fast
 
     try:

@@ -1,4 +1,4 @@
-"""`library-pipeline demo`: from a CMS to an answer, with nothing but this machine."""
+"""`library-pipeline demo`: a CMS, two refreshes and a search, all on this machine."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ class DemoLibrary:
 
     @property
     def cms_folder(self) -> Path:
-        """The bundles that its CMS serves: change them and the CMS has changed."""
+        """The bundles that its CMS serves; an edit of them is a change in the CMS."""
         return self.folder / "cms"
 
     @property
     def cms_port(self) -> int:
-        """The port that its configuration expects the CMS at."""
+        """The port of the CMS in its configuration."""
         line = next(line for line in self.config.read_text().splitlines() if "base_url" in line)
         return int(line.rsplit(":", 1)[1])
 
@@ -70,7 +70,7 @@ class DemoLibrary:
         return self.config.is_file() and self.config.read_text().startswith(_MARK)
 
     def use(self) -> None:
-        """Make this demo the library of this process and its children."""
+        """Make this process and its children use the demo's configuration."""
         os.environ[CONFIG_VARIABLE] = str(self.config.absolute())
 
 
@@ -98,7 +98,7 @@ def _wait_until_unused(folder: Path) -> None:
 
 
 def _free_port() -> int:
-    """Return the usual port, or another one if that is taken."""
+    """Return the usual port, or another one if that is in use."""
     for port in (_CMS_PORT, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -120,15 +120,15 @@ def run_demo(folder: Path) -> int:
         _say(f"The CMS is at {cms.url}/components and lists {total} components. A full refresh:")
         full = refresh_library("full")
         edit = _edit(demo)
-        _say("An incremental refresh now has to find just that:")
+        _say("An incremental refresh has to find exactly these changes:")
         incremental = refresh_library("incremental")
     expected = Counts(
         total=total, new=1, changed=len(edit["changed"]), removed=1, unchanged=total - 1 - 3
     )
     if not (full.ok and full.counts == Counts(total=total, new=total)):
-        return _failed(f"the full refresh did {full.counts} of {total}")
+        return _failed(f"the full refresh counted {full.counts}, of {total} components")
     if not (incremental.ok and incremental.counts == expected):
-        return _failed(f"the incremental refresh did {incremental.counts}, not {expected}")
+        return _failed(f"the incremental refresh counted {incremental.counts}, not {expected}")
     _search(demo)
     _say_what_next(demo, time.monotonic() - started)
     return 0
@@ -145,7 +145,7 @@ def _edit(demo: DemoLibrary) -> dict[str, list[str]]:
         shutil.copytree(path, demo.cms_folder / path.name)
     removed = min(known - {path.name for path in updates})
     shutil.rmtree(demo.cms_folder / removed)
-    _say("Somebody edits the CMS:")
+    _say("An editor changes the CMS:")
     for word, names in (
         ("changed", [path.name for path in changed]),
         ("added", [path.name for path in added]),
@@ -177,7 +177,7 @@ def _search(demo: DemoLibrary) -> None:
 
 
 def _snapshot(demo: DemoLibrary) -> Path:
-    """Return a picture such as a person may have: a smaller, cropped JPEG of a component."""
+    """Make a picture as a person may have it: a smaller, cropped JPEG of a component."""
     folders = sorted(path for path in demo.cms_folder.iterdir() if "pricing-table" in path.name)
     source = next(iter(folders or sorted(demo.cms_folder.iterdir())))
     image = read_image(str(next(source.glob("screenshot.*"))))
@@ -207,7 +207,10 @@ def _say_what_next(demo: DemoLibrary, seconds: float) -> None:
             f"LIBRARY_CONFIG={demo.config} .venv/bin/library-pipeline search --text 'login form'",
             "another question",
         ),
-        (f"edit a bundle in {demo.cms_folder}", "while `make dev` runs: the sensor sees it"),
-        (f"cp {demo.config} library.yaml", "and put your own CMS in it: docs/sources.md"),
+        (
+            f"edit a bundle in {demo.cms_folder}",
+            "while `make dev` runs; the sensor finds the change",
+        ),
+        (f"cp {demo.config} library.yaml", "then set your own CMS in it: docs/sources.md"),
     ):
         console.print(f"  [cyan]{command}[/]  {purpose}", soft_wrap=True)

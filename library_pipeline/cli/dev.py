@@ -1,4 +1,4 @@
-"""`library-pipeline dev` and `env`: the parts of the library as one program, or for one shell."""
+"""`library-pipeline dev` and `env`: all parts as one program, and the variables for a shell."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STOP_SECONDS = 15
 
 
 def run_dev(*, demo: bool, port: int, search_port: int) -> int:
-    """Run everything until Ctrl-C or SIGTERM, or until a part of it ends; return the exit code."""
+    """Run all parts until Ctrl-C or SIGTERM, or until one of them ends; return the exit code."""
     stopping = _stop_event()
     for number, option in ((port, "--port"), (search_port, "--search-port")):
         _require_free(number, f"choose another with {option}")
@@ -40,7 +40,7 @@ def run_dev(*, demo: bool, port: int, search_port: int) -> int:
         environment = {**os.environ, **instance_environment(settings, database)}
         environment.setdefault("LIBRARY_WEB_URL", f"http://127.0.0.1:{search_port}")
         environment.setdefault("LIBRARY_DAGSTER_URL", f"http://127.0.0.1:{port}")
-        environment["PYTHONWARNINGS"] = "ignore"  # `dagster dev` announces its successor each time
+        environment["PYTHONWARNINGS"] = "ignore"  # `dagster dev` warns at each start
         children = [
             stack.enter_context(_child(command, environment))
             for command in (
@@ -76,7 +76,7 @@ def _require_free(port: int, way_out: str) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            fail(f"port {port} is in use, by another `library-pipeline dev` perhaps; {way_out}")
+            fail(f"port {port} is in use, perhaps by another `library-pipeline dev`; {way_out}")
 
 
 def _dagster(port: int) -> list[str]:
@@ -86,7 +86,7 @@ def _dagster(port: int) -> list[str]:
 
 
 def _program(name: str) -> str:
-    """Return the path of a program beside this Python, in an active environment or not."""
+    """Return the path of a program beside this Python; the environment need not be active."""
     return str(Path(sys.executable).with_name(name))
 
 
@@ -94,14 +94,14 @@ def _program(name: str) -> str:
 def _child(
     command: Sequence[str], environment: dict[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program in a process group of its own; stop the whole group at the end."""
+    """Run a program in a new process group; stop the whole group at the end."""
     child = subprocess.Popen(  # noqa: S603
         command,
         env=environment,
         # Dagster warns of a dagster.yaml in the working directory that is not the one it uses.
         cwd=environment["DAGSTER_HOME"],
         start_new_session=True,
-        # After kill -9 of this program no UI may stay behind without its database.
+        # After kill -9 of this program, no UI may stay without its database.
         preexec_fn=partial(die_with_parent, os.getpid(), signal.SIGTERM),  # noqa: PLW1509
     )
     try:
@@ -122,10 +122,10 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
 
 
 def _stop_event() -> threading.Event:
-    """Return an event that Ctrl-C and SIGTERM set from now on.
+    """Return an event that Ctrl-C and SIGTERM set.
 
-    Call it before any child starts: a background job of a shell ignores SIGINT, and children that
-    inherit this would not stop.
+    Call it before a child starts: a background job of a shell ignores SIGINT, and its children
+    would inherit that.
     """
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -138,13 +138,13 @@ def _wait(
     stopping: threading.Event,
     server: EmbeddedServer | None,
 ) -> int:
-    """Return 0 once `stopping` is set, 1 once a child ends; restart `server` if it dies."""
+    """Return 0 when `stopping` is set, 1 when a child ends; restart `server` if it ends."""
     while not stopping.is_set():
         for child in children:
             if child.poll() is not None:
                 errors.print(f"[bold red]{child.args} ended with {child.returncode}[/]")
                 return 1
-        # The supervisor restarts postgres; if the supervisor was killed too, start both here.
+        # The supervisor restarts postgres; this restarts both if the supervisor ended, too.
         if server is not None and not server.is_running():
             server.acquire()
         time.sleep(0.5)
@@ -153,7 +153,7 @@ def _wait(
 
 
 def print_environment() -> None:
-    """Print `export` lines, and keep the embedded server up until the calling shell ends."""
+    """Print `export` lines, and keep the embedded server running until the calling shell ends."""
     settings = load_settings()
     with open_database(settings) as database:
         if settings.database_url is None:

@@ -1,11 +1,9 @@
-"""`library-pipeline encoders` and `gc`: what search uses, and what can be deleted."""
+"""`library-pipeline encoders` and `gc`: switching encoders, and deleting unused data."""
 
 from __future__ import annotations
 
 import dataclasses
 from datetime import timedelta
-
-import psycopg
 
 from library_pipeline.bundles.store import BundleStore
 from library_pipeline.cli.console import confirm, console, print_json
@@ -21,8 +19,6 @@ from library_pipeline.index.activation import (
 )
 from library_pipeline.refresh.garbage import Garbage, collect_garbage
 from library_pipeline.settings import Settings, load_settings
-
-_MEGABYTE = 1024 * 1024
 
 
 def list_encoders(*, as_json: bool) -> None:
@@ -52,32 +48,28 @@ def list_encoders(*, as_json: bool) -> None:
 
 
 def activate_encoders(name: str | None, fingerprint: str | None, *, incomplete: bool) -> None:
-    """Let search use one encoder or, without a name, every candidate with full coverage.
+    """Make search use one encoder or, without a name, every candidate with full coverage.
 
     `incomplete` allows an encoder that does not cover all components.
     """
     with open_database(load_settings()) as database, database.connect() as connection:
         if name is None:
-            _activate_complete(connection)
+            activated = activate_complete(connection)
+            for encoder in activated:
+                console.print(f"search now uses {encoder.name} ({encoder.fingerprint})")
+            if not activated:
+                console.print("No candidate covers all components: library-pipeline encoders list")
             return
         encoder = find_encoder(connection, name, fingerprint)
         if encoder.active:
-            console.print(f"search uses {encoder.name} ({encoder.fingerprint}) already")
+            console.print(f"search already uses {encoder.name} ({encoder.fingerprint})")
             return
         covered = make_active(connection, encoder, incomplete=incomplete)
         console.print(
-            f"search uses {_describe(covered)} from now on; it covers {covered.covered} of "
+            f"search now uses {_describe(covered)}; it covers {covered.covered} of "
             f"{covered.components} components",
             markup=False,
         )
-
-
-def _activate_complete(connection: psycopg.Connection) -> None:
-    activated = activate_complete(connection)
-    for encoder in activated:
-        console.print(f"search uses {encoder.name} ({encoder.fingerprint}) from now on")
-    if not activated:
-        console.print("No candidate covers all components: library-pipeline encoders list")
 
 
 def drop_encoder(name: str, fingerprint: str, *, yes: bool) -> None:
@@ -89,11 +81,11 @@ def drop_encoder(name: str, fingerprint: str, *, yes: bool) -> None:
             vectors = f"the {found.embedded} vectors of {_describe(found)}, {_size(found.size)}"
             confirm(f"Delete {vectors}?", yes=yes)
         free_encoder(connection, encoder)
-    console.print(f"{_describe(found)} is gone, with {found.embedded} vectors", markup=False)
+    console.print(f"deleted {_describe(found)} with {found.embedded} vectors", markup=False)
 
 
 def delete_garbage(*, yes: bool, dry_run: bool) -> None:
-    """Count what nothing refers to, and delete it after a confirmation."""
+    """Count the unused data, and delete it after a confirmation."""
     settings = load_settings()
     with open_database(settings) as database:
         found = _collect_garbage(settings, database, dry_run=True)
@@ -137,4 +129,4 @@ def _describe(encoder: EncoderCoverage) -> str:
 
 
 def _size(size: float) -> str:
-    return f"{size / _MEGABYTE:.1f} MB"
+    return f"{size / 2**20:.1f} MB"

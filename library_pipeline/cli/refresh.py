@@ -1,19 +1,21 @@
-"""`library-pipeline refresh`, `approve` and `cancel`."""
+"""`library-pipeline refresh`, `approve` and `cancel`, and how they print a refresh."""
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
+from library_pipeline.catalog.errors import Failure
 from library_pipeline.catalog.refresh import Refresh, RefreshKind, RefreshRequest, RefreshScope
-from library_pipeline.cli.console import confirm, console, fail, quiet_logs
-from library_pipeline.cli.results import result_json, show_result
+from library_pipeline.cli.console import confirm, console, errors, fail, print_json, quiet_logs
 from library_pipeline.database.connection import Database, open_database
 from library_pipeline.index.removals import held_removals
 from library_pipeline.refresh.closing import cancel_refresh
@@ -26,22 +28,24 @@ from library_pipeline.refresh.log import (
 )
 from library_pipeline.settings import load_settings
 
-POLL_SECONDS = 0.2
-PHASES = ("downloaded", "embedded", "stored")
-INTERRUPTED = 130  # the exit code that shells expect of a program that a signal has ended
-WHOLE = RefreshScope()
+_POLL_SECONDS = 0.2
+_PHASES = ("downloaded", "embedded", "stored")
+_MAX_FAILURES = 50
+_COUNTS = ("total", "new", "changed", "removed", "unchanged", "failed")
+_INTERRUPTED = 130  # the exit code that shells expect of a program that a signal has ended
+_WHOLE = RefreshScope()
 
 
 def refresh_library(
     kind: RefreshKind,
-    scope: RefreshScope = WHOLE,
+    scope: RefreshScope = _WHOLE,
     *,
     force: bool = False,
     approve_removals: bool = False,
     as_json: bool = False,
     verbose: bool = False,
 ) -> Refresh:
-    """Run a refresh in this process with live counts; print and return its result."""
+    """Run a refresh in this process, show its counts meanwhile, and print and return it."""
     # Dagster takes seconds to load, which `cancel` does not need.
     from library_pipeline.defs.in_process import RefreshError, RefreshInterrupted  # noqa: PLC0415
     from library_pipeline.launch import open_launcher  # noqa: PLC0415
@@ -62,7 +66,7 @@ def refresh_library(
         except RefreshInterrupted:
             with launcher.database.connect() as connection:
                 _show(read_result(connection, request.refresh_id), as_json=as_json)
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(_INTERRUPTED) from None
         except RefreshError as error:
             fail(f"the refresh stopped: {error}")
     _show(refresh, as_json=as_json)
@@ -70,14 +74,14 @@ def refresh_library(
 
 
 def approve_held(*, yes: bool, as_json: bool, verbose: bool) -> Refresh | None:
-    """Show the held removals, ask, and remove them by a refresh; return None if there are none.
+    """Show the held removals, ask, and remove them in a refresh; return None if there are none.
 
-    A component that has come back to the CMS meanwhile stays.
+    A component that is in the CMS again stays.
     """
     with open_database(load_settings()) as database, database.connect() as connection:
         held = held_removals(connection)
     if not held.count:
-        console.print("Nothing is held back.")
+        console.print("No removal waits for an approval.")
         return None
     if not as_json:
         console.print(
@@ -93,25 +97,91 @@ def approve_held(*, yes: bool, as_json: bool, verbose: bool) -> Refresh | None:
 
 
 def cancel_refreshes(refresh_id: str | None) -> None:
-    """Ask one refresh, or all unfinished ones, to stop, and say which of them do."""
+    """Ask one refresh, or all unfinished ones, to stop; print which of them do."""
     with open_database(load_settings()) as database, database.connect() as connection:
         if refresh_id and find_refresh(connection, refresh_id) is None:
-            fail(f"there is no refresh {refresh_id}; library-pipeline status shows those there are")
+            fail(f"there is no refresh {refresh_id}; library-pipeline status lists them")
         ids = [refresh_id] if refresh_id else unfinished_ids(connection)
         stopped = [each for each in ids if cancel_refresh(connection, each)]
     for each in stopped:
-        console.print(f"refresh {each} stops after what is under way; what is done stays done")
+        console.print(f"refresh {each} stops after its current work; finished work is kept")
     if refresh_id and not stopped:
-        console.print(f"refresh {refresh_id} is over already")
+        console.print(f"refresh {refresh_id} has already ended")
     elif not stopped:
         console.print("no refresh is running")
 
 
+def result_json(refresh: Refresh) -> dict[str, Any]:
+    """Return the result as `--json` prints it."""
+    return {
+        "refresh_id": refresh.refresh_id,
+        "kind": refresh.kind,
+        "state": refresh.state,
+        "counts": asdict(refresh.counts),
+        "duration_seconds": refresh.duration_seconds,
+        "run_ids": refresh.run_ids,
+        "failures": [asdict(failure) for failure in refresh.failures],
+        "held_removals": refresh.held_removals,
+        "error": refresh.error,
+        "unread_sources": refresh.unread_sources,
+    }
+
+
+def _show_result(refresh: Refresh) -> None:
+    """Print the counts, then each failure with its reason."""
+    counts = refresh.counts
+    table = Table(title=f"{refresh.kind} refresh {refresh.refresh_id}", title_justify="left")
+    for name in (*_COUNTS, "duration"):
+        table.add_column(name, justify="right")
+    numbers = (str(getattr(counts, name)) for name in _COUNTS)
+    table.add_row(*numbers, f"{refresh.duration_seconds:.1f} s")
+    console.print(table)
+    if counts.waiting:
+        console.print(
+            f"{counts.waiting} failed earlier and wait for their next try: "
+            "library-pipeline retry --now"
+        )
+    if counts.elsewhere:
+        console.print(
+            f"{counts.elsewhere} belong to another unfinished refresh: "
+            "library-pipeline status --watch"
+        )
+    if counts.unreached:
+        console.print(f"{counts.unreached} were not reached.")
+    if refresh.held_removals:
+        errors.print(
+            f"[bold yellow]{refresh.held_removals} components have left the CMS, too many to "
+            "remove without asking; they stay searchable. To remove them: "
+            "library-pipeline approve[/]"
+        )
+    for name in refresh.unread_sources:
+        errors.print(
+            f"[bold yellow]The source {name} could not be read; its components stay as they are. "
+            "Why: library-pipeline status[/]"
+        )
+    if refresh.error:
+        errors.print(f"[bold red]{refresh.error}[/]")
+    for failure in refresh.failures[:_MAX_FAILURES]:
+        show_failure(failure)
+    if (hidden := len(refresh.failures) - _MAX_FAILURES) > 0:
+        console.print(f"... and {hidden} more: library-pipeline status --json")
+
+
+def show_failure(failure: Failure) -> None:
+    """Print a failure: its phase, code and message, the number of tries, the next try."""
+    tried = f"tried {failure.attempts} times; " if failure.attempts > 1 else ""
+    again = "next try with a new revision or by retry --now"
+    if failure.next_due_at:
+        again = f"next try from {failure.next_due_at.astimezone():%H:%M on %d %b}"
+    console.print(f"[red]failed[/] [bold]{failure.phase}[/] {failure.code} ({tried}{again})")
+    console.print(f"       {failure.message}", markup=False, soft_wrap=True)
+
+
 def _show(refresh: Refresh, *, as_json: bool) -> None:
     if as_json:
-        console.print_json(json.dumps(result_json(refresh), default=str))
+        print_json(result_json(refresh))
     else:
-        show_result(refresh)
+        _show_result(refresh)
 
 
 @contextmanager
@@ -136,9 +206,9 @@ def _live_counts(database: Database, refresh_id: str, *, quiet: bool) -> Iterato
 
 def _watch(database: Database, refresh_id: str, bars: Progress, done: threading.Event) -> None:
     waiting = bars.add_task("planning", total=None)
-    tasks = {phase: bars.add_task(phase, total=None, visible=False) for phase in PHASES}
+    tasks = {phase: bars.add_task(phase, total=None, visible=False) for phase in _PHASES}
     with database.connect() as connection:
-        while not done.wait(POLL_SECONDS):
+        while not done.wait(_POLL_SECONDS):
             now = read_refresh(connection, refresh_id)
             if now is None or now.state == "planning":
                 continue

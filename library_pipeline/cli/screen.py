@@ -1,4 +1,4 @@
-"""Text from outside, made safe to print: it shows no secret and steers no terminal."""
+"""Text from outside, made safe to print: without secrets and without control characters."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def settings_secrets(settings: Settings) -> frozenset[str]:
 
 
 def source_secrets(source: Source) -> frozenset[str]:
-    """Return the secret of a source, in each form in which a request can carry it."""
+    """Return the secret of a source, in each form that a request can hold."""
     auth = source.connection.credentials if source.connection else None
     if auth is None:
         return frozenset()

@@ -1,4 +1,4 @@
-"""`library-pipeline search`: a question, a ranked table, and a sheet of pictures if wanted."""
+"""`library-pipeline search`: a ranked table of matches, and optionally a sheet of pictures."""
 
 from __future__ import annotations
 
@@ -59,8 +59,7 @@ def search_library(
     if sheet is not None:
         draw_sheet(question, matches, BundleStore(settings.bundle_root)).save(_png(sheet))
     if as_json:
-        found = [dataclasses.asdict(match) for match in matches]
-        print_json(found)
+        print_json([dataclasses.asdict(match) for match in matches])
         return
     _show(question, matches)
     if sheet is not None:
@@ -79,12 +78,12 @@ def draw_sheet(
         )
         for match in matches
     ]
-    asked = None
+    picture = None
     for example in question.examples():
         if example.picture is not None:
-            asked = Tile(example.pixels, "query", str(question.pictures[0]))
+            picture = Tile(example.pixels, "query", str(question.pictures[0]))
             break
-    return contact_sheet(f"Components {question}", tiles, query=asked)
+    return contact_sheet(f"Components {question}", tiles, query=picture)
 
 
 def _png(path: Path) -> Path:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import psycopg
@@ -14,23 +12,22 @@ from rich.table import Table
 from rich.text import Text
 
 from library_pipeline.catalog.refresh import Refresh
-from library_pipeline.cli.console import clock, console
-from library_pipeline.cli.results import result_json, show_failure
+from library_pipeline.cli.console import clock, console, print_json
+from library_pipeline.cli.refresh import result_json, show_failure
 from library_pipeline.database.connection import open_database
-from library_pipeline.index.activation import EncoderCoverage
 from library_pipeline.index.removals import HeldRemovals, held_removals
 from library_pipeline.refresh.history import Vitals, vitals
 from library_pipeline.refresh.log import recent_refreshes, with_failures
-from library_pipeline.refresh.manifest_state import ManifestState, manifest_states
+from library_pipeline.refresh.manifest_state import manifest_states
 from library_pipeline.refresh.outcomes import open_failures
 from library_pipeline.refresh.requests import OpenRequest, open_requests, why_it_waits
 from library_pipeline.settings import load_settings
 from library_pipeline.sources.text import printable
 
-SHOWN_REFRESHES = 5
-SHOWN_FAILURES = 20
-REDRAW_SECONDS = 0.25
-IDLE_SECONDS = 1.0
+_MAX_REFRESHES = 5
+_MAX_FAILURES = 20
+_REDRAW_SECONDS = 0.25
+_IDLE_SECONDS = 1.0
 
 
 def show_status(*, as_json: bool) -> None:
@@ -58,20 +55,23 @@ def show_status(*, as_json: bool) -> None:
             "held_removals": dataclasses.asdict(held),
             "sources": {name: dataclasses.asdict(each) for name, each in sources.items()},
         }
-        console.print_json(json.dumps(whole, default=str))
+        print_json(whole)
         return
     _show_index(state)
     _show_held(held)
-    _show_unreadable(sources)
+    for name, source in sources.items():
+        if source.error:
+            text = f"The source {name} could not be read last: {printable(source.error)}"
+            console.print(Text(text, style="bold yellow"), soft_wrap=True)
     for request in requests:
         _show_request(request)
     for item in refreshes:
         if item.unfinished:
             _show_running(item)
-    for done in refreshes[:SHOWN_REFRESHES]:
+    for done in refreshes[:_MAX_REFRESHES]:
         if not done.unfinished:
             _show_refresh(done)
-    for failure in failures[:SHOWN_FAILURES]:
+    for failure in failures[:_MAX_FAILURES]:
         show_failure(failure)
     if not refreshes and not requests:
         console.print("Nothing has been refreshed yet: library-pipeline refresh")
@@ -80,7 +80,7 @@ def show_status(*, as_json: bool) -> None:
 def _show_request(item: OpenRequest) -> None:
     console.print(
         f"refresh {item.refresh_id} {item.request.kind} [cyan]waiting[/] for "
-        f"{clock(item.waited_seconds)}, asked for by {item.request.asked_by}",
+        f"{clock(item.waited_seconds)}, requested by {item.request.asked_by}",
         soft_wrap=True,
     )
     console.print(f"        {why_it_waits(item)}", markup=False, soft_wrap=True)
@@ -116,16 +116,9 @@ def _show_held(held: HeldRemovals) -> None:
         return
     console.print(
         f"[bold yellow]{held.count} of {held.indexed} components have left the CMS, too many to "
-        f"go unasked ({', '.join(held.examples[:3])}, ...). If that is right: "
+        f"remove without asking ({', '.join(held.examples[:3])}, ...). To remove them: "
         "library-pipeline approve[/]"
     )
-
-
-def _show_unreadable(sources: Mapping[str, ManifestState]) -> None:
-    for name, state in sources.items():
-        if state.error:
-            said = f"The source {name} could not be read last: {printable(state.error)}"
-            console.print(Text(said, style="bold yellow"), soft_wrap=True)
 
 
 def _show_index(state: Vitals) -> None:
@@ -135,15 +128,15 @@ def _show_index(state: Vitals) -> None:
         f"{counts.failed} failed"
     )
     console.print(
-        ("The CMS was never read whole" if age is None else f"The CMS was asked {clock(age)} ago")
+        (
+            "The CMS has not been read completely yet"
+            if age is None
+            else f"The CMS was last read {clock(age)} ago"
+        )
         + f"; the database takes {state.database_bytes / 2**20:,.0f} MB, "
         f"the screenshots {state.screenshot_bytes / 2**20:,.0f} MB"
     )
-    _show_encoders(state.encoders)
-
-
-def _show_encoders(encoders: Sequence[EncoderCoverage]) -> None:
-    for encoder in encoders:
+    for encoder in state.encoders:
         console.print(
             f"encoder {encoder.name}: {encoder.model}, {encoder.dim} dimensions, "
             f"{encoder.fingerprint}, {encoder.covered} of {encoder.components} components covered, "
@@ -153,7 +146,7 @@ def _show_encoders(encoders: Sequence[EncoderCoverage]) -> None:
 
 
 def watch_refreshes() -> None:
-    """Show the newest refreshes until Ctrl-C, and draw them again whenever one moves."""
+    """Show the newest refreshes until Ctrl-C; draw them again when one of them advances."""
     with open_database(load_settings()) as database, database.connect() as connection:
         connection.execute("listen library_refresh")
         try:
@@ -166,11 +159,11 @@ def watch_refreshes() -> None:
 
 
 def _wait(connection: psycopg.Connection) -> None:
-    """Wait until a refresh moves, at most a second, since times pass anyway."""
-    for _ in connection.notifies(timeout=IDLE_SECONDS, stop_after=1):
+    """Wait until a refresh advances, at most a second, since the times change anyway."""
+    for _ in connection.notifies(timeout=_IDLE_SECONDS, stop_after=1):
         pass
-    # Refreshes that move at the same time are drawn together.
-    for _ in connection.notifies(timeout=REDRAW_SECONDS):
+    # Several changes at the same time are drawn together.
+    for _ in connection.notifies(timeout=_REDRAW_SECONDS):
         pass
 
 
@@ -180,7 +173,7 @@ def _table(connection: psycopg.Connection) -> Table:
         table.add_column(name)
     for name in ("done", "failed", "rate", "left"):
         table.add_column(name, justify="right")
-    for item in recent_refreshes(connection, SHOWN_REFRESHES):
+    for item in recent_refreshes(connection, _MAX_REFRESHES):
         table.add_row(*_table_row(item))
     return table
 

@@ -1,7 +1,7 @@
-"""The PostgreSQL server that is there by default: supervised, on a Unix socket, gone when unused.
+"""The default PostgreSQL server: supervised, on a Unix socket, stopped when no program uses it.
 
-`client` is what programs use; `supervisor` is the one detached process per data directory that is
-the parent of postgres. docs/embedded-postgres.md says how they meet.
+Programs use `client`. `supervisor` is the parent process of postgres, one detached process for
+each data directory. docs/embedded-postgres.md describes both.
 """
 
 from __future__ import annotations

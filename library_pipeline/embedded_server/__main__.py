@@ -16,9 +16,9 @@ from library_pipeline.embedded_server.supervisor import supervise
 
 
 def main(words: list[str]) -> None:
-    """Leave the caller's process tree, then do what `words` say."""
+    """Leave the caller's process tree, then run the command in `words`."""
     if os.fork():
-        os._exit(0)  # the caller waits for this process; nobody has to reap the other
+        os._exit(0)  # the caller waits for this process, and init reaps the other
     os.umask(0o077)
     match words:
         case ["supervise", home, linger]:
@@ -30,12 +30,15 @@ def main(words: list[str]) -> None:
 
 
 def _reporter() -> Callable[[str], None]:
-    """Send log lines to stderr, and return what writes to the caller once, then lets go of it."""
+    """Send log lines to stderr; return a function that writes one line to the caller.
+
+    After that line, stdout goes to stderr, so that the caller's pipe closes.
+    """
     logging.Formatter.converter = time.gmtime
     logging.basicConfig(level=logging.INFO, format="%(asctime)sZ pid=%(process)d %(message)s")
 
     def report(line: str) -> None:
-        with suppress(OSError):  # the caller may be gone, or have heard already
+        with suppress(OSError):  # the caller may have ended
             os.write(1, line.encode() + b"\n")
         os.dup2(2, 1)
 

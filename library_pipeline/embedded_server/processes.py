@@ -9,19 +9,21 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 _POLL_SECONDS = 0.5
 
 
 def wait_for_end(pid: int) -> None:
-    """Return when process `pid` has ended."""
+    """Wait until process `pid` ends."""
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
         return
     except (AttributeError, OSError):  # macOS, or a kernel before 5.3
-        _poll(pid)
+        while is_alive(pid):
+            time.sleep(_POLL_SECONDS)
         return
     try:
         select.select([descriptor], [], [])
@@ -35,40 +37,34 @@ def is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
-        return True
+    except PermissionError:  # it exists, as another user's
+        pass
     return True
-
-
-def _poll(pid: int) -> None:
-    while is_alive(pid):
-        time.sleep(_POLL_SECONDS)
 
 
 _ESCALATION = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
 
 
-def end_leftovers(cluster_name: str, owner: int) -> int:
-    """End every process of server `cluster_name` run by uid `owner`; return how many there were.
+def end_leftovers(cluster_name: str, owner: int) -> None:
+    """End every process of server `cluster_name` that uid `owner` runs.
 
-    To be called only by the holder of the supervisor lock, with no server of its own running.
+    Only the holder of the supervisor lock may call it, while its own server does not run.
     """
-    found = len(find_processes(cluster_name, owner))
     for number, patience in _ESCALATION:
         deadline = time.monotonic() + patience
         for pid in find_processes(cluster_name, owner):
-            _send_signal(pid, number)
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
         while find_processes(cluster_name, owner):
             if time.monotonic() >= deadline:
                 break
             time.sleep(0.05)
         else:
-            break
-    return found
+            return
 
 
 def find_processes(cluster_name: str, owner: int) -> list[int]:
-    """Return the processes whose title carries `cluster_name`, postmaster and backends alike."""
+    """Return the pids of the postmaster and the backends whose title has `cluster_name`."""
     marks = (f"postgres: {cluster_name}", f"-c cluster_name={cluster_name} ")
     return [
         pid
@@ -80,8 +76,8 @@ def find_processes(cluster_name: str, owner: int) -> list[int]:
 def _all_processes() -> Iterator[tuple[int, int, str]]:
     """Yield pid, uid and command line of every process.
 
-    Command lines are readable where /proc/<pid>/cwd is not: root of a container without
-    CAP_SYS_PTRACE may not look at that of another uid.
+    It reads command lines and not /proc/<pid>/cwd: in a container without CAP_SYS_PTRACE, root may
+    not read the latter of another uid.
     """
     proc = Path("/proc")
     if not (proc / "self" / "cmdline").exists():
@@ -94,7 +90,7 @@ def _all_processes() -> Iterator[tuple[int, int, str]]:
             title = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
             status = (entry / "status").read_text(errors="replace")
         except OSError:
-            continue  # it has ended meanwhile
+            continue  # the process has ended
         uid = re.search(r"^Uid:\s*(\d+)", status, re.MULTILINE)
         if uid is not None:
             yield int(entry.name), int(uid[1]), title
@@ -107,10 +103,3 @@ def _processes_from_ps() -> Iterator[tuple[int, int, str]]:
     for line in listing.splitlines():
         pid, uid, title = line.split(maxsplit=2)
         yield int(pid), int(uid), title
-
-
-def _send_signal(pid: int, number: signal.Signals) -> None:
-    try:
-        os.kill(pid, number)
-    except (ProcessLookupError, PermissionError):
-        return

@@ -1,8 +1,8 @@
-"""The one process per data directory that is postgres's parent, for as long as anyone needs it.
+"""The parent process of postgres: one for each data directory, while a client needs the server.
 
-Clients hold `clients.lock` shared. Whenever the supervisor gets it exclusively, nobody is there;
-after `linger` seconds of that it ends postgres, still holding the lock, and itself. It is
-single-threaded on purpose: PR_SET_PDEATHSIG and preexec_fn both depend on it.
+Each client holds `clients.lock` shared. When the supervisor gets it exclusively, there is no
+client; after `linger` seconds without one it ends postgres, still holding the lock, and then
+itself. PR_SET_PDEATHSIG and preexec_fn both require that it has a single thread.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from library_pipeline.embedded_server.cluster import (
 from library_pipeline.embedded_server.files import (
     EmbeddedServerError,
     ServerFiles,
-    State,
+    ServerState,
     Status,
     make_private_dir,
 )
@@ -40,7 +40,7 @@ _POLL_SECONDS = 0.25
 _STARTING_POLL_SECONDS = 0.01
 _LOCK_SECONDS = 5.0
 _FIRST_BACKOFF_SECONDS = 1.0
-_LONGEST_BACKOFF_SECONDS = 30.0
+_MAX_BACKOFF_SECONDS = 30.0
 _STABLE_SECONDS = 60.0
 
 _log = logging.getLogger("library_pipeline.embedded")
@@ -48,7 +48,7 @@ _log = logging.getLogger("library_pipeline.embedded")
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What every start of postgres needs and nothing changes."""
+    """What every start of postgres needs; it stays the same."""
 
     files: ServerFiles
     binaries: Binaries
@@ -57,10 +57,10 @@ class Installation:
 
 
 def supervise(files: ServerFiles, linger: float, report: Callable[[str], None]) -> None:
-    """Run postgres until nobody needs it.
+    """Run postgres until no client needs it.
 
-    `report` gets, once, a JSON object: `{"ready": true}` or `{"error": text}`. Nothing at all is
-    reported if another supervisor is there already.
+    `report` gets one JSON object, `{"ready": true}` or `{"error": text}`, but none if another
+    supervisor runs already.
     """
     deadline = time.monotonic() + _LOCK_SECONDS
     if locks.lock(files.supervisor_lock, exclusive=True, deadline=deadline) is None:
@@ -70,7 +70,7 @@ def supervise(files: ServerFiles, linger: float, report: Callable[[str], None]) 
         files.stop_request.unlink(missing_ok=True)
         supervisor = Supervisor(install(files), linger, report)
         supervisor.run()
-    except Exception as error:  # whatever it is, the client that waits must hear of it
+    except Exception as error:  # the client that waits must hear of every error
         _log.error("event=failed error=%r", str(error))
         report(json.dumps({"error": str(error)}))
     finally:
@@ -80,7 +80,7 @@ def supervise(files: ServerFiles, linger: float, report: Callable[[str], None]) 
 
 
 def install(files: ServerFiles) -> Installation:
-    """Return a data directory that postgres can be started on, made if need be."""
+    """Prepare everything that a start of postgres needs; make the data directory if needed."""
     found = find_binaries()
     _open_to_server(files.root, 0o710)
     run_as = privileges.choose(found.postgres, found.must_read, files.root, files.data)
@@ -93,15 +93,15 @@ def install(files: ServerFiles) -> Installation:
 
 
 def _open_to_server(folder: Path, mode: int) -> None:
-    """As root, let in the group that only our servers have; else leave the folder at 0700."""
+    """As root, open the folder to the group that only our servers have; else keep it at 0700."""
     if os.geteuid() == 0:
-        with suppress(OSError):  # a sandbox without that group; privileges.choose finds its way
+        with suppress(OSError):  # a sandbox has no such group; privileges.choose finds a way
             os.chown(folder, 0, privileges.SERVER_GID)
             folder.chmod(mode)
 
 
 class Supervisor:
-    """The loop: start, restart, notice that nobody is there, stop."""
+    """The loop that starts and restarts postgres, and stops it when no client is left."""
 
     def __init__(
         self, installation: Installation, linger: float, report: Callable[[str], None]
@@ -119,8 +119,8 @@ class Supervisor:
         self._wakeups = _Wakeups()
 
     def run(self) -> None:
-        """Keep postgres running; return when it was asked to stop or nobody needs it any more."""
-        self._say("starting")
+        """Keep postgres running; return on a request to stop, or when no client needs it."""
+        self._write_state("starting")
         while not self._must_stop():
             self._advance()
             rotate_log(self._at.files.server_log)
@@ -130,7 +130,7 @@ class Supervisor:
     def end(self) -> None:
         """Stop postgres, if it runs."""
         if self._postmaster is not None:
-            self._say("stopping")
+            self._write_state("stopping")
             self._postmaster.stop()
             _log.info("event=stopped")
 
@@ -152,17 +152,17 @@ class Supervisor:
             check_durability(self._at.binaries, self._at.socket_dir)
         except EmbeddedServerError:
             if self._was_ready and postmaster.ends_within(1.0):
-                return  # it crashed again under our questions: one more restart
+                return  # it crashed during the checks: one more restart
             raise
         self._ready_since = time.monotonic()
-        self._say("ready")
+        self._write_state("ready")
         _log.info("event=ready postgres_pid=%s", postmaster.pid)
         if not self._was_ready:
             self._was_ready = True
             self._report(json.dumps({"ready": True}))
 
     def _postmaster_ended(self, status: int) -> None:
-        """Plan a restart after a growing pause; give up only if this server never once answered."""
+        """Plan a restart after a growing pause; raise if this server was never ready."""
         self._postmaster = None
         if not self._was_ready:
             raise EmbeddedServerError(
@@ -175,8 +175,8 @@ class Supervisor:
         self._ready_since = None
         self._start_at = now + self._backoff
         _log.warning("event=postgres_ended status=%s restart_in=%ss", status, self._backoff)
-        self._backoff = min(_LONGEST_BACKOFF_SECONDS, self._backoff * 2)
-        self._say("restarting")
+        self._backoff = min(_MAX_BACKOFF_SECONDS, self._backoff * 2)
+        self._write_state("restarting")
 
     def _must_stop(self) -> bool:
         if self._wakeups.stop_asked or self._at.files.stop_request.exists():
@@ -184,19 +184,21 @@ class Supervisor:
         if not locks.try_lock(self._clients, exclusive=True):
             self._last_seen = time.monotonic()
             return False
-        # Someone may have come and gone between two looks; taking the lock touches the file.
+        # A client may have come and gone between two looks; its lock touched the file.
         absent = min(
             time.monotonic() - self._last_seen,
             max(0.0, time.time() - os.fstat(self._clients).st_mtime),
         )
         if absent >= self._linger:
-            return True  # and keep the lock: who comes now waits, then starts another supervisor
+            return (
+                True  # keep the lock: a client that comes now waits, then starts a new supervisor
+            )
         locks.unlock(self._clients)
         return False
 
-    def _say(self, status: Status) -> None:
+    def _write_state(self, status: Status) -> None:
         self._at.files.write_state(
-            State(
+            ServerState(
                 status=status,
                 socket_dir=str(self._at.socket_dir),
                 supervisor_pid=os.getpid(),
@@ -206,7 +208,7 @@ class Supervisor:
 
 
 class _Wakeups:
-    """Sleep that a child's end or a request to stop cuts short."""
+    """A sleep that ends early when a child ends or a signal asks to stop."""
 
     def __init__(self) -> None:
         self.stop_asked = False
@@ -214,7 +216,7 @@ class _Wakeups:
         os.set_blocking(self._reader, False)
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)  # the default would not wake anything
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # the default would not wake the sleep
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask_to_stop)

@@ -26,8 +26,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from library_pipeline.sample_cms.faults import (
     FAULTS,
     OPEN_PATHS,
+    FaultMiddleware,
     Faults,
-    MakeTrouble,
     Switchboard,
     error_response,
     file_path,
@@ -41,7 +41,7 @@ _FRESH_SECONDS = 1.0
 _MEDIA_TYPES = {".jfif": "image/jpeg", ".webp": "image/webp"}
 
 
-class CountRequests:
+class RequestCounter:
     """Counts the requests for each path, so that tests can limit them."""
 
     def __init__(self, app: ASGIApp, requests: Counter[str]) -> None:
@@ -77,7 +77,7 @@ class BearerAuth:
 
 
 class _AnyText(Convertor[str]):
-    """A path segment of any characters, so that every id can stand in a path."""
+    """A path segment of any characters, since an id may hold each of them."""
 
     regex = r"[\s\S]+"
 
@@ -103,7 +103,7 @@ def create_app(
 
     URLs in the manifest start with `base_url`; without it, with the address of the request.
     """
-    switchboard = Switchboard(faults)
+    switchboard = Switchboard(faults or Faults())
     requests: Counter[str] = Counter()
     routes = [
         Route("/healthz", healthz),
@@ -113,8 +113,8 @@ def create_app(
     if allow_faults:
         routes.append(Route("/_faults", set_faults, methods=["GET", "POST"]))
     middleware = [
-        Middleware(CountRequests, requests=requests),
-        Middleware(MakeTrouble, switchboard=switchboard),
+        Middleware(RequestCounter, requests=requests),
+        Middleware(FaultMiddleware, switchboard=switchboard),
         *([Middleware(BearerAuth, token=token)] if token else []),
     ]
     app = Starlette(routes=routes, middleware=middleware)
@@ -126,12 +126,12 @@ def create_app(
 
 
 def healthz(request: Request) -> Response:
-    """Say that the CMS is up."""
+    """Answer that the CMS runs."""
     return PlainTextResponse("ok")
 
 
 def components(request: Request) -> Response:
-    """Answer one page of the manifest, or 304 if the client has the current library."""
+    """Answer one page of the manifest, or 304 if the client's ETag is still right."""
     try:
         query = read_query(request.query_params)
     except BadQuery as error:
@@ -202,9 +202,9 @@ def iso_time(time: datetime) -> str:
 def file(request: Request) -> Response:
     """Answer one file of a component, with its digest as ETag."""
     component_id, kind = request.path_params["component_id"], request.path_params["kind"]
-    found = find(request.app.state.library, component_id, kind)
+    item = find_item(request.app.state.library, component_id, kind)
     try:
-        path = found.files[kind].path if found else None
+        path = item.files[kind].path if item else None
         data = path.read_bytes() if path else None
     except (KeyError, FileNotFoundError):
         path = data = None
@@ -222,7 +222,7 @@ def file(request: Request) -> Response:
     return Response(data, media_type=media_type, headers={"ETag": etag})
 
 
-def find(library: LibraryFolder, component_id: str, kind: str) -> BundleItem | None:
+def find_item(library: LibraryFolder, component_id: str, kind: str) -> BundleItem | None:
     """Return a component; reads the folder again only if the last listing lacks it."""
     item = library.listing(math.inf).by_id.get(component_id)
     if item and kind in item.files and item.files[kind].path.exists():

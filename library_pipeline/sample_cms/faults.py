@@ -1,11 +1,10 @@
-"""What the sample CMS can do wrong on purpose, as data, and the middleware that does it."""
+"""The faults that the sample CMS can show, as data, and the middleware that applies them."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter
@@ -40,7 +39,7 @@ OPEN_PATHS = frozenset({"/healthz"})
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class RequestFault:
-    """Makes requests go wrong whose path starts with `path`: every k-th, or the n-th (from 1)."""
+    """Spoils the answers to paths that start with `path`: every k-th, or the n-th (from 1)."""
 
     do: Answer
     every: int = 0
@@ -53,7 +52,7 @@ class RequestFault:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class FileFault:
-    """Makes one file of one component go wrong: its answer, its bytes or its manifest entry.
+    """Spoils one file of one component: its answer, its bytes or its manifest entry.
 
     `garbage` serves bytes that are neither a picture nor JSON, `content_type` the right bytes under
     that type; `missing`, `relative_url`, `foreign_url` and `wrong_sha256` change the entry.
@@ -73,7 +72,7 @@ class FileFault:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Faults:
-    """Everything that goes wrong at the moment; by default nothing."""
+    """All active faults; by default there are none."""
 
     requests_per_second: float | None = None
     retry_after: str = "1"
@@ -85,48 +84,36 @@ class Faults:
 
     @property
     def change_entries(self) -> bool:
-        """Whether the faults change entries that nobody edited."""
+        """Whether the faults change entries without an edit."""
         return bool(self.files or self.duplicate_ids or "no_sha256" in self.manifest)
 
     @property
     def shifts(self) -> int:
-        """How many entries too late each page but the first begins; too early if below 0."""
+        """By how many entries each page after the first starts too late (below 0: too early)."""
         return ("skipping_pages" in self.manifest) - ("repeating_pages" in self.manifest)
 
 
 FAULTS = TypeAdapter(Faults)
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """The wrong answer that one request gets."""
-
-    do: str
-    status: int = 503
-    seconds: float = 0.0
-    location: str = ""
-    retry_after: str | None = None
-
-
 class Switchboard:
     """The active faults, with the request counts that trigger them; for one event loop only."""
 
-    def __init__(self, faults: Faults | None, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
-        self.set(faults or Faults())
+    def __init__(self, faults: Faults) -> None:
+        self.set(faults)
 
     def set(self, faults: Faults) -> None:
         """Replace the active faults and count requests from zero."""
         self.faults = faults
         self._seen: Counter[int] = Counter()
         self._allowance = max(1.0, faults.requests_per_second or 0)
-        self._counted_at = self._now()
+        self._counted_at = time.monotonic()
 
-    def trouble(self, path: str) -> Trouble | None:
-        """Count a request for `path`; return what goes wrong with it, None if nothing."""
+    def next_fault(self, path: str) -> RequestFault | FileFault | None:
+        """Count a request for `path`; return the fault that its answer shows, None if none."""
         if self._over_limit():
-            return Trouble("status", 429, retry_after=self.faults.retry_after)
-        return self._file_trouble(path) or self._request_trouble(path)
+            return RequestFault("status", status=429, retry_after=self.faults.retry_after)
+        return self._next_file_fault(path) or self._next_request_fault(path)
 
     def file_fault(self, component_id: str, kind: str) -> FileFault | None:
         """Return the fault of one file, None if it has none."""
@@ -139,7 +126,7 @@ class Switchboard:
         rate = self.faults.requests_per_second
         if not rate:
             return False
-        now = self._now()
+        now = time.monotonic()
         self._allowance = min(max(1.0, rate), self._allowance + (now - self._counted_at) * rate)
         self._counted_at = now
         if self._allowance < 1:
@@ -147,32 +134,28 @@ class Switchboard:
         self._allowance -= 1
         return False
 
-    def _file_trouble(self, path: str) -> Trouble | None:
+    def _next_file_fault(self, path: str) -> FileFault | None:
         for fault in self.faults.files:
             if path == file_path(fault.component, fault.kind):
                 self._seen[id(fault)] += 1
                 if not fault.times or self._seen[id(fault)] <= fault.times:
-                    return Trouble(
-                        fault.do, fault.status, fault.seconds, fault.location, fault.retry_after
-                    )
+                    return fault
         return None
 
-    def _request_trouble(self, path: str) -> Trouble | None:
-        due: Trouble | None = None
+    def _next_request_fault(self, path: str) -> RequestFault | None:
+        due: RequestFault | None = None
         for fault in self.faults.requests:
             if not path.startswith(fault.path):
                 continue
             self._seen[id(fault)] += 1
             turn = self._seen[id(fault)]
             if turn in fault.nth or (fault.every and turn % fault.every == 0):
-                due = due or Trouble(
-                    fault.do, fault.status, fault.seconds, retry_after=fault.retry_after
-                )
+                due = due or fault
         return due
 
 
 def file_path(component_id: str, kind: str) -> str:
-    """Return the path of a file. The kind behind the id keeps even `..` an ordinary name."""
+    """Return the path of a file; the kind after the id makes even `..` an ordinary name."""
     return f"/files/{component_id}.{kind}"
 
 
@@ -202,46 +185,43 @@ def spoil(entry: dict[str, Any], switchboard: Switchboard) -> dict[str, Any]:
 def error_response(
     status: int, message: str, headers: dict[str, str] | None = None
 ) -> JSONResponse:
-    """Return a JSON object whose `error` says what is wrong."""
+    """Return a JSON object with `message` as its `error`."""
     return JSONResponse({"error": message}, status, headers)
 
 
-class MakeTrouble:
-    """Makes requests go wrong as the switchboard says."""
+class FaultMiddleware:
+    """Answers requests with the faults of the switchboard."""
 
     def __init__(self, app: ASGIApp, switchboard: Switchboard) -> None:
         self._app = app
         self._switchboard = switchboard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or make it go wrong."""
+        """Pass the request on, or answer it with a fault."""
         exempt = scope["type"] != "http" or scope["path"] in {*OPEN_PATHS, "/_faults"}
-        trouble = None if exempt else self._switchboard.trouble(scope["path"])
-        if trouble is None:
+        fault = None if exempt else self._switchboard.next_fault(scope["path"])
+        if fault is None:
             await self._app(scope, receive, send)
-        else:
-            await self._go_wrong(trouble, scope, receive, send)
-
-    async def _go_wrong(self, trouble: Trouble, scope: Scope, receive: Receive, send: Send) -> None:
-        match trouble.do:
+            return
+        match fault.do:
             case "status" | "redirect":
-                await _trouble_response(trouble)(scope, receive, send)
+                await _fault_response(fault)(scope, receive, send)
             case "drop":
                 await _hang_up(scope, receive)
             case "truncate":
                 await self._app(scope, receive, _cut_short(scope, receive, send))
             case "longer_length" | "shorter_length":
-                await self._app(scope, receive, _lying(trouble.do, scope, receive))
+                await self._app(scope, receive, _send_wrong_length(fault.do, scope, receive))
             case _:  # a stall, or a fault that the routes apply to bytes or entries
-                await asyncio.sleep(trouble.seconds if trouble.do == "stall" else 0)
+                await asyncio.sleep(fault.seconds if fault.do == "stall" else 0)
                 await self._app(scope, receive, send)
 
 
-def _trouble_response(trouble: Trouble) -> Response:
-    if trouble.do == "redirect":
-        return RedirectResponse(trouble.location, 302)
-    headers = {"Retry-After": trouble.retry_after} if trouble.retry_after else None
-    return error_response(trouble.status, "this is a fault on purpose", headers)
+def _fault_response(fault: RequestFault | FileFault) -> Response:
+    if isinstance(fault, FileFault) and fault.do == "redirect":
+        return RedirectResponse(fault.location, 302)
+    headers = {"Retry-After": fault.retry_after} if fault.retry_after else None
+    return error_response(fault.status, "this is a fault on purpose", headers)
 
 
 def _cut_short(scope: Scope, receive: Receive, send: Send) -> Send:
@@ -258,7 +238,7 @@ def _cut_short(scope: Scope, receive: Receive, send: Send) -> Send:
     return half
 
 
-def _lying(how: str, scope: Scope, receive: Receive) -> Send:
+def _send_wrong_length(how: str, scope: Scope, receive: Receive) -> Send:
     """Return a `send` that announces twice the body's length or half of it, and sends all of it.
 
     The connection stays open, so the client has to give up.

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from library_pipeline.sources.local.bundles import (
     BundleItem,
-    Stamp,
+    BundleStamp,
     bundle_folders,
     read_item,
     stamp_of,
@@ -33,8 +33,8 @@ MAX_LIMIT = 1000
 class LibraryListing:
     """The whole library at one moment, ordered by id; `etag` changes with any revision.
 
-    `began` is when the folder was first read; later values of `updated_at` are the times at which
-    an item changed or came back.
+    `began` is the time of the first reading. A later `updated_at` is the time at which an item
+    changed or came back.
     """
 
     items: tuple[BundleItem, ...]
@@ -48,13 +48,13 @@ class LibraryFolder:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.path = Path(folder)
-        self._known: dict[str, tuple[Stamp, BundleItem | None]] = {}
+        self._known: dict[str, tuple[BundleStamp, BundleItem | None]] = {}
         self._listing: LibraryListing | None = None
         self._looked_at = float("-inf")
         self._lock = threading.Lock()
 
     def listing(self, max_age: float = 0.0) -> LibraryListing:
-        """Return the library as it is now, or as it was at most `max_age` seconds ago."""
+        """Return the state of the library, at most `max_age` seconds old."""
         with self._lock:
             if self._listing is None or time.monotonic() - self._looked_at > max_age:
                 self._listing = self._look(self._listing)
@@ -63,7 +63,11 @@ class LibraryFolder:
     def _look(self, before: LibraryListing | None) -> LibraryListing:
         now = datetime.now(UTC)
         found = {entry.name: _stamp(entry.path) for entry in bundle_folders(self.path)}
-        changed = [name for name, stamp in found.items() if self._stamp_of(name) != stamp]
+        changed = [
+            name
+            for name, stamp in found.items()
+            if name not in self._known or self._known[name][0] != stamp
+        ]
         gone = self._known.keys() - found.keys()
         for name in changed:
             self._known[name] = (found[name], self._read(name, found[name]))
@@ -74,18 +78,15 @@ class LibraryFolder:
             return before
         return _make_listing([item for _, item in self._known.values() if item], before, now)
 
-    def _stamp_of(self, name: str) -> Stamp | None:
-        known = self._known.get(name)
-        return known[0] if known else None
-
-    def _read(self, name: str, stamp: Stamp) -> BundleItem | None:
+    def _read(self, name: str, stamp: BundleStamp) -> BundleItem | None:
         try:
             return read_item(self.path / name, stamp)
         except (OSError, ValueError) as error:
-            log.warning("bundle %s is left as it was: %s", self.path / name, error)
-            # Somebody may be editing it; without the entry the component would count as removed.
-            known = self._known.get(name)
-            return known[1] if known else None
+            log.warning(
+                "bundle %s cannot be read and keeps its last entry: %s", self.path / name, error
+            )
+            # A person may be editing it; without the entry the component would count as removed.
+            return self._known.get(name, (stamp, None))[1]
 
 
 def _make_listing(
@@ -108,9 +109,9 @@ def _make_listing(
 
 
 def _dated(item: BundleItem, before: LibraryListing | None, now: datetime) -> BundleItem:
-    """Return `item` with the time of its last change; a new revision changes now.
+    """Return `item` with the time of its last change; a new revision counts as changed now.
 
-    The times of files do not tell: moved or unpacked files keep older ones.
+    The times of files are no help: moved or unpacked files keep older ones.
     """
     if before is None:
         return item
@@ -120,11 +121,11 @@ def _dated(item: BundleItem, before: LibraryListing | None, now: datetime) -> Bu
     return replace(item, updated_at=max(item.updated_at, now))
 
 
-def _stamp(folder: str) -> Stamp:
+def _stamp(folder: str) -> BundleStamp:
     try:
         return stamp_of(folder)
     except FileNotFoundError:  # removed since the folder was listed
-        return ()
+        return {}
 
 
 class BadQuery(ValueError):
@@ -162,8 +163,8 @@ def page_of(listing: LibraryListing, query: ManifestQuery, *, shift: int = 0) ->
     """Return a page of the listing.
 
     A page starts after an id, not at an offset, so an edit of another component does not shift it.
-    `shift`, a fault, moves the start of all pages but the first by that many entries. The CMS
-    knows no changes from before its start: for an earlier `updated_since` it lists everything.
+    `shift`, a fault, moves the start of each later page by that many entries. The CMS knows no
+    changes from before its start: for an earlier `updated_since` it lists everything.
     """
     since = query.updated_since
     if since and since < listing.began:
@@ -173,19 +174,15 @@ def page_of(listing: LibraryListing, query: ManifestQuery, *, shift: int = 0) ->
         items = tuple(item for item in items if item.updated_at >= since)
     start = 0
     if query.after is not None:
-        start = bisect_right(items, query.after, key=_id) + shift
+        start = bisect_right(items, query.after, key=lambda item: item.id) + shift
     page = items[start : start + query.limit]
     more = start + query.limit < len(items)
     return ListingPage(page, cursor_after(page[-1].id) if more else None, since)
 
 
 def cursor_after(component_id: str) -> str:
-    """Return the cursor of the page that starts behind `component_id`."""
+    """Return the cursor of the page that starts after `component_id`."""
     return base64.urlsafe_b64encode(component_id.encode()).decode()
-
-
-def _id(item: BundleItem) -> str:
-    return item.id
 
 
 def _limit(value: str | None) -> int:
@@ -202,7 +199,7 @@ def _after(cursor: str | None) -> str | None:
     try:
         return base64.b64decode(cursor, altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
-        raise BadQuery(f"cursor={cursor[:40]!r} is not one that a page's `next` gave") from None
+        raise BadQuery(f"cursor={cursor[:40]!r} is not the `next` of a page") from None
 
 
 def _time(value: str | None) -> datetime | None:

@@ -9,7 +9,6 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import uvicorn
@@ -41,14 +40,10 @@ def serve(
     port: int = 8100,
     token: str | None = None,
     *,
-    base_url: str | None = None,
-    faults: Faults | None = None,
     allow_faults: bool = False,
 ) -> None:
-    """Serve `folder` until the process is told to end."""
-    app = create_app(
-        folder, token=token, base_url=base_url, faults=faults, allow_faults=allow_faults
-    )
+    """Serve `folder` until Ctrl-C or SIGTERM."""
+    app = create_app(folder, token=token, allow_faults=allow_faults)
     _server(app, host, port, log_level="info").run()
 
 
@@ -60,7 +55,6 @@ class SampleCms:
         folder: str | os.PathLike[str],
         *,
         token: str | None = None,
-        host: str = "127.0.0.1",
         port: int = 0,
         base_url: str | None = None,
         faults: Faults | None = None,
@@ -73,16 +67,16 @@ class SampleCms:
         )
         self._socket = socket.socket()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind((host, port))
-        self.url = f"http://{host}:{self._socket.getsockname()[1]}"
-        self._server = _server(self._app, host, port, log_level="error")
+        self._socket.bind(("127.0.0.1", port))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._server = _server(self._app, "127.0.0.1", port, log_level="error")
         self._thread = threading.Thread(
             target=self._server.run, args=([self._socket],), name="sample-cms", daemon=True
         )
 
     @property
     def faults(self) -> Faults:
-        """The active faults; assigning others also counts requests from zero again."""
+        """The active faults; an assignment also resets the counts that trigger them."""
         return self._app.state.switchboard.faults
 
     @faults.setter
@@ -91,7 +85,7 @@ class SampleCms:
 
     @property
     def requests(self) -> Counter[str]:
-        """The number of requests for each path; `clear()` starts again from zero."""
+        """The number of requests for each path; `clear()` resets it."""
         return self._app.state.requests
 
     def start(self) -> Self:
@@ -106,19 +100,14 @@ class SampleCms:
     def stop(self) -> None:
         """Stop serving without waiting for open requests; returns when the port is closed."""
         self._server.should_exit = self._server.force_exit = True
-        # The thread itself ends a moment later; no caller needs to wait for that.
+        # The thread ends a moment later; no caller needs to wait for it.
         while self._thread.is_alive() and any(s.is_serving() for s in self._server.servers):
             time.sleep(0.002)
 
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
 

@@ -134,15 +134,17 @@ class SpaceSync:
         try:
             origin = origin_of(url)
         except UrlRefused as refused:
-            message = f"the sync goes on at {describe_refusal(url, refused)}"
+            message = f"the sync continues at {describe_refusal(url, refused)}"
             raise ManifestError(f"manifest.{refused.code}", message) from refused
         own = self._connection.origins.cms
         if origin != own:
-            message = f"the sync goes on at {redacted(url)}, which is not at the source's own {own}"
+            message = (
+                f"the sync continues at {redacted(url)}, which is not at the source's own {own}"
+            )
             raise ManifestError("manifest.foreign_origin", message)
         (token, *_) = parse_qs(urlsplit(url).query).get("sync_token") or [""]
         if not token or len(token) > MAX_CURSOR_LENGTH or UNSTORABLE.search(token):
-            self._unusable("goes on at a URL without a usable sync_token")
+            self._unusable("continues at a URL without a usable sync_token")
         return token
 
     def _explained(self, error: ManifestError) -> ManifestError:
@@ -162,8 +164,8 @@ class SpaceSync:
 class SyncedListing(AbstractContextManager["SyncedListing"]):
     """Reads a listing when the sync tells of a change; fulfils OpenSource. Not thread-safe.
 
-    Its `etag` is the sync token from just before the reading. A cache may lack what was published
-    in the last minute; the `etag` then tells to read the listing once more, changed or not.
+    Its `etag` is the sync token from just before the reading. A cache may lack publications of the
+    last minute; the `etag` then makes the next poll read the listing once more, changed or not.
     """
 
     read_at: datetime | None = None  # it cannot ask for updates by time

@@ -6,14 +6,22 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
+from typing import cast
 from urllib.parse import urlencode
 
 from library_pipeline.catalog.errors import ManifestError
+from library_pipeline.sources.entry import UNSTORABLE, parse_entry, utc_time
 from library_pipeline.sources.http.client import HttpAnswer
 from library_pipeline.sources.http.connection import CmsConnection
 from library_pipeline.sources.http.page_reader import PageReader, Sleep, iso_time
 from library_pipeline.sources.http.retry import http_date
-from library_pipeline.sources.manifest_page import ManifestPage, parse_page
+from library_pipeline.sources.http.rules import AllowedOrigins
+from library_pipeline.sources.manifest_page import (
+    MAX_CURSOR_LENGTH,
+    ManifestPage,
+    read_object,
+    unusable_page,
+)
 from library_pipeline.sources.source import NotModified, Poll
 from library_pipeline.sources.text import shorten
 
@@ -49,7 +57,7 @@ class HttpCms(AbstractContextManager["HttpCms"]):
     ) -> Iterator[ManifestPage]:
         """Yield the manifest's pages; raises NotModified before the first, or ManifestError.
 
-        With `updated_since`, pages whose `since` is not None list only what was updated from then
+        With `updated_since`, pages whose `since` is not None list only updates from that time
         on; `etag` still stands for the whole listing, and NotModified means that nothing in it has
         changed. Pages that come before an error are not the whole manifest.
         """
@@ -91,3 +99,55 @@ class HttpCms(AbstractContextManager["HttpCms"]):
     def _endless(self, what: str) -> ManifestError:
         where = f"{self._connection.base_url}/components"
         return ManifestError("manifest.endless", f"the manifest at {where} {what}; it has no end")
+
+
+def parse_page(
+    answer: HttpAnswer, origins: AllowedOrigins, *, first_position: int = 0
+) -> ManifestPage:
+    """Return the page of our own contract (docs/cms.md) in `answer`; raises ManifestError.
+
+    `first_position` is the number of entries on earlier pages.
+    """
+    page = read_object(answer)
+    listed = page.get("components")
+    if not isinstance(listed, list):
+        unusable_page(answer, "has no list 'components'")
+    if "next" not in page:
+        unusable_page(answer, "has no 'next' (the next page's cursor, null on the last page)")
+    entries = tuple(
+        parse_entry(raw, first_position + offset, origins)
+        for offset, raw in enumerate(cast("list[object]", listed))
+    )
+    return ManifestPage(
+        entries,
+        _cursor(page["next"], answer),
+        _total(page.get("total"), answer),
+        _since(page.get("since"), answer),
+    )
+
+
+def _cursor(value: object, answer: HttpAnswer) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value or len(value) > MAX_CURSOR_LENGTH:
+        unusable_page(answer, f"has the cursor {shorten(value)} as 'next', not text or null")
+    if UNSTORABLE.search(value):
+        unusable_page(answer, f"has the cursor {shorten(value)} as 'next', which no URL can hold")
+    return value
+
+
+def _total(value: object, answer: HttpAnswer) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        unusable_page(answer, f"has the 'total' {shorten(value)}, not a number of components")
+    return value
+
+
+def _since(value: object, answer: HttpAnswer) -> datetime | None:
+    time = utc_time(value)
+    if time is None and value is not None:
+        unusable_page(
+            answer, f"has the 'since' {shorten(value)}, not a time like 2026-01-31T12:00:00Z"
+        )
+    return time

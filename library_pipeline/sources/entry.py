@@ -17,8 +17,8 @@ from library_pipeline.sources.text import redacted, shorten
 MAX_TEXT_LENGTH = 500
 MAX_TAGS = 200
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
-# NUL cannot be stored in PostgreSQL, half a surrogate pair cannot be encoded at all.
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+_WHY_UNSTORABLE = "it holds a NUL or half a surrogate pair, which cannot be stored"
 MAX_ATTRIBUTES_LENGTH = 64 * 1024
 MAX_DEPTH = 64
 
@@ -76,7 +76,9 @@ def parse_entry(
             value,
             f"manifest.{unusable.code}",
             f"{_named(component_id, position)}: {at}: {unusable.why}",
-            _updated_at_of(raw),
+            utc_time(cast("dict[str, object]", raw).get("updated_at"))
+            if isinstance(raw, dict)
+            else None,
         )
 
 
@@ -131,8 +133,7 @@ def _storable(field: str, value: str, code: str = "bad_text") -> str:
         why = f"{len(value)} characters are more than {MAX_TEXT_LENGTH}"
         raise _Unusable(field, value, code, why)
     if UNSTORABLE.search(value):
-        why = "it holds a NUL or half a surrogate pair, which cannot be stored"
-        raise _Unusable(field, value, code, why)
+        raise _Unusable(field, value, code, _WHY_UNSTORABLE)
     return value
 
 
@@ -141,15 +142,14 @@ def _revision(entry: Mapping[str, object]) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if value is None or value == "":
-        return revision_of(entry)
+        return _digest_of(entry)
     if not isinstance(value, str):
         why = "a revision is text or a whole number; leave it out where there is none"
         raise _Unusable("revision", value, "bad_revision", why)
     return _storable("revision", value, "bad_revision")
 
 
-def revision_of(entry: Mapping[str, object]) -> str:
-    """Return the hash of a manifest entry: the revision if the CMS gives none."""
+def _digest_of(entry: Mapping[str, object]) -> str:
     try:
         canonical = json.dumps(entry, sort_keys=True, separators=(",", ":"))
     except RecursionError:
@@ -174,13 +174,11 @@ def _tags(value: object) -> tuple[str, ...]:
     tags = cast("list[object]", value)
     if len(tags) > MAX_TAGS:
         raise _Unusable("tags", value, "bad_tags", f"{len(tags)} tags are more than {MAX_TAGS}")
-    return tuple(_tag(tag) for tag in tags)
-
-
-def _tag(value: object) -> str:
-    if not isinstance(value, str):
-        raise _Unusable("tags", value, "bad_tags", "every tag is a text")
-    return _storable("tags", value, "bad_tags")
+    for tag in tags:
+        if not isinstance(tag, str):
+            raise _Unusable("tags", tag, "bad_tags", "every tag is a text")
+        _storable("tags", tag, "bad_tags")
+    return tuple(cast("list[str]", tags))
 
 
 def _attributes(value: object) -> Mapping[str, Json]:
@@ -200,8 +198,7 @@ def _attributes(value: object) -> Mapping[str, Json]:
         why = f"{len(text):,} characters of JSON are more than {MAX_ATTRIBUTES_LENGTH:,}"
         raise _Unusable("attributes", value, "bad_attributes", why)
     if "\\u0000" in text or UNSTORABLE.search(text):
-        why = "it holds a NUL or half a surrogate pair, which cannot be stored"
-        raise _Unusable("attributes", value, "bad_attributes", why)
+        raise _Unusable("attributes", value, "bad_attributes", _WHY_UNSTORABLE)
     return cast("dict[str, Json]", value)
 
 
@@ -211,12 +208,6 @@ def _updated_at(value: object) -> datetime | None:
         why = "it is not an ISO 8601 time like 2026-01-31T12:00:00Z"
         raise _Unusable("updated_at", value, "bad_updated_at", why)
     return time
-
-
-def _updated_at_of(raw: object) -> datetime | None:
-    """Return the time in an entry that is unusable in another field."""
-    entry = cast("dict[str, object]", raw) if isinstance(raw, dict) else {}
-    return utc_time(entry.get("updated_at"))
 
 
 def too_deep(value: Any, limit: int = MAX_DEPTH) -> bool:
@@ -254,10 +245,10 @@ def _files(value: object, rule: FileRule) -> Mapping[FileKind, FileRef]:
     return {kind: _file(kind, files.get(kind), rule) for kind in FILE_KINDS}
 
 
-def _file(kind: FileKind, value: object, rule: FileRule) -> FileRef:
-    if isinstance(value, FileRef):  # a mapping has made it from the item; JSON cannot hold one
+def _file(kind: FileKind, value: Any, rule: FileRule) -> FileRef:
+    if isinstance(value, FileRef):  # a mapping made it from the item; JSON cannot hold one
         return value
-    url = cast("dict[str, object]", value).get("url") if isinstance(value, dict) else None
+    url: object = value.get("url") if isinstance(value, dict) else None
     if not isinstance(url, str) or not url:
         why = f"every component needs the four files {', '.join(FILE_KINDS)}, each with a url"
         raise _Unusable(f"files.{kind}", value, "missing_file", why)
@@ -266,7 +257,7 @@ def _file(kind: FileKind, value: object, rule: FileRule) -> FileRef:
     except UrlRefused as refused:
         shown = redacted(url)
         raise _Unusable(f"files.{kind}.url", shown, refused.code, str(refused)) from None
-    sha256 = cast("dict[str, object]", value).get("sha256")
+    sha256: object = value.get("sha256")
     if sha256 is None:
         return FileRef(url)
     if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):

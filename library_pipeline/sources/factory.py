@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.settings import Settings, SettingsError, read_secret
@@ -92,26 +92,23 @@ def local_source(
 
 def cms_connection(settings: CmsSettings) -> CmsConnection:
     """Return the connection that the section `cms` configures; raises SettingsError."""
-    try:
-        return CmsConnection(
-            base_url=settings.base_url or "",
-            token=settings.token,
-            allowed_hosts=settings.allowed_hosts,
-            allowed_networks=settings.allowed_networks,
-            page_size=settings.page_size,
-            timeout_seconds=settings.timeout_seconds,
-            concurrency=settings.concurrency,
-            requests_per_second=settings.requests_per_second,
-        )
-    except ValidationError as error:
-        raise SettingsError(_explained(CMS, error)) from None
+    return _connect(
+        CMS, settings, settings.base_url or "", settings.page_size, token=settings.token
+    )
 
 
 def _source(settings: SourceSettings, terms: Mapping[str, float], mapping: MakeMapping) -> Source:
     try:
         return _unlocked(settings, _auth(settings), terms, mapping)
     except _NoSecret as error:
-        return _locked(_unlocked(settings, None, terms, mapping), str(error))
+        # Without its secret the source might list something else, so it cannot be opened.
+        why = str(error)
+
+        def refuse() -> NoReturn:
+            raise ManifestError("manifest.no_secret", why)
+
+        source = _unlocked(settings, None, terms, mapping)
+        return replace(source, open=refuse, no_secret=why)
 
 
 def _unlocked(
@@ -133,41 +130,43 @@ def _unlocked(
     )
 
 
-def _locked(source: Source, why: str) -> Source:
-    """Return a source that cannot be opened: without its secret it might list something else."""
-
-    def refuse() -> NoReturn:
-        raise ManifestError("manifest.no_secret", why)
-
-    return replace(source, open=refuse, no_secret=why)
-
-
 def _connection(settings: SourceSettings, auth: Auth | None) -> CmsConnection | None:
     """Return the connection for files of a source over HTTP, None if it has no such files."""
     if settings.url is None and not settings.allowed_hosts:
         return None
+    # A source without a URL has the address of its first host.
+    url = f"https://{settings.allowed_hosts[0]}" if settings.url is None else settings.url
+    parts = urlsplit(url)
+    base_url = f"{parts.scheme}://{parts.netloc}"
     key = f"sources.{settings.name}"
+    return _connect(key, settings, base_url, settings.page_size or 500, auth=auth)
+
+
+def _connect(
+    key: str,
+    settings: CmsSettings | SourceSettings,
+    base_url: str,
+    page_size: int,
+    *,
+    token: SecretStr | None = None,
+    auth: Auth | None = None,
+) -> CmsConnection:
     try:
         return CmsConnection(
             key=key,
-            base_url=_base(settings),
+            base_url=base_url,
+            token=token,
             auth=auth,
             allowed_hosts=settings.allowed_hosts,
             allowed_networks=settings.allowed_networks,
-            page_size=settings.page_size or 500,
+            page_size=page_size,
             timeout_seconds=settings.timeout_seconds,
             concurrency=settings.concurrency,
             requests_per_second=settings.requests_per_second,
         )
     except ValidationError as error:
-        raise SettingsError(_explained(key, error)) from None
-
-
-def _base(settings: SourceSettings) -> str:
-    if settings.url is None:  # without an own address, that of the first listed host
-        return f"https://{settings.allowed_hosts[0]}"
-    parts = urlsplit(settings.url)
-    return f"{parts.scheme}://{parts.netloc}"
+        why = _reasons(error, f"{key}.")
+        raise SettingsError(f"it cannot be asked as configured: {why}") from None
 
 
 class _NoSecret(Exception):
@@ -192,10 +191,6 @@ def _identity(settings: SourceSettings) -> str:
     parts: Sequence[object] = (settings.query, settings.mapping, settings.paging, settings.prefix)
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
     return f"{settings.url}#{digest}"
-
-
-def _explained(key: str, error: ValidationError) -> str:
-    return f"it cannot be asked as configured: {_reasons(error, f'{key}.')}"
 
 
 def _reasons(error: ValidationError, section: str = "") -> str:

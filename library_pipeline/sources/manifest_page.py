@@ -1,4 +1,4 @@
-"""One page of a manifest, from bytes to components and problems. No I/O, no clock."""
+"""One page of any listing: its JSON, and the entries it holds. No I/O, no clock."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Any, NoReturn, cast
 
 from library_pipeline.catalog.component import Component
 from library_pipeline.catalog.errors import ManifestError
-from library_pipeline.sources.entry import UNSTORABLE, Entry, ManifestProblem, parse_entry, utc_time
+from library_pipeline.sources.entry import Entry, ManifestProblem
 from library_pipeline.sources.http.client import HttpAnswer
-from library_pipeline.sources.http.rules import AllowedOrigins
 from library_pipeline.sources.text import redacted, shorten
 
 MAX_CURSOR_LENGTH = 4096
@@ -25,7 +24,7 @@ class ManifestPage:
     """One page: its entries in order, and the cursor of the next page, None on the last.
 
     `total` is the number of components in the whole listing, None if the CMS does not say.
-    With `since` the page lists only what was updated from that time on, with None everything.
+    With `since` the page lists only updates from that time on, with None everything.
     """
 
     entries: tuple[Entry, ...]
@@ -44,37 +43,12 @@ class ManifestPage:
         return tuple(entry for entry in self.entries if isinstance(entry, ManifestProblem))
 
 
-def parse_page(
-    answer: HttpAnswer, origins: AllowedOrigins, *, first_position: int = 0
-) -> ManifestPage:
-    """Return the page of our own contract (docs/cms.md) in `answer`; raises ManifestError.
-
-    `first_position` is the number of entries on earlier pages.
-    """
-    page = read_object(answer)
-    listed = page.get("components")
-    if not isinstance(listed, list):
-        _unusable(answer, "has no list 'components'")
-    if "next" not in page:
-        _unusable(answer, "has no 'next' (the next page's cursor, null on the last page)")
-    entries = tuple(
-        parse_entry(raw, first_position + offset, origins)
-        for offset, raw in enumerate(cast("list[object]", listed))
-    )
-    return ManifestPage(
-        entries,
-        _cursor(page["next"], answer),
-        _total(page.get("total"), answer),
-        _since(page.get("since"), answer),
-    )
-
-
 def read_json(answer: HttpAnswer, *, links: bool = False) -> object:
     """Return the JSON of a page, with Contentful's `links` followed; raises ManifestError."""
     try:
         page = parse_json(answer.body)
     except ValueError as error:
-        _unusable(answer, str(error).removeprefix("it "))
+        unusable_page(answer, str(error).removeprefix("it "))
     try:
         return with_links(cast("dict[str, object]", page)) if links else page
     except (KeyError, TypeError, AttributeError, RecursionError):
@@ -86,7 +60,7 @@ def read_object(answer: HttpAnswer) -> dict[str, Any]:
     """Return the JSON object that a page is; raises ManifestError."""
     page = read_json(answer)
     if not isinstance(page, dict):
-        _unusable(answer, "is not a JSON object")
+        unusable_page(answer, "is not a JSON object")
     return cast("dict[str, Any]", page)
 
 
@@ -146,7 +120,8 @@ def _number(digits: str) -> int | str:
     return int(digits) if len(digits) <= _MAX_DIGITS else digits
 
 
-def _unusable(answer: HttpAnswer, what: str) -> NoReturn:
+def unusable_page(answer: HttpAnswer, what: str) -> NoReturn:
+    """Raise the ManifestError of a page that is no page; `what` follows its address."""
     content_type = answer.headers.get("content-type") or "no content type"
     raise ManifestError(
         "manifest.unusable",
@@ -154,28 +129,3 @@ def _unusable(answer: HttpAnswer, what: str) -> NoReturn:
         f"{shorten(content_type)}, beginning {answer.body[:80]!r}; "
         "docs/cms.md says what a page looks like",
     )
-
-
-def _cursor(value: object, answer: HttpAnswer) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str) or not value or len(value) > MAX_CURSOR_LENGTH:
-        _unusable(answer, f"has the cursor {shorten(value)} as 'next', not text or null")
-    if UNSTORABLE.search(value):
-        _unusable(answer, f"has the cursor {shorten(value)} as 'next', which no URL can hold")
-    return value
-
-
-def _total(value: object, answer: HttpAnswer) -> int | None:
-    if value is None:
-        return None
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        _unusable(answer, f"has the 'total' {shorten(value)}, not a number of components")
-    return value
-
-
-def _since(value: object, answer: HttpAnswer) -> datetime | None:
-    time = utc_time(value)
-    if time is None and value is not None:
-        _unusable(answer, f"has the 'since' {shorten(value)}, not a time like 2026-01-31T12:00:00Z")
-    return time

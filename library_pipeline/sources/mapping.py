@@ -180,11 +180,13 @@ def _nothing(find: Getter, item: object) -> bool:
 
 def _file(kind: FileKind, settings: FileSettings | None) -> Callable[[object, str], object]:
     """Return a function that finds a file of an item; it gives None if a needed file is missing."""
-    if settings is None:
-        return lambda item, base: _made(kind, item)
+    if settings is None:  # the config then holds the item
+        return lambda item, base: inline_file(kind, item) if kind == "config" else _lacking(kind)
     if settings.inline is not None:
         inline = getter(settings.inline)
-        return lambda item, base: _inline(kind, inline(item))
+        return lambda item, base: (
+            _lacking(kind) if (value := inline(item)) is None else inline_file(kind, value)
+        )
     find = template(settings.template) if settings.template else getter(settings.url or "@")
     sha256 = getter(settings.sha256) if settings.sha256 else None
 
@@ -214,15 +216,6 @@ def _absolute(url: str, base: str) -> str:
 _joined = lru_cache(maxsize=64)(urljoin)
 
 
-def _made(kind: FileKind, item: object) -> FileRef | None:
-    """Return an unmapped file: the config holds the item, the others are empty."""
-    return inline_file(kind, item) if kind == "config" else _lacking(kind)
-
-
-def _inline(kind: FileKind, value: object) -> FileRef | None:
-    return _lacking(kind) if value is None else inline_file(kind, value)
-
-
 def _lacking(kind: FileKind) -> FileRef | None:
     return None if kind == "screenshot" else empty_file(kind)
 
@@ -249,9 +242,9 @@ def _digest(value: object) -> str:
 
 def _words(value: object) -> object:
     """Return a number as text, and anything else as it is; the entry's check refuses the rest."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    return value
+    if isinstance(value, str) or value is None:  # most values; the check below takes longer
+        return value
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _list(value: object) -> object:

@@ -58,7 +58,7 @@ class OpenSource(Protocol):
     ) -> Iterator[ManifestPage]:
         """Yield the listing with each entry checked; raises NotModified first, or ManifestError.
 
-        With `updated_since`, pages whose `since` is not None list only what was updated from then
+        With `updated_since`, pages whose `since` is not None list only updates from that time
         on. Pages that come before an error are not the whole listing. Ids begin with the source's
         prefix.
         """

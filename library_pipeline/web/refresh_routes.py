@@ -21,6 +21,7 @@ from library_pipeline.web.library import InLibrary
 from library_pipeline.web.links import refresh_url
 from library_pipeline.web.refreshes import (
     MAX_ONLY,
+    NO_SOURCE,
     FailureState,
     InRefreshService,
     RefreshDetails,
@@ -94,9 +95,9 @@ class RefreshCard:
 
 
 @_api.post("/refreshes", status_code=202, responses={**_REFUSALS})
-def start(wanted: RefreshOrder, service: InRefreshService, response: Response) -> Acceptance:
+def start(order: RefreshOrder, service: InRefreshService, response: Response) -> Acceptance:
     """Ask for a refresh and return its id. A sensor of Dagster starts it."""
-    return _accepted(service.ask(wanted), response)
+    return _accepted(service.ask(order), response)
 
 
 @_api.get("/refreshes", responses={**_REFUSALS})
@@ -258,10 +259,10 @@ def _older_than(refreshes: Sequence[Refresh], limit: int) -> str | None:
 
 
 def _missing(service: RefreshService, *, daemon: bool) -> str | None:
-    """Return why a refresh that is asked for here would not run, None if it would."""
+    """Return why a refresh from this page would not run, None if it would."""
     if not service.has_source:
-        return "No CMS is configured: set cms.base_url (docs/configuration.md)."
-    return None if daemon else f"{DAEMON_NEEDED}. What is asked for here waits until it does."
+        return f"{NO_SOURCE[:1].upper()}{NO_SOURCE[1:]}."
+    return None if daemon else f"{DAEMON_NEEDED}. Requests from this page wait until it does."
 
 
 def _accepted(refresh_id: str, response: Response) -> Acceptance:

@@ -35,6 +35,7 @@ from library_pipeline.web.problems import Problem, QuestionError
 
 MAX_ONLY: Final = 1000
 SHOWN_IDS: Final = 20
+NO_SOURCE: Final = "no CMS is configured: set cms.base_url or sources (docs/configuration.md)"
 
 
 def _without_nul(text: str) -> str:
@@ -49,7 +50,7 @@ Text = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_with
 class RefreshOrder(BaseModel):
     """A refresh to do. `only` names components; a narrowed refresh never removes anything.
 
-    `force`, for a full refresh, downloads and embeds again what is there already.
+    With `force`, a full refresh also downloads and embeds unchanged components again.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -180,7 +181,7 @@ class RefreshService:
     def ask(self, order: RefreshOrder) -> str:
         """Ask for a refresh; return its id."""
         if order.kind != "reembed" and not self.has_source:
-            raise _conflict("There is nothing to ask", "no CMS is configured: set cms.base_url")
+            raise _conflict("There is nothing to ask", NO_SOURCE)
         request = RefreshRequest(
             new_refresh_id(datetime.now(UTC)),
             order.kind,
@@ -207,8 +208,8 @@ class RefreshService:
             failed = open_failures(connection, refresh_id=refresh_id, limit=MAX_ONLY + 1)
         if not failed:
             reason = (
-                f"no failure of refresh {refresh_id} is open: later refreshes have dealt with all "
-                "there were"
+                f"refresh {refresh_id} has no open failure; later refreshes have dealt with any "
+                "that it had"
             )
             raise _conflict("There is nothing to try again", reason)
         if len(failed) > MAX_ONLY:
@@ -239,8 +240,7 @@ class RefreshService:
                 Problem(
                     404,
                     "No such refresh",
-                    f"there is no refresh with the id {refresh_id!r}; /refreshes shows all there "
-                    "are",
+                    f"there is no refresh with the id {refresh_id!r}; /refreshes lists them all",
                 )
             )
         return refresh
@@ -274,20 +274,20 @@ class RefreshService:
         }
 
 
-def _of_connection(connection: HTTPConnection) -> RefreshService:
+def _service_of(connection: HTTPConnection) -> RefreshService:
     return connection.app.state.refresh_service
 
 
-InRefreshService = Annotated[RefreshService, Depends(_of_connection)]
+InRefreshService = Annotated[RefreshService, Depends(_service_of)]
 
 
 def missing_for_refreshes(database: Database, settings: Settings) -> str | None:
-    """Return what is missing for refreshes from the page, None if nothing is."""
+    """Return why the page cannot start a refresh, None if it can."""
     if not RefreshService.of(database, settings).has_source:
-        return "no CMS is configured, so there is nothing to refresh from: set cms.base_url"
+        return NO_SOURCE
     with database.connect() as connection:
         alive = sensor_is_alive(connection)
-    # `library-pipeline dev` sets the address, and starts the daemon at the same time as this.
+    # `library-pipeline dev` sets the address, and starts the daemon together with this server.
     return None if alive or settings.dagster_url else DAEMON_NEEDED
 
 

@@ -87,7 +87,7 @@ def test_an_encoder_is_changed_from_the_command_line(
     assert "is the active one; activate another one first" in refused.stderr
     assert told("reembed").exit_code == 0
     activated = told("encoders", "activate", "--auto")
-    assert "search uses clip" in activated.stdout, activated.stderr
+    assert "search now uses clip" in activated.stdout, activated.stderr
     assert told("encoders", "drop", "clip", old["fingerprint"], "--yes").exit_code == 0
     (new,) = json.loads(told("encoders", "list", "--json").stdout)
     assert (new["model"], new["state"], new["share"]) == (str(model), "active", 1.0)
@@ -99,11 +99,11 @@ def test_an_encoder_is_changed_from_the_command_line(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["encoders", "activate"], "name the encoder to activate, or say --auto"),
+        (["encoders", "activate"], "give the NAME of an encoder or --auto, not both"),
         (["encoders", "drop", "clip", "0"], "there is no encoder clip 0; there is: none of that"),
         (["search", "--text", "x", "--weight", "clip"], "'clip' is not NAME=NUMBER"),
-        (["search"], "ask by at least one of: PICTURE, --text, --like"),
-        (["status", "--json", "--watch"], "exclude each other"),
+        (["search"], "give at least one of PICTURE, --text, --like"),
+        (["status", "--json", "--watch"], "use --json or --watch, not both"),
         (["search", "--text", "a card"], "nothing is indexed yet; run `library-pipeline refresh`"),
     ],
 )
@@ -182,7 +182,7 @@ def test_an_unreachable_database_is_named_without_its_password(
 
 
 def test_the_reference_names_every_command_as_it_is() -> None:
-    """docs/cli.md is made by `make docs`; whoever changes a command has to run that."""
+    """docs/cli.md is made by `make docs`, to be run after a change of a command."""
     command = [sys.executable, "-m", "typer", "library_pipeline.cli.app", "utils", "docs"]
     made = subprocess.run(
         [*command, "--name", "library-pipeline", "--title", "The command line"],

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from library_pipeline.catalog.component import Component
 from library_pipeline.catalog.errors import ManifestError
+from library_pipeline.sources.contract import parse_page
 from library_pipeline.sources.entry import ManifestProblem
 from library_pipeline.sources.http.client import HttpAnswer
 from library_pipeline.sources.http.rules import AllowedOrigins
-from library_pipeline.sources.manifest_page import ManifestPage, parse_page
+from library_pipeline.sources.manifest_page import ManifestPage
 
 ORIGINS = AllowedOrigins("https://cms.example.com/api", ["cdn.example.com"])
 URL = "https://cms.example.com/api/components?limit=5&key=secret"

@@ -6,10 +6,10 @@ import os
 import signal
 from pathlib import Path
 
-from library_pipeline.embedded_server.files import ServerFiles, State
+from library_pipeline.embedded_server.files import ServerFiles, ServerState
 
 
-def state_of(home: Path) -> State:
+def state_of(home: Path) -> ServerState:
     state = ServerFiles.below(home).read_state()
     assert state is not None
     return state

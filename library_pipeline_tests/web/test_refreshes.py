@@ -145,7 +145,7 @@ def test_failures_are_listed_and_tried_again_one_several_or_all(
     assert (unknown.status_code, "no open failure: c-0;" in unknown.text) == (404, True)
     connection.execute("delete from pipeline.failure")
     healed = web.post(f"/api/refreshes/{ended}/retry")
-    assert (healed.status_code, "no failure of refresh r-0 is open" in healed.text) == (409, True)
+    assert (healed.status_code, "refresh r-0 has no open failure" in healed.text) == (409, True)
 
 
 def test_refreshes_are_listed_newest_first_and_page_by_page(

@@ -1,1 +1,1 @@
-"""`library-pipeline doctor`: examines everything a library needs; says what is wrong and why."""
+"""`library-pipeline doctor`: checks of everything that a library needs, with ways out."""

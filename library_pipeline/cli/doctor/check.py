@@ -1,4 +1,4 @@
-"""What an examination finds, and how examinations run: none stops or delays the others."""
+"""Examinations and their checks; an examination that fails or hangs does not stop the others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ State = Literal["ok", "warning", "wrong", "skipped"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the doctor's report: what it looked at, the state, the finding, what to do."""
+    """One line of the doctor's report: the subject, its state, the finding and the way out."""
 
     name: str
     state: State
@@ -35,7 +35,7 @@ class Examination:
 def examine(examinations: Iterable[Examination], secrets: frozenset[str]) -> Iterator[Check]:
     """Yield the checks of all examinations, without any of `secrets` in their texts.
 
-    They run one after the other: two threads that import torch at once see half of it.
+    They run one after the other: two threads that import torch at once get half a module.
     """
     for examination in examinations:
         for check in _within_its_time(examination):
@@ -57,7 +57,7 @@ def one_line(error: BaseException) -> str:
 
 def _within_its_time(examination: Examination) -> Iterator[Check]:
     answers: queue.SimpleQueue[Check | None] = queue.SimpleQueue()
-    # A daemon thread: a system call that hangs cannot be stopped, only left behind.
+    # A daemon thread: Python cannot stop a system call that hangs, but can leave it.
     threading.Thread(target=_ask, args=(examination, answers), daemon=True).start()
     while True:
         try:

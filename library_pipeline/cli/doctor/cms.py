@@ -1,4 +1,4 @@
-"""The sources: does each answer, accept the credentials and list usable components?"""
+"""Checks of the sources: their answers, credentials and first pages, and the last manifests."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def check_sources(settings: Settings, *, patience: float = _PATIENCE_SECONDS) ->
     if not sources:
         way_out = (
             "set cms.base_url in library.yaml, or LIBRARY_CMS_BASE_URL, or list sources "
-            "(docs/sources.md); `library-pipeline sample-cms` serves one to play with, "
-            "`library-pipeline demo` shows everything"
+            "(docs/sources.md); to try the program: "
+            "`library-pipeline sample-cms` serves a CMS, `library-pipeline demo` shows everything"
         )
         yield Check("cms", "wrong", "no source of components is set", way_out)
     for source in sources:
@@ -67,16 +67,16 @@ def _describe(source: Source) -> str:
 def _way_out(source: Source, error: ManifestError) -> str:
     connection = source.connection
     if error.transient:
-        return "see that it runs, and that this machine can reach it (network, VPN, proxy)"
+        return "check that it runs and that this machine can reach it (network, VPN, proxy)"
     if error.code == "manifest.no_secret":
-        return "set it where library-pipeline runs, and Dagster's daemon; the other sources go on"
+        return "set it for library-pipeline and for Dagster's daemon; the other sources still work"
     if connection and error.code in ("manifest.status_401", "manifest.status_403"):
         return f"ask the operator of the CMS for a token, and set {connection.way_in} to it"
     if connection and error.code == "manifest.private_address":
         key = f"{connection.key}.allowed_networks"
         return f"if the CMS is meant to be there, list its network in {key}"
     if connection and connection.key == CMS:
-        return "docs/cms.md says what a CMS answers"
+        return "docs/cms.md describes the answers of a CMS"
     return f"library-pipeline source check {source.name} shows more; docs/sources.md has every key"
 
 
@@ -89,15 +89,15 @@ def _judge_page(name: str, page: ManifestPage, description: str) -> Check:
         found += f", {len(page.problems)} of them unusable ({first.message})"
         return Check(name, "warning", found, "correct these entries in the CMS; the others work")
     if not page.entries:
-        way_out = "is its address the right one, and may the token see the components?"
+        way_out = "check its address, and that the token may read the components"
         return Check(name, "warning", found, way_out)
     return Check(name, "ok", found)
 
 
 def _judge_polls(name: str, cms: HttpCms) -> Check:
-    """Return whether a poll of an unchanged CMS costs one small answer or the whole manifest."""
+    """Return whether a poll of an unchanged CMS costs a small answer or the whole manifest."""
     name = f"{name} polls"
-    way_out = "docs/cms.md says how a CMS answers 304; it saves both sides work"
+    way_out = "docs/cms.md describes the answer 304, which saves both sides work"
     if cms.etag is None:
         found = "the CMS gives no ETag, so every poll reads the whole manifest"
         return Check(name, "warning", found, way_out)

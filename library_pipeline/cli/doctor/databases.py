@@ -1,4 +1,4 @@
-"""The databases of the library and of Dagster, and whether Dagster's daemon runs."""
+"""Checks of the databases of the library and of Dagster, and of Dagster's daemon."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def check_database(settings: Settings) -> Iterator[Check]:
             yield from _check_library(database.url, embedded=settings.database_url is None)
             yield _check_dagster_database(database.dagster_url)
     except EmbeddedServerError as error:
-        yield Check("database", "wrong", one_line(error), "docs/embedded-postgres.md knows more")
+        yield Check("database", "wrong", one_line(error), "docs/embedded-postgres.md has more")
     except SettingsError as error:
         found, _, way_out = error.message.partition("; ")
         yield Check("database", "wrong", found, way_out)
 
 
 def check_dagster(settings: Settings) -> Iterator[Check]:
-    """Yield whether Dagster's daemon runs; without it nothing is refreshed by itself."""
+    """Yield whether Dagster's daemon runs; without it no refresh starts by itself."""
     try:
         alive = _daemon_is_alive(settings)
     except (psycopg.Error, EmbeddedServerError, SettingsError):
@@ -126,7 +126,7 @@ def _address(connection: psycopg.Connection) -> str:
 
 def _unreachable(name: str, error: psycopg.Error, variable: str) -> Check:
     way_out = f"is the server running, and {variable} right (user, password, host, database)?"
-    # The way out asks libpq's own question in better words.
+    # The way out says this better than libpq.
     lines = [line for line in str(error).splitlines() if "Is the server running" not in line]
     found = " ".join(" ".join(lines).split()).removeprefix("connection failed: ")
     return Check(name, "wrong", found[:500] or type(error).__name__, way_out)
@@ -151,7 +151,7 @@ def judge_pgvector(installed: str | None, available: str | None, *, can_create: 
         way_out = "pgvector 0.8 or later is needed; then: alter extension vector update"
         return Check("pgvector", "wrong", found, way_out)
     if not installed and not can_create:
-        way_out = "have a superuser run: create extension vector"
+        way_out = "ask a superuser to run: create extension vector"
         return Check("pgvector", "wrong", f"{found}, and this user may not create it", way_out)
     return Check("pgvector", "ok", found)
 
@@ -161,7 +161,7 @@ def _check_schema(connection: psycopg.Connection) -> Check:
     try:
         due = pending(connection, shipped("sql"))
     except MigrationError as error:
-        way_out = "let all programs of this database have the same version of library-pipeline"
+        way_out = "run the same version of library-pipeline in all programs that use this database"
         return Check("schema", "wrong", one_line(error), way_out)
     if due:
         found = f"{len(due)} migrations are due: {', '.join(due)}"
@@ -187,7 +187,7 @@ def _check_writable(connection: psycopg.Connection, name: str, found: str) -> Ch
 def _check_risks(connection: psycopg.Connection, *, embedded: bool) -> Iterator[Check]:
     """Yield a warning for each setting of the server that may lose work or fail later."""
     if unsafe := unsafe_settings(connection):
-        found = f"{' and '.join(unsafe)} off: a power cut loses what was acknowledged"
+        found = f"{' and '.join(unsafe)} off: a power cut loses acknowledged work"
         yield Check("durability", "warning", found, "set to on in postgresql.conf")
     on_this_machine = embedded or connection.info.host.startswith(("/", "localhost", "127."))
     if sys.platform == "linux" and on_this_machine and uses_posix_memory(connection):

@@ -1,4 +1,4 @@
-"""What computes (CPU and GPUs), and the models of the encoders."""
+"""Checks of the CPU, the GPUs and the models of the encoders."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class Machine:
     built_for: str | None = None
     """The GPU toolkit that torch was built for, None for a CPU build."""
     driver: bool = False
-    """Whether the machine has an NVIDIA driver, whatever torch sees."""
+    """Whether the machine has an NVIDIA driver, even if torch sees no GPU."""
 
 
 def this_machine() -> Machine:
-    """Return what torch and the system say of this machine."""
+    """Return the hardware that torch and the system report."""
     import torch  # noqa: PLC0415 - takes seconds
 
     gpus = ()
@@ -60,7 +60,7 @@ def this_machine() -> Machine:
 
 
 def usable_cores(cgroup: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """Return how many cores this process may use at once: fewer than there are, in a container."""
+    """Return how many cores this process may use at once; a container may limit them."""
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     try:
@@ -70,9 +70,9 @@ def usable_cores(cgroup: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
     return max(1, min(cores, round(quota / period)))
 
 
-def _cpu_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+def _cpu_features() -> str:
     try:
-        text = cpuinfo.read_text()
+        text = Path("/proc/cpuinfo").read_text()
     except OSError:
         return ""
     line = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
@@ -142,8 +142,8 @@ def _gpu_way_out(machine: Machine) -> str:
     if machine.built_for is None:
         return f"torch {machine.torch} is a CPU build; install one for your GPU from pytorch.org"
     return (
-        "see that nvidia-smi lists the GPU, that the driver is new enough, and (in a container) "
-        "that it was started with --gpus all"
+        "check that nvidia-smi lists the GPU, that the driver is new enough, and that a container "
+        "was started with --gpus all"
     )
 
 
@@ -154,7 +154,7 @@ def _tried(check: Check, device: str) -> Check:
     try:
         torch.ones(8, device="cuda" if device == "auto" else device).sum().item()
     except RuntimeError as error:
-        way_out = "driver and build of torch do not fit, or the GPU is full: see nvidia-smi"
+        way_out = "the driver does not fit this build of torch, or the GPU is full: see nvidia-smi"
         return Check(check.name, "wrong", f"{check.found}: {one_line(error)}", way_out)
     return check
 
@@ -217,7 +217,7 @@ def _judge_missing_model(name: str, encoder: EncoderSettings) -> Check:
     if constants.is_offline_mode():
         way_out = f"fetch it where there is a network with {fetch}, or set `model: demo`"
         return Check(name, "wrong", f"{found}, and HF_HUB_OFFLINE is set", way_out)
-    way_out = f"nothing to do with a network; without one: {fetch} elsewhere, or `model: demo`"
+    way_out = f"nothing to do if there is a network; else {fetch} elsewhere, or set `model: demo`"
     return Check(name, "warning", f"{found}; the first refresh downloads it", way_out)
 
 
@@ -243,7 +243,9 @@ def _try_encoder(encoder: EncoderSettings) -> Check:
         started = time.perf_counter()
         vector = loaded.embed_image(picture.getvalue())
     except EncoderError as error:
-        return Check(name, "wrong", error.message, "docs/configuration.md says what models may be")
+        return Check(
+            name, "wrong", error.message, "docs/configuration.md lists the possible models"
+        )
     milliseconds = 1000 * (time.perf_counter() - started)
     norm = float((vector**2).sum() ** 0.5)
     found = f"loaded; embedded a picture in {milliseconds:.0f} ms, norm {norm:.4f}"

@@ -1,4 +1,4 @@
-"""`library-pipeline doctor`: what it examines, in which order, and how it prints the checks."""
+"""`library-pipeline doctor`: the order of its examinations, and the output of the checks."""
 
 from __future__ import annotations
 
@@ -112,8 +112,8 @@ def _print(check: Check) -> None:
 
 
 def _print_verdict(wrong: int, warnings: int) -> None:
-    more = f", {warnings} to think about" if warnings else ""
+    more = f", {warnings} warning{'s' if warnings > 1 else ''}" if warnings else ""
     if wrong:
-        console.print(f"\n[bold red]{wrong} wrong[/]{more}; the lines with -> say what to do.")
+        console.print(f"\n[bold red]{wrong} wrong[/]{more}; the lines with -> name the way out.")
     else:
         console.print(f"\n[bold green]Nothing is wrong[/]{more}.")

@@ -1,4 +1,4 @@
-"""Python, packages and configuration; the disk and the bundle store; schedules and webhooks."""
+"""Checks of Python, packages, configuration, disk, bundle store, schedules and webhooks."""
 
 from __future__ import annotations
 
@@ -40,10 +40,14 @@ def check_configuration(settings: Settings | None, error: SettingsError | None) 
         *others, last = problems or [head]
         for problem in others:
             yield Check("configuration", "wrong", problem.strip())
-        way_out = "correct each where it was given; docs/configuration.md has every key"
+        way_out = "correct each one; docs/configuration.md has every key"
         yield Check("configuration", "wrong", last.strip(), way_out)
         return
-    found = f"{_config_file()}; {_set_variables()}; home {settings.home}"
+    path = config_file()
+    file = str(path) if path.is_file() else f"no {path.name} in {path.parent}, defaults hold"
+    names = sorted(name for name in known_variables(Settings) if os.environ.get(name))
+    variables = f"set by variables: {', '.join(names)}" if names else "no LIBRARY_* variable"
+    found = f"{file}; {variables}; home {settings.home}"
     yield Check("configuration", "ok", found)
     if settings.database_url is None and settings.dagster_database_url is not None:
         yield Check(
@@ -53,16 +57,6 @@ def check_configuration(settings: Settings | None, error: SettingsError | None) 
             "server is used for both",
             f"set {DATABASE_VARIABLE}, too, or neither",
         )
-
-
-def _config_file() -> str:
-    path = config_file()
-    return str(path) if path.is_file() else f"no {path.name} in {path.parent}, defaults hold"
-
-
-def _set_variables() -> str:
-    names = sorted(name for name in known_variables(Settings) if os.environ.get(name))
-    return f"set by variables: {', '.join(names)}" if names else "no LIBRARY_* variable"
 
 
 def check_packages() -> Iterator[Check]:
@@ -140,7 +134,7 @@ def check_bundles(settings: Settings) -> Iterator[Check]:
         finally:
             store.delete(kept.sha256)
     except BundleError as error:
-        way_out = "see who may write there, and how much space is free"
+        way_out = "check who may write there, and the free space"
         yield Check(_BUNDLE_STORE, "wrong", error.message, way_out)
     except (ImportError, ValueError) as error:
         way_out = "install what fsspec needs for this kind of URL (s3fs, gcsfs, adlfs, ...)"
@@ -150,13 +144,12 @@ def check_bundles(settings: Settings) -> Iterator[Check]:
         found = f"{where}: {error.strerror or one_line(error)}"
         yield Check(_BUNDLE_STORE, "wrong", found, way_out)
     else:
-        room = _free_room(settings.bundle_root) if store.local else ""
+        room = ""
+        if store.local:
+            root = settings.bundle_root
+            folder = urlsplit(root).path if root.startswith("file:") else root
+            room = f"; {gigabytes(shutil.disk_usage(folder).free)} free"
         yield Check(_BUNDLE_STORE, "ok", f"{where}: a file was written, read and deleted{room}")
-
-
-def _free_room(root: str) -> str:
-    folder = Path(urlsplit(root).path if root.startswith("file:") else root)
-    return f"; {gigabytes(shutil.disk_usage(folder).free)} free"
 
 
 def _without_credentials(root: str) -> str:

@@ -1,1 +1,1 @@
-"""`library-pipeline source`: the configured sources, what they list, and how it looks."""
+"""`library-pipeline source`: the configured sources, their first pages, their screenshots."""

@@ -1,4 +1,4 @@
-"""The configured sources: which of them a command means, and what each listed last."""
+"""`library-pipeline source list`, and the choice of the sources that a command means."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ def choose_sources(settings: Settings, name: str | None, *, every: bool) -> list
     if not names:
         fail(
             "no source of components is set: list `sources` in library.yaml (docs/sources.md), or "
-            "set cms.base_url; `library-pipeline sample-cms` serves one to play with"
+            "set cms.base_url; `library-pipeline sample-cms` serves a CMS to try"
         )
     if name is not None and every:
-        fail("name a source or say --all, not both")
+        fail("give a NAME or --all, not both")
     if every:
         return names
     if name is None and len(names) > 1:
-        fail(f"which source? There are {', '.join(names)}")
+        fail(f"give the NAME of a source; there are {', '.join(names)}")
     if name is not None and name not in names:
-        fail(f"there is no source {name!r}; there is {', '.join(names)}")
+        fail(f"there is no source {name!r}; the sources are {', '.join(names)}")
     return [name or names[0]]
 
 
 def brief_settings(settings: Settings, name: str) -> tuple[Settings, Mapping[str, float]]:
-    """Return settings with this source alone, and terms that ask it once and briefly.
+    """Return settings with this source only, and terms for one short attempt.
 
-    Alone, because errors in the other sources do not matter here.
+    Only this source, because errors in the others do not matter here.
     """
     configured = source_settings(settings, name)
     patience = configured.timeout_seconds if configured else settings.cms.timeout_seconds
@@ -68,7 +68,7 @@ def source_settings(settings: Settings, name: str) -> SourceSettings | None:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """A source as configured, and its manifest as last read if that is known."""
+    """A configured source, and its last manifest if the database is known."""
 
     name: str
     kind: str
@@ -82,7 +82,7 @@ class SourceState:
 
 
 def list_sources(*, as_json: bool) -> None:
-    """Print every configured source, with its manifest as last read."""
+    """Print every configured source with its last manifest."""
     settings = load_settings()
     states, why_not = recorded_manifests(settings)
     found = [_source_state(settings, name, states.get(name)) for name in listed_sources(settings)]
@@ -96,7 +96,7 @@ def list_sources(*, as_json: bool) -> None:
     if not found:
         screen.line("No source is configured: `sources` in library.yaml, docs/sources.md")
     elif why_not:
-        screen.line(f"What they listed last is not shown: {why_not}.", "dim")
+        screen.line(f"Their last manifests are not shown: {why_not}.", "dim")
 
 
 def _source_state(settings: Settings, name: str, state: ManifestState | None) -> SourceState:

@@ -57,7 +57,7 @@ class Preview:
 def preview_source(
     settings: Settings, name: str, *, items: int, output: Path | None, in_browser: bool
 ) -> bool:
-    """Show the first screenshots of a source; return whether there is one to show."""
+    """Show the first screenshots of a source; return whether there is one."""
     _check_output(output)
     (source,) = configured_sources(*brief_settings(settings, name))
     screen = Screen(source_secrets(source))
@@ -110,7 +110,7 @@ def _print_failures(shots: Sequence[Preview], screen: Screen) -> None:
 def render_page(
     name: str, address: str, shots: Sequence[Preview], screen: Screen, taken_at: datetime
 ) -> str:
-    """Return one HTML page that loads nothing and has no script; all its text is escaped."""
+    """Return one HTML page that loads nothing and has no script; escape all its text."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
@@ -190,7 +190,7 @@ def half_blocks(picture: Image.Image, width: int) -> Text:
 def first_entries(
     source: Source, max_components: int
 ) -> tuple[list[Component | ManifestProblem], ManifestError | None]:
-    """Return the first entries, up to `max_components` components, and the error that ended it."""
+    """Return the first entries, up to `max_components` components, and the error after them."""
     found: list[Component | ManifestProblem] = []
     components = 0
     try:
@@ -229,13 +229,13 @@ async def _take_screenshot(
     async with turns:
         try:
             download = await files.get(ref.url, "screenshot")
-            picture = await asyncio.to_thread(_shrunk, ref, download.data)
+            picture = await asyncio.to_thread(_shrink, ref, download.data)
         except (FileError, ImageError) as error:
             return Preview(component_id, name, None, f"{error.code}: {error.message}")
     return Preview(component_id, name, picture)
 
 
-def _shrunk(ref: FileRef, data: bytes) -> bytes:
+def _shrink(ref: FileRef, data: bytes) -> bytes:
     if ref.sha256 and hashlib.sha256(data).hexdigest() != ref.sha256:
         raise FileError(
             "digest_mismatch", f"its sha256 is not {ref.sha256}, as the source lists it"

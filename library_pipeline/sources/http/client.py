@@ -26,14 +26,6 @@ MAX_REDIRECTS = 3
 _HEADERS = {"Accept": "*/*", "User-Agent": f"python-httpx/{httpx.__version__}"}
 
 
-class TooLarge(Exception):
-    """The body is longer than its limit."""
-
-
-class Undecodable(Exception):
-    """The body is packed in a way that was not asked for, or is broken."""
-
-
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
     """A final answer: 200, or 304 without a body; `url` is where redirects led.
@@ -49,7 +41,10 @@ class HttpAnswer:
 
     def is_as_of(self, etag: str | None) -> bool:
         """Return whether it says that nothing has changed since `etag` was current."""
-        return self.status == httpx.codes.NOT_MODIFIED or _same(etag, self.headers.get("etag"))
+        if self.status == httpx.codes.NOT_MODIFIED:
+            return True
+        found = self.headers.get("etag")  # compared weakly, RFC 9110
+        return bool(etag and found) and str(etag).removeprefix("W/") == found.removeprefix("W/")
 
 
 class Client(AbstractAsyncContextManager["Client"]):
@@ -122,12 +117,13 @@ class Client(AbstractAsyncContextManager["Client"]):
                 async with asyncio.timeout(self._connection.answer_timeout_seconds):
                     yield
             except TimeoutError:
-                message = "no answer in time"
-                raise RequestFailure("timeout", message, url=url, transient=True) from None
+                raise RequestFailure(
+                    "timeout", "no answer in time", url=url, transient=True
+                ) from None
             except RequestFailure as failure:
                 if failure.code == "rate_limited":
-                    most = self._connection.retry_after_max_seconds
-                    pace.slow_down(min(failure.retry_after or 0.0, most), taken_at)
+                    max_wait = self._connection.retry_after_max_seconds
+                    pace.slow_down(min(failure.retry_after or 0.0, max_wait), taken_at)
                 raise
         pace.went_well()
 
@@ -172,48 +168,37 @@ class Client(AbstractAsyncContextManager["Client"]):
             raise status_failure(status, headers, url)
         if unchanged or not read_body:
             return HttpAnswer(url, status, headers, b"")
-        try:
-            body, received = await _read(response, limit)
-        except TooLarge:
-            message = f"it is larger than {limit:,} bytes"
-            raise RequestFailure("too_large", message, url=url) from None
-        except Undecodable as error:
-            message = f"it cannot be unpacked: {error}"
-            raise RequestFailure("undecodable", message, url=url) from None
+        body, received = await _read_body(url, response, limit)
         return HttpAnswer(url, status, headers, body, received)
 
 
-async def _read(response: httpx.Response, limit: int) -> tuple[bytes, int]:
-    """Return the body, unpacked, and its bytes on the wire; raises TooLarge or Undecodable."""
+async def _read_body(url: str, response: httpx.Response, limit: int) -> tuple[bytes, int]:
+    """Return the body, unpacked, and the number of its bytes on the wire; raises RequestFailure."""
+    too_large = RequestFailure("too_large", f"it is larger than {limit:,} bytes", url=url)
     stated = response.headers.get("content-length", "")
     if stated.isdigit() and int(stated[:18]) > limit:
-        raise TooLarge
+        raise too_large
     encoding = response.headers.get("content-encoding", "").strip().lower()
     if encoding not in {"", "identity", "gzip", "x-gzip"}:
-        raise Undecodable(f"Content-Encoding {encoding[:40]!r} was not asked for")
+        raise _undecodable(url, f"Content-Encoding {encoding[:40]!r} was not asked for")
     gunzip = zlib.decompressobj(wbits=31) if encoding.endswith("gzip") else None
     pieces: list[bytes] = []
     size = received = 0
     async for piece in response.aiter_raw():
         received += len(piece)
         # One byte beyond the limit is enough to know; a bomb unfolds no further.
-        unpacked = _unpacked(gunzip, piece, limit - size + 1) if gunzip else piece
+        try:
+            unpacked = gunzip.decompress(piece, limit - size + 1) if gunzip else piece
+        except zlib.error as error:
+            raise _undecodable(url, f"the gzip stream is broken ({error})") from None
         size += len(unpacked)
         if size > limit:
-            raise TooLarge
+            raise too_large
         pieces.append(unpacked)
     if gunzip and received and not gunzip.eof:
-        raise Undecodable("the gzip stream ends before its end")
+        raise _undecodable(url, "the gzip stream ends too early")
     return b"".join(pieces), received
 
 
-def _unpacked(gunzip: zlib._Decompress, piece: bytes, most: int) -> bytes:
-    try:
-        return gunzip.decompress(piece, most)
-    except zlib.error as error:
-        raise Undecodable(f"the gzip stream is broken ({error})") from None
-
-
-def _same(etag: str | None, other: str | None) -> bool:
-    """Return whether two ETags mean the same listing (RFC 9110's weak comparison)."""
-    return bool(etag and other) and str(etag).removeprefix("W/") == str(other).removeprefix("W/")
+def _undecodable(url: str, why: str) -> RequestFailure:
+    return RequestFailure("undecodable", f"it cannot be unpacked: {why}", url=url)

@@ -146,12 +146,7 @@ class ByteLimits(BaseModel):
 
     def of(self, kind: FileKind) -> int:
         """Return the limit for one kind of file."""
-        return {
-            "config": self.config,
-            "format": self.format,
-            "records": self.records,
-            "screenshot": self.screenshot,
-        }[kind]
+        return getattr(self, kind)
 
 
 class CmsConnection(BaseModel):
@@ -236,21 +231,6 @@ class CmsConnection(BaseModel):
     def way_in(self) -> str:
         """The setting with its credentials, for messages."""
         return "LIBRARY_CMS_TOKEN" if self.key == "cms" else f"{self.key}.auth"
-
-    @property
-    def question(self) -> str:
-        """A question about the settings behind a query that the CMS refuses, for messages."""
-        size = f"is {self.key}.page_size too large for it?"
-        if self.key == "cms":
-            return size
-        return f"does it know the names in {self.key}.query (fields, filters), and {size}"
-
-    @property
-    def found_at(self) -> str:
-        """A question about the setting with the listing's URL, for messages."""
-        if self.key == "cms":
-            return "is cms.base_url right? The manifest is looked for below it, at /components"
-        return f"is {self.key}.url right?"
 
     @cached_property
     def origins(self) -> AllowedOrigins:

@@ -22,7 +22,7 @@ _Result = TypeVar("_Result")
 class PageReader:
     """Asks one CMS for pages. Not thread-safe.
 
-    Its event loop has a thread of its own, so it also works where a loop runs already, as in a
+    Its event loop runs in a separate thread, so it also works where a loop runs already, as in a
     notebook.
     """
 
@@ -55,7 +55,7 @@ class PageReader:
     def _run(self, coroutine: Coroutine[Any, Any, _Result]) -> _Result:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-            # A daemon: a reader that nobody closes must not keep the program from ending.
+            # A daemon: a reader that stays open must not keep the program from ending.
             threading.Thread(
                 target=_run_until_stopped, args=(self._loop,), name="pages", daemon=True
             ).start()
@@ -111,10 +111,17 @@ def _manifest_error(connection: CmsConnection, url: str, failure: RequestFailure
 
 
 def _way_out_of(status: int, connection: CmsConnection) -> str:
+    key = connection.key
+    size = f"is {key}.page_size too large for it?"
+    query = f"does it know the names in {key}.query (fields, filters), and {size}"
+    right = f"is {key}.url right?"
+    if key == "cms":
+        query = size
+        right = "is cms.base_url right? The manifest is looked for below it, at /components"
     return {
-        400: f"the CMS does not accept the query; {connection.question}",
+        400: f"the CMS does not accept the query; {query}",
         401: f"set {connection.way_in} to a token of the CMS",
         403: f"set {connection.way_in} to a token that may list components",
-        404: connection.found_at,
+        404: right,
         304: "it was not asked conditionally; is there a cache in between?",
     }.get(status, "docs/cms.md says what a CMS answers")

@@ -20,8 +20,10 @@ from library_pipeline.sources.entry import Entry, parse_entry, problem_of
 from library_pipeline.sources.http.rules import UrlRefused
 from library_pipeline.sources.local.files import LocalFiles, open_below, resolved
 from library_pipeline.sources.local.snapshot import (
+    FileStamp,
     LocalSnapshot,
     LocalSource,
+    file_stamp,
     too_many,
     unreadable_folder,
 )
@@ -37,10 +39,8 @@ FILE_NAMES: Mapping[str, tuple[str, ...]] = {
     "screenshot": tuple(f"screenshot.{end}" for end in _PICTURES),
 }
 _WATCHED = frozenset({ATTRIBUTES, *(name for names in FILE_NAMES.values() for name in names)})
-
-
-# For each file: name, modification and status time, size, inode. Any change alters one of them.
-Stamp = tuple[tuple[str, int, int, int, int], ...]
+BundleStamp = Mapping[str, FileStamp]
+"""The stamps of a bundle's files by name; any change to the bundle alters one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,33 +71,30 @@ def bundle_folders(root: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
         return sorted((entry for entry in entries if entry.is_dir()), key=lambda entry: entry.name)
 
 
-def stamp_of(folder: str) -> Stamp:
+def stamp_of(folder: str) -> BundleStamp:
     """Return the stamp of the bundle in `folder`; raises OSError."""
     with os.scandir(folder) as entries:
-        found = [(entry.name, entry.stat()) for entry in entries if entry.name in _WATCHED]
-    return tuple(
-        sorted((name, s.st_mtime_ns, s.st_ctime_ns, s.st_size, s.st_ino) for name, s in found)
-    )
+        found = {each.name: file_stamp(each.stat()) for each in entries if each.name in _WATCHED}
+    return dict(sorted(found.items()))
 
 
 def read_item(
     folder: Path,
-    stamp: Stamp,
+    stamp: BundleStamp,
     open_file: Callable[[Path], BufferedReader] = lambda path: path.open("rb"),
 ) -> BundleItem | None:
     """Return the component in `folder`, None if it has no attributes.
 
     Raises ValueError for malformed attributes, and OSError.
     """
-    times = {name: modified for name, modified, *_ in stamp}
-    if ATTRIBUTES not in times:
+    if ATTRIBUTES not in stamp:
         return None
     with open_file(folder / ATTRIBUTES) as file:
         attributes = _attributes(file.read())
     files = {
         kind: LocalFile(folder / name, _digest(folder / name, open_file))
         for kind, names in FILE_NAMES.items()
-        for name in [next((name for name in names if name in times), None)]
+        for name in [next((name for name in names if name in stamp), None)]
         if name
     }
     return BundleItem(
@@ -107,7 +104,7 @@ def read_item(
         client=str(attributes.get("client") or ""),
         category=str(attributes.get("category") or ""),
         tags=_tags(attributes),
-        updated_at=_updated_at(attributes, max(times.values())),
+        updated_at=_updated_at(attributes, max(each.modified_ns for each in stamp.values())),
         files=files,
     )
 
@@ -149,7 +146,7 @@ def _digest(path: Path, open_file: Callable[[Path], BufferedReader]) -> str:
 class _Bundles:
     """The stamps of bundles, and the reasons for missing ones, by the folders' names."""
 
-    stamps: dict[str, Stamp] = field(default_factory=dict[str, Stamp])
+    stamps: dict[str, BundleStamp] = field(default_factory=dict[str, BundleStamp])
     unreadable: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -175,8 +172,7 @@ def _look(settings: SourceSettings) -> LocalSnapshot:
             _add(bundles, folder)
     if len(bundles.stamps) > settings.max_items:
         raise too_many(settings)
-    text = json.dumps([bundles.stamps, bundles.unreadable])
-    etag = hashlib.sha256(text.encode()).hexdigest()[:32]
+    etag = hashlib.sha256(repr((bundles.stamps, bundles.unreadable)).encode()).hexdigest()[:32]
     return LocalSnapshot(etag, lambda: _entries(settings, root, bundles))
 
 

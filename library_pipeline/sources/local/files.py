@@ -10,7 +10,6 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from library_pipeline.sources.http.client import TooLarge
 from library_pipeline.sources.http.rules import AllowedOrigins, UrlRefused
 from library_pipeline.sources.inline import NEVER_IN_A_FILE_URL
 from library_pipeline.sources.text import shorten
@@ -22,6 +21,10 @@ _KERNEL: Final = (PurePosixPath("/proc"), PurePosixPath("/sys"))
 # Opens a folder to pass through it, which needs no permission to list it.
 _THROUGH: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class TooLarge(Exception):
+    """The file is longer than its limit."""
 
 
 class LocalFiles:
@@ -100,7 +103,7 @@ def open_below(path: str, folder: str) -> BufferedReader:
     """Open a regular file for reading; raises UrlRefused unless it really is below `folder`.
 
     After links are resolved, the path is opened step by step without following links, so that a
-    link that somebody adds meanwhile cannot lead out. Raises OSError, also for folders, pipes and
+    link that is added meanwhile cannot lead out. Raises OSError, also for folders, pipes and
     devices, without waiting for them.
     """
     real = resolved(path, folder)

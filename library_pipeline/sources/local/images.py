@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,12 +10,12 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
-from library_pipeline.catalog.component import Component, FileKind, FileRef
+from library_pipeline.catalog.component import Component, FileRef
 from library_pipeline.settings.source_keys import SourceSettings
 from library_pipeline.sources.entry import Entry, problem_of
 from library_pipeline.sources.http.rules import UrlRefused
+from library_pipeline.sources.inline import empty_file, inline_file
 from library_pipeline.sources.local.files import open_below
 from library_pipeline.sources.local.snapshot import (
     FileStamp,
@@ -36,7 +35,7 @@ _AT_ONCE: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class _Picture:
-    """A picture's path below the folder, and the digest of its bytes or why there is none."""
+    """A picture's path below the folder, and the digest of its bytes or why it has none."""
 
     path: str
     stamp: FileStamp
@@ -106,19 +105,13 @@ def _component(settings: SourceSettings, folder: str, picture: _Picture) -> Comp
         component_id=settings.id_prefix + picture.sha256[:32],
         revision=hashlib.sha256(f"{picture.sha256} {path}".encode()).hexdigest(),
         name=name,
-        files=_files(name, path, FileRef(Path(folder, picture.path).as_uri(), picture.sha256)),
+        files={
+            "config": inline_file("config", {"name": name, "path": path}),
+            "format": empty_file("format"),
+            "records": empty_file("records"),
+            "screenshot": FileRef(Path(folder, picture.path).as_uri(), picture.sha256),
+        },
         category=as_text(category),
         updated_at=as_time(picture.stamp.modified_ns),
         source=settings.name,
     )
-
-
-def _files(name: str, path: str, screenshot: FileRef) -> dict[FileKind, FileRef]:
-    """Return the picture with the files that a folder of pictures has not, made up."""
-    config = json.dumps({"name": name, "path": path}, ensure_ascii=False)
-    return {
-        "config": FileRef(f"data:application/json,{quote(config)}"),
-        "format": FileRef("data:text/plain,"),
-        "records": FileRef("data:application/json,[]"),
-        "screenshot": screenshot,
-    }

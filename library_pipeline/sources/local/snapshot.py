@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from operator import itemgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from library_pipeline.catalog.errors import ManifestError
 from library_pipeline.settings.source_keys import SourceSettings
@@ -99,8 +99,7 @@ def as_time(nanoseconds: int) -> datetime | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class FileStamp:
+class FileStamp(NamedTuple):
     """Facts that change with the file: size in bytes, modification and status time, inode."""
 
     size: int

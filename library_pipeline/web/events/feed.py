@@ -117,8 +117,8 @@ class TooManySubscribersError(LibraryError):
     def __init__(self) -> None:
         super().__init__(
             "events.too_many_watchers",
-            f"{MAX_SUBSCRIBERS} clients watch already; close some, or ask /api/refreshes now and "
-            "then",
+            f"{MAX_SUBSCRIBERS} clients watch already; close some, or ask /api/refreshes from time "
+            "to time",
         )
 
 
@@ -186,7 +186,7 @@ class Feed:
         for event in sorted(self._known.values(), key=lambda event: event.number):
             if event.number > seen:
                 subscriber.put(event)
-        # An old refresh that nobody has watched so far has no event yet.
+        # An old refresh that had no subscriber so far has no event yet.
         refresh_id = subscriber.refresh_id
         if refresh_id and refresh_id not in self._known and self._listener:
             self._listener.look_at([refresh_id])
@@ -244,7 +244,7 @@ class Feed:
 
     def _tell_of_loss(self) -> None:
         if self._lost is None:
-            reason = "the database does not answer; what is shown may be out of date"
+            reason = "the database does not answer; the page may be out of date"
             self._lost = _connection("lost", reason=reason)
             self._tell(self._lost)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Collection
-from contextlib import ExitStack
+from contextlib import closing
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -17,9 +17,10 @@ CHANNEL: Final = "library_refresh"
 COALESCE_SECONDS: Final = 0.05
 REREAD_SECONDS: Final = 5.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
-# With these, a peer that vanishes silently is noticed within a minute.
-_NAME: Final = "library-pipeline events"
-_ALIVE: Final[dict[str, Any]] = {
+# The keepalives notice within a minute that a peer vanished silently.
+_TERMS: Final[dict[str, Any]] = {
+    "autocommit": True,
+    "application_name": "library-pipeline events",
     "keepalives_idle": 20,
     "keepalives_interval": 10,
     "keepalives_count": 3,
@@ -78,11 +79,6 @@ class Listener:
             await self._listening.execute("select 1")  # fails if the server is gone
 
 
-def _connected(database: Database) -> psycopg.Connection:
-    """Return a connection outside the pool, since it stays open while anybody watches."""
-    return psycopg.connect(database.url, autocommit=True, application_name=_NAME, **_ALIVE)
-
-
 async def follow(database: Database, *, lost: Callable[[], None]) -> AsyncGenerator[Listener]:
     """Yield a listener, and a new one each time its connections end.
 
@@ -93,16 +89,11 @@ async def follow(database: Database, *, lost: Callable[[], None]) -> AsyncGenera
     pause = FIRST_PAUSE
     while True:
         try:
-            async with await psycopg.AsyncConnection.connect(
-                database.url,
-                autocommit=True,
-                application_name=_NAME,
-                **_ALIVE,
-            ) as listening:
+            # Both stay open while there are subscribers, so they do not come from the pool.
+            async with await psycopg.AsyncConnection.connect(database.url, **_TERMS) as listening:
                 await listening.execute(f"listen {CHANNEL}")
-                with ExitStack() as stack:
-                    reading = await asyncio.to_thread(_connected, database)
-                    stack.callback(reading.close)
+                reading = await asyncio.to_thread(psycopg.connect, database.url, **_TERMS)
+                with closing(reading):
                     began = time.monotonic()
                     yield Listener(listening, reading)
                     if time.monotonic() - began > LONGEST_PAUSE:

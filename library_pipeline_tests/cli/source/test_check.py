@@ -186,9 +186,9 @@ def test_one_source_is_checked_without_the_secrets_of_the_others(shop: Shop) -> 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "which source? There are shop, other"),
-        (["hats"], "there is no source 'hats'; there is shop, other"),
-        (["shop", "--all"], "name a source or say --all, not both"),
+        ([], "give the NAME of a source; there are shop, other"),
+        (["hats"], "there is no source 'hats'; the sources are shop, other"),
+        (["shop", "--all"], "give a NAME or --all, not both"),
     ],
 )
 def test_which_source_is_meant_has_to_be_clear(

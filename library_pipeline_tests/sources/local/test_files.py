@@ -12,10 +12,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from library_pipeline.sources.http.client import TooLarge
 from library_pipeline.sources.http.rules import AllowedOrigins, UrlRefused
 from library_pipeline.sources.inline import item_file_url
-from library_pipeline.sources.local.files import LocalFiles, read_local
+from library_pipeline.sources.local.files import LocalFiles, TooLarge, read_local
 
 
 @pytest.fixture
