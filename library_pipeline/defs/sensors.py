@@ -187,7 +187,7 @@ def _pause(failed: FailedPlans, now: datetime) -> str | None:
     minimum_interval_seconds=CANDIDATE_POLL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Plans a reembed when a configured encoder is to take another one's place and "
-    "lacks vectors of what is searchable.",
+    "lacks vectors of searchable components.",
 )
 def encoder_candidates(
     context: dg.SensorEvaluationContext, database: DatabaseResource, encoders: EncodersResource
@@ -214,7 +214,7 @@ def encoder_candidates(
     minimum_interval_seconds=CHUNK_POLL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Starts a run for every chunk that waits, again for one whose run has died, and "
-    "one to close what is done.",
+    "one to close a finished refresh.",
 )
 def refresh_chunks(
     context: dg.SensorEvaluationContext, database: DatabaseResource, recovery: RecoveryResource

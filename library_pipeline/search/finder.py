@@ -13,11 +13,8 @@ from numpy.typing import NDArray
 
 from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.database.connection import Database, open_database
-from library_pipeline.encoders import read_image
-from library_pipeline.encoders.image import ImageSource
 from library_pipeline.index.encoders import active_encoders
 from library_pipeline.search.query import (
-    Example,
     Query,
     UnanswerableError,
     Weights,
@@ -33,10 +30,10 @@ from library_pipeline.search.ranking import (
 from library_pipeline.search.vectors import QuestionVectors
 from library_pipeline.settings import EncoderSettings, Settings
 
-_DEEPER = 4  # times as many results as are wanted, should most of them be look-alikes
+_DEEPER = 4  # times the number of results that are wanted, as most of them may be look-alikes
 
 
-def collapsed(
+def find_folded(
     connection: psycopg.Connection,
     questions: Sequence[Question],
     threshold: float,
@@ -45,8 +42,8 @@ def collapsed(
 ) -> list[Match]:
     """Return at most `wanted` matches, no two of which are as alike as `threshold`.
 
-    `ask` returns the best matches, as many as it is told. Alike is the weighted mean of the
-    encoders' cosines between two screenshots, as in the ranking. Looks at the 1,000 best at most.
+    `ask(k)` returns the `k` best matches. Two matches are as alike as the weighted mean of the
+    encoders' cosines between their screenshots. Reads at most the 1,000 best matches.
     """
     depth = min(MAX_RESULTS, _DEEPER * wanted)
     while True:
@@ -60,22 +57,20 @@ def collapsed(
 def _folded(
     matches: Sequence[Match], vectors: NDArray[np.float32], threshold: float
 ) -> list[Match]:
-    """Keep each match unless a better one is as alike as `threshold`; `vectors` (n, d) are theirs.
-
-    Rounding of halves must not keep a picture apart from itself.
-    """
+    """Fold each match under a better one that is as alike as `threshold`; `vectors` is (n, d)."""
     kept: list[int] = []
     under: dict[int, list[str]] = {}
-    for place, match in enumerate(matches):
-        alike = vectors[kept] @ vectors[place] if kept else np.empty(0, np.float32)
+    for index, match in enumerate(matches):
+        alike = vectors[kept] @ vectors[index] if kept else np.empty(0, np.float32)
+        # A halfvec is rounded: a picture must still count as equal to itself.
         if alike.size and alike.max() >= threshold - 1e-3:
             under[kept[int(alike.argmax())]].append(match.component_id)
         else:
-            kept.append(place)
-            under[place] = []
+            kept.append(index)
+            under[index] = []
     return [
-        replace(matches[place], rank=number, folded=tuple(under[place]))
-        for number, place in enumerate(kept, 1)
+        replace(matches[index], rank=number, folded=tuple(under[index]))
+        for number, index in enumerate(kept, 1)
     ]
 
 
@@ -94,10 +89,10 @@ def _vectors(
 
 
 class Finder:
-    """Answers which components look like pictures, fit texts or resemble components.
+    """Finds components that look like pictures, fit texts or resemble other components.
 
-    It asks the index's active encoders, whatever is configured by now. Safe in threads. What it
-    answered, and in how many seconds, `answered` is told.
+    It uses the active encoders of the index, also if the configuration has changed since. Safe in
+    threads. After each query it calls `answered(query, seconds)`.
     """
 
     def __init__(
@@ -112,9 +107,9 @@ class Finder:
         self._answered = answered
 
     def find(self, query: Query) -> list[Match]:
-        """Return the components that answer `query`, best first.
+        """Return the components that match `query`, best first.
 
-        Raises SearchError where it cannot be answered, EncoderError where a model cannot be had.
+        Raises SearchError for a query without an answer, EncoderError if a model cannot be loaded.
         """
         started = time.perf_counter()
         found = self._find(query)
@@ -126,14 +121,14 @@ class Finder:
         vectors = QuestionVectors(self._configured)
         if any(example.component is None for example in query.examples):
             with self._database.connect() as connection:
-                asked = self._asked(connection, query)
-            vectors.embed(asked, query.examples)  # while no connection is kept from others
+                encoders = self._encoders(connection, query)
+            # Embedding takes long: other requests can use the connection meanwhile.
+            vectors.embed(encoders, query.examples)
         with self._database.connect() as connection:
             questions = self._questions(connection, query, vectors)
-            asked = [each.component for each in query.examples if each.component is not None]
-            filters = replace(
-                query.filters, excluding=(*query.filters.excluding, *dict.fromkeys(asked))
-            )
+            examples = [each.component for each in query.examples if each.component is not None]
+            excluding = (*query.filters.excluding, *dict.fromkeys(examples))
+            filters = replace(query.filters, excluding=excluding)
 
             def ask(k: int, skip: int = 0) -> list[Match]:
                 return search(
@@ -148,39 +143,23 @@ class Finder:
             if query.collapse is None:
                 return ask(query.k, query.skip)
             wanted = query.skip + query.k
-            found = collapsed(connection, questions, query.collapse, wanted, ask)
+            found = find_folded(connection, questions, query.collapse, wanted, ask)
             return found[query.skip :]
-
-    def by_picture(
-        self, picture: ImageSource, *, k: int = 10, weights: Weights | None = None
-    ) -> list[Match]:
-        """Return the `k` components most like `picture`. Raises ImageError for a bad picture."""
-        return self.find(Query((Example(picture=read_image(picture)),), k, weights=weights))
-
-    def by_text(self, text: str, *, k: int = 10, weights: Weights | None = None) -> list[Match]:
-        """Return the `k` components that fit `text` best, by the encoders that read texts."""
-        return self.find(Query((Example(text=text),), k, weights=weights))
-
-    def like_component(
-        self, component_id: str, *, k: int = 10, weights: Weights | None = None
-    ) -> list[Match]:
-        """Return the `k` components most like another one, which is left out; loads no model."""
-        return self.find(Query((Example(component=component_id),), k, weights=weights))
 
     def encoder(
         self, connection: psycopg.Connection, name: str | None = None
     ) -> EncoderInfo | None:
-        """Return the active encoder called `name`, else the one that counts most.
+        """Return the active encoder `name`, or the one with the highest weight.
 
-        None where nothing is indexed yet. Raises SearchError for a name that is not active.
+        Returns None if nothing is indexed yet. Raises SearchError for a name that is not active.
         """
         active = active_encoders(connection)
         if not active:
             return None
-        asked = self._weighted(active, {name: 1.0} if name else None)
-        return max(asked, key=lambda each: asked[each])
+        weights = self._weighted(active, {name: 1.0} if name else None)
+        return max(weights, key=lambda each: weights[each])
 
-    def _asked(self, connection: psycopg.Connection, query: Query) -> dict[EncoderInfo, float]:
+    def _encoders(self, connection: psycopg.Connection, query: Query) -> dict[EncoderInfo, float]:
         return self._weighted(active_encoders(connection), query.weights)
 
     def _weighted(
@@ -192,21 +171,21 @@ class Finder:
     def _questions(
         self, connection: psycopg.Connection, query: Query, vectors: QuestionVectors
     ) -> list[Question]:
-        asked = self._asked(connection, query)
+        encoders = self._encoders(connection, query)
         questions = [
             Question(known, vector, weight)
-            for known, weight in asked.items()
+            for known, weight in encoders.items()
             if (vector := vectors.of(connection, known, query.examples)) is not None
         ]
         if missing := vectors.missing(query.examples):
             raise UnanswerableError(
                 f"there is no searchable component with the id {missing[0]!r}; "
-                "`library-pipeline status` says what is indexed"
+                "`library-pipeline status` lists the index"
             )
         if not questions:
-            names = ", ".join(f"{known.name} ({known.model})" for known in asked)
+            names = ", ".join(f"{known.name} ({known.model})" for known in encoders)
             raise UnanswerableError(
-                f"none of the encoders that were asked reads texts: {names}; search by a picture "
+                f"none of the encoders of this search reads texts: {names}; search by a picture "
                 "or by a component"
             )
         return questions
@@ -214,6 +193,6 @@ class Finder:
 
 @contextmanager
 def open_finder(settings: Settings) -> Iterator[Finder]:
-    """Yield a finder over the configured library."""
+    """Yield a finder over the library that `settings` name."""
     with open_database(settings) as database:
         yield Finder(database, settings.all_encoders)

@@ -56,8 +56,8 @@ def component_facts(component: IndexedComponent) -> dict[str, Any]:
 class FoundComponent(ComponentModel):
     """One search result; `scores` are cosine similarities by encoder, `score` their mean.
 
-    The mean is weighted; 1 is best. `folded` are ids of results that look all but the same, where
-    `collapse` was asked for.
+    The mean is weighted; 1 is best. `folded` are ids of results that look nearly the same; they
+    are set only with `collapse`.
     """
 
     rank: int
@@ -232,7 +232,7 @@ def show_search(
     request: Request, question: Annotated[SearchTerms, Query()], library: InLibrary
 ) -> Response:
     """Show what fits a text or resembles components; else the newest components."""
-    examples = _examples(library, question)  # an id nobody has is told before a model is loaded
+    examples = _examples(library, question)  # an unknown id is an error before a model loads
     matches = library.finder.find(question.query()) if question.asks else None
     return _render(request, library, question, matches, examples)
 

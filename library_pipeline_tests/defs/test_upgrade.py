@@ -12,6 +12,7 @@ import pytest
 
 from library_pipeline.database.connection import Database, lease
 from library_pipeline.encoders import EncoderError
+from library_pipeline.encoders.image import read_image
 from library_pipeline.index.activation import (
     encoder_coverages,
     find_encoder,
@@ -22,7 +23,7 @@ from library_pipeline.refresh.chunks import claim
 from library_pipeline.refresh.log import recent_refreshes
 from library_pipeline.sample_cms import SampleCms
 from library_pipeline.search.finder import Finder
-from library_pipeline.search.query import SearchError
+from library_pipeline.search.query import Example, Query, SearchError
 from library_pipeline.settings import load_settings
 from library_pipeline_tests.support.checkpoints import CENTRE_CROP, write_checkpoint
 from library_pipeline_tests.support.dagster_instance import Refresh
@@ -70,7 +71,7 @@ class Library:
 
     def ranking(self, seed: str = "c-2") -> list[tuple[str, float]]:
         """Return what a search by picture finds."""
-        found = self.finder.by_picture(picture(seed), k=4)
+        found = self.finder.find(Query((Example(picture=read_image(picture(seed))),), 4))
         return [(match.component_id, round(match.score, 6)) for match in found]
 
     def states(self) -> dict[str, tuple[str, int]]:
@@ -197,18 +198,18 @@ def test_search_asks_both_encoders_and_weighs_them(
     second = f"name: small, model: '{other_model}', device: cpu, weight: 0.4"
     configure(f"[{{model: demo, weight: 0.6}}, {{{second}}}]")
     library.refresh()
-    (best, *_) = library.finder.by_picture(picture("c-2"))
+    (best, *_) = library.finder.find(Query((Example(picture=read_image(picture("c-2"))),)))
     assert best.component_id == "c-2"
     assert set(best.scores) == {"clip", "small"}
-    for match in library.finder.by_text("a button"):
+    for match in library.finder.find(Query((Example(text="a button"),))):
         weighted = 0.6 * match.scores["clip"] + 0.4 * match.scores["small"]
         assert match.score == pytest.approx(weighted)
-    alike = library.finder.like_component("c-2", weights={"small": 1})
+    alike = library.finder.find(Query((Example(component="c-2"),), weights={"small": 1}))
     assert [set(match.scores) for match in alike] == [{"small"}] * 5
     with pytest.raises(
         SearchError, match="no encoder called dino is active; there is: clip, small"
     ):
-        library.finder.by_text("a button", weights={"dino": 1})
+        library.finder.find(Query((Example(text="a button"),), weights={"dino": 1}))
 
 
 def test_an_active_encoder_that_is_gone_is_named_with_the_ways_out(
@@ -222,7 +223,7 @@ def test_an_active_encoder_that_is_gone_is_named_with_the_ways_out(
     with pytest.raises(EncoderError, match=r"clip .* cannot be loaded: by now it is") as caught:
         library.ranking()
     assert "`library-pipeline reembed`, then" in str(caught.value)
-    assert len(library.finder.like_component("c-2")) == 5  # needs no model
+    assert len(library.finder.find(Query((Example(component="c-2"),)))) == 5  # needs no model
     assert library.refresh("reembed").ok
     make_active(library.connection, find_encoder(library.connection, "clip"))
     assert library.ranking()[0][0] == "c-2"

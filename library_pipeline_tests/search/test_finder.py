@@ -61,10 +61,10 @@ def test_a_question_that_waits_for_its_model_keeps_no_connection(
     monkeypatch.setattr("library_pipeline.search.vectors.load_registered", slowly)
     with pooled(database, 1) as kept, ThreadPoolExecutor(1) as other:
         pooled_finder = Finder(kept, load_settings().all_encoders)
-        waiting = other.submit(pooled_finder.by_text, "a card")
+        waiting = other.submit(pooled_finder.find, Query((Example(text="a card"),)))
         try:
             assert asked.wait(30)
-            assert ids(pooled_finder.like_component("c-1"))
+            assert ids(pooled_finder.find(Query((Example(component="c-1"),))))
         finally:
             loaded.set()
         assert len(waiting.result(60)) == 10
@@ -117,7 +117,7 @@ def test_a_crop_asks_with_a_part_of_the_picture(finder: Finder) -> None:
 
 
 def test_a_text_and_a_picture_count_together(finder: Finder) -> None:
-    alone = finder.by_text("a button", k=20)
+    alone = finder.find(Query((Example(text="a button"),), 20))
     shot = Image.open(io.BytesIO(picture("c-4"))).convert("RGB")
     both = finder.find(Query((Example(text="a button", weight=0.2), Example(picture=shot)), k=20))
     assert both[0].component_id == "c-4"

@@ -10,6 +10,7 @@ from library_pipeline.index.encoders import active_encoders
 from library_pipeline.refresh.comparison import count_due
 from library_pipeline.refresh.manifest import load_current_manifests
 from library_pipeline.search.finder import Finder
+from library_pipeline.search.query import Example, Query
 from library_pipeline.settings import Settings
 from library_pipeline.sources.factory import configured_sources
 
@@ -32,9 +33,15 @@ def measure_answers(settings: Settings) -> Answers:
                 raise RuntimeError("nothing is indexed")
             picture = (settings.home / "bundles" / digest[:2] / digest[2:4] / digest).read_bytes()
             return {
-                "search by picture": _times(lambda: finder.by_picture(picture)),
-                "search by text": _times(lambda: finder.by_text("a dark pricing table")),
-                "search by component": _times(lambda: finder.like_component(component_id)),
+                "search by picture": _times(
+                    lambda: finder.find(Query((Example(picture=picture),)))
+                ),
+                "search by text": _times(
+                    lambda: finder.find(Query((Example(text="a dark pricing table"),)))
+                ),
+                "search by component": _times(
+                    lambda: finder.find(Query((Example(component=component_id),)))
+                ),
                 "sensor: ask an unchanged CMS": _times(
                     lambda: load_current_manifests(database, sources, conditional=True)
                 ),
