@@ -13,7 +13,7 @@ from library_pipeline.encoders import EncoderError
 from library_pipeline.index.write import indexed_files
 from library_pipeline.refresh.outcomes import open_failures
 from library_pipeline.search.components import ComponentDetails
-from library_pipeline.search.query import Example, UnanswerableError
+from library_pipeline.search.query import Example, SearchError, UnanswerableError
 from library_pipeline.search.query import Query as SearchQuery
 from library_pipeline.search.ranking import Match
 from library_pipeline.web import links
@@ -88,10 +88,9 @@ def show_failures(request: Request, library: InLibrary) -> Response:
 
 def _neighbours(library: Library, found: ComponentDetails) -> tuple[Sequence[Match], str]:
     """Return the look-alikes, or none and the reason: the rest of the page needs no model."""
+    query = SearchQuery((Example(component=found.component_id),), NEIGHBOURS)
     try:
-        return library.finder.find(
-            SearchQuery((Example(component=found.component_id),), NEIGHBOURS)
-        ), ""
+        return library.finder.find(query), ""
     except (SearchError, EncoderError) as error:
         return [], str(error)
 
