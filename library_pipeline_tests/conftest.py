@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 
 from library_pipeline.database.connection import Database
 from library_pipeline.embedded_server import EmbeddedServer
@@ -49,6 +50,13 @@ def _group(item: pytest.Item) -> str | None:
         if name not in _IN_EACH_WORKER
     }
     return max(places, key=len, default=None)
+
+
+@pytest.fixture(autouse=True)
+def default_logging() -> Iterator[None]:
+    """A command that runs in the process of its test quiets the logs; the next test reads them."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)
