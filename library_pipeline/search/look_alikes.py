@@ -133,7 +133,12 @@ def compare_new(connection: psycopg.Connection, encoder: EncoderInfo) -> Compari
 
 
 def _pairs_of_indexes(pairs: Records, numbers: Indexes) -> Pairs:
-    """Return pairs of screenshot numbers as pairs of indexes into `numbers`."""
+    """Return pairs of screenshot numbers as pairs of indexes into `numbers`.
+
+    Leaves out pairs of screenshots that are gone.
+    """
+    known = np.isin(pairs["a"], numbers) & np.isin(pairs["b"], numbers)
+    pairs = pairs[known]
     order = np.argsort(numbers, kind="stable")
     a, b = (
         order[np.searchsorted(numbers, pairs[side], sorter=order)].astype(np.int32)

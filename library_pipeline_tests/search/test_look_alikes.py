@@ -117,3 +117,18 @@ def test_pairs_go_with_their_screenshots_and_encoders(connection: psycopg.Connec
     for table in ("look_alike", "compared", "atlas"):
         rows = connection.execute(f"select count(*) from pipeline.{table}").fetchone()  # type: ignore[arg-type]
         assert rows == (0,)
+
+
+def test_a_pair_whose_screenshot_is_gone_stops_no_comparison(
+    connection: psycopg.Connection,
+) -> None:
+    """Pairs have no foreign keys: a restored or truncated table must not fail every refresh."""
+    vectors = clustered(60)
+    encoder = put_vectors(connection, vectors[:40])
+    compare_new(connection, encoder)
+    connection.execute(
+        "delete from pipeline.compared where number in (select b from pipeline.look_alike)"
+    )
+    put_vectors(connection, vectors[40:], 40)
+    compare_new(connection, encoder)
+    assert_same(stored(connection), brute_force(vectors))

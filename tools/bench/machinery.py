@@ -79,7 +79,9 @@ def _timed_refresh(
         from library_pipeline.definitions import library_definitions  # noqa: PLC0415 - reads settings
 
         with database.connect() as connection:
-            connection.execute("truncate pipeline.screenshot, pipeline.bundle cascade")
+            connection.execute(
+                "truncate pipeline.screenshot, pipeline.bundle, pipeline.look_alike cascade"
+            )
         with patch.object(ModelEncoder, "embed_pixels", embed_pixels):
             started = time.perf_counter()
             result = run_refresh(
