@@ -13,7 +13,7 @@ from fastapi.responses import Response
 
 from library_pipeline.bundles.store import BundleStore
 from library_pipeline.catalog.encoder import EncoderInfo
-from library_pipeline.search.components import ComponentDetails
+from library_pipeline.search.browsing import ComponentDetails
 from library_pipeline.search.ranking import component_vector
 from library_pipeline.web.component_files import by_name, is_kept, json_of
 from library_pipeline.web.library import InLibrary

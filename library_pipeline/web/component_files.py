@@ -15,7 +15,7 @@ from fastapi import APIRouter, Request, Response
 from library_pipeline.bundles.store import BundleError, BundleStore
 from library_pipeline.catalog.component import FILE_KINDS
 from library_pipeline.index.write import thumbnails
-from library_pipeline.search.components import Revision, component_revisions, screenshot_format
+from library_pipeline.search.browsing import Revision, component_revisions, screenshot_format
 from library_pipeline.web.library import InLibrary, Library
 from library_pipeline.web.problems import Problem, QuestionError
 

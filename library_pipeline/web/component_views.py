@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from library_pipeline.encoders import EncoderError
 from library_pipeline.index.write import indexed_files
 from library_pipeline.refresh.outcomes import open_failures
-from library_pipeline.search.components import ComponentDetails
+from library_pipeline.search.browsing import ComponentDetails
 from library_pipeline.search.query import Example, SearchError, UnanswerableError
 from library_pipeline.search.query import Query as SearchQuery
 from library_pipeline.search.ranking import Match

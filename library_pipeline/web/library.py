@@ -21,7 +21,7 @@ from library_pipeline.catalog.encoder import EncoderInfo
 from library_pipeline.database.connection import Database
 from library_pipeline.encoders import EncoderError, ImageError, read_image
 from library_pipeline.index.encoders import active_encoders, load_registered
-from library_pipeline.search.components import ComponentDetails, component_details
+from library_pipeline.search.browsing import ComponentDetails, component_details
 from library_pipeline.search.facets import FacetIndex, Facets, Field, read_facet_index
 from library_pipeline.search.finder import Finder
 from library_pipeline.search.ranking import Filters, Match

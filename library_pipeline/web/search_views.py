@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from library_pipeline.catalog.component import IndexedComponent
-from library_pipeline.search.components import find_components, newest_components
+from library_pipeline.search.browsing import find_components, newest_components
 from library_pipeline.search.facets import Field
 from library_pipeline.search.query import UnanswerableError, attribute_word
 from library_pipeline.search.ranking import Match

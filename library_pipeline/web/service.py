@@ -23,11 +23,11 @@ from library_pipeline.index.encoders import active_encoders
 from library_pipeline.settings import Settings, load_settings
 from library_pipeline.shipped import shipped
 from library_pipeline.web import (
-    atlas,
+    atlas_views,
     compare,
     component_files,
     component_views,
-    duplicates,
+    duplicate_views,
     metrics,
     refresh_routes,
     search_views,
@@ -157,8 +157,8 @@ _ROUTERS = (
     component_files.router,
     search_views.api,
     component_views.api,
-    duplicates.router,
-    atlas.router,
+    duplicate_views.router,
+    atlas_views.router,
     events.router,
     refresh_routes.router,
     webhooks.router,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from library_pipeline.catalog.errors import ManifestError
-from library_pipeline.cli.doctor.check import Check
+from library_pipeline.cli.doctor.examination import Check
 from library_pipeline.cli.source.overview import brief_terms
 from library_pipeline.refresh.manifest_state import recorded_manifests
 from library_pipeline.settings import Settings, SettingsError

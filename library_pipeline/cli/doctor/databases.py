@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 
-from library_pipeline.cli.doctor.check import Check, gigabytes, one_line
+from library_pipeline.cli.doctor.examination import Check, gigabytes, one_line
 from library_pipeline.database.connection import open_unmigrated
 from library_pipeline.database.inspection import (
     brief_connection,

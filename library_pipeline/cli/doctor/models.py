@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from library_pipeline.cli.doctor.check import Check, gigabytes, one_line
+from library_pipeline.cli.doctor.examination import Check, gigabytes, one_line
 from library_pipeline.encoders import EncoderError
 from library_pipeline.encoders.checkpoint import DEMO, PINNED_REVISIONS, bad_name, read_checkpoint
 from library_pipeline.encoders.load import identify, load_configured

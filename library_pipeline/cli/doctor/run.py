@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from library_pipeline.cli.console import console, print_json
-from library_pipeline.cli.doctor.check import Check, Examination, State, examine
 from library_pipeline.cli.doctor.cms import check_manifests, check_sources
 from library_pipeline.cli.doctor.databases import check_dagster, check_database
+from library_pipeline.cli.doctor.examination import Check, Examination, State, examine
 from library_pipeline.cli.doctor.models import check_devices, check_encoders
 from library_pipeline.cli.doctor.system import (
     check_bundles,

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from library_pipeline import __version__
 from library_pipeline.bundles.store import BundleError, BundleStore
-from library_pipeline.cli.doctor.check import Check, gigabytes, one_line
+from library_pipeline.cli.doctor.examination import Check, gigabytes, one_line
 from library_pipeline.settings import (
     DAGSTER_DATABASE_VARIABLE,
     DATABASE_VARIABLE,

@@ -6,7 +6,6 @@ import time
 
 import pytest
 
-from library_pipeline.cli.doctor.check import Check
 from library_pipeline.cli.doctor.databases import (
     check_dagster,
     check_database,
@@ -14,6 +13,7 @@ from library_pipeline.cli.doctor.databases import (
     judge_server,
     judge_shared_memory,
 )
+from library_pipeline.cli.doctor.examination import Check
 from library_pipeline.database.connection import Database
 from library_pipeline.embedded_server import EmbeddedServer
 from library_pipeline.settings import load_settings

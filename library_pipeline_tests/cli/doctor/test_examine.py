@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr
 
-from library_pipeline.cli.doctor.check import Check, Examination, examine
+from library_pipeline.cli.doctor.examination import Check, Examination, examine
 from library_pipeline.cli.screen import settings_secrets
 from library_pipeline.settings import CmsSettings, Settings
 

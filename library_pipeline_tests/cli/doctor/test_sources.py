@@ -8,8 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from library_pipeline.cli.doctor.check import Check
 from library_pipeline.cli.doctor.cms import check_manifests, check_sources
+from library_pipeline.cli.doctor.examination import Check
 from library_pipeline.cli.doctor.system import check_webhooks
 from library_pipeline.refresh.manifest_state import record_unreadable
 from library_pipeline.sample_cms import SampleCms

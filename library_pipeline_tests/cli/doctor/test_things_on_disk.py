@@ -9,7 +9,7 @@ import pytest
 
 import library_pipeline.encoders
 from library_pipeline.bundles.store import BundleStore
-from library_pipeline.cli.doctor.check import Check
+from library_pipeline.cli.doctor.examination import Check
 from library_pipeline.cli.doctor.models import check_encoders
 from library_pipeline.cli.doctor.system import (
     check_bundles,
