@@ -59,7 +59,7 @@ def library(server: EmbeddedServer, settings: Settings) -> Iterator[Database]:
             (encoder,) = active_encoders(connection)
             compare_new(connection, encoder)
             # UMAP is worth the wait only for the pictures of the docs.
-            update_atlas(connection, encoder, umap="LIBRARY_TEST_SHOTS" in os.environ)
+            update_atlas(connection, encoder, umap=bool(os.environ.get("LIBRARY_TEST_SHOTS")))
         yield database
 
 
