@@ -180,7 +180,7 @@ class Finder:
         if missing := vectors.missing(query.examples):
             raise UnanswerableError(
                 f"there is no searchable component with the id {missing[0]!r}; "
-                "`library-pipeline status` lists the index"
+                "`library-pipeline status` shows the index"
             )
         if not questions:
             names = ", ".join(f"{known.name} ({known.model})" for known in encoders)

@@ -65,7 +65,7 @@ def no_component(component_id: str) -> Problem:
         404,
         "No such component",
         f"there is no searchable component with the id {component_id!r}; "
-        "`library-pipeline status` lists the index",
+        "`library-pipeline status` shows the index",
     )
 
 
