@@ -26,12 +26,12 @@ PAUSE = timedelta(hours=1)
 
 @contextmanager
 def _open_active_encoders(
-    context: dg.AssetExecutionContext, database: DatabaseResource, encoders: EncodersResource
+    database: DatabaseResource, encoders: EncodersResource
 ) -> Iterator[tuple[psycopg.Connection, list[EncoderInfo]]]:
     """Yield a connection and the active encoders; no screenshot is deleted meanwhile."""
     with (
         database.open() as db,
-        lease(db, context.run.run_id, BUNDLES_IN_USE),
+        lease(db, BUNDLES_IN_USE),
         db.connect() as connection,
     ):
         # Search does not ask candidates yet, so nothing shows their pairs or their map.
@@ -49,7 +49,7 @@ def look_alikes(
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Pairs of screenshots that look nearly the same. Only new ones are compared, with all."""
     metadata: dict[str, Any] = {}
-    with _open_active_encoders(context, database, encoders) as (connection, active):
+    with _open_active_encoders(database, encoders) as (connection, active):
         for encoder in active:
             result = compare_new(connection, encoder)
             if result is None:
@@ -88,7 +88,7 @@ def atlas(
     refresh closes, new screenshots are placed beside their nearest neighbours.
     """
     metadata: dict[str, Any] = {}
-    with _open_active_encoders(context, database, encoders) as (connection, active):
+    with _open_active_encoders(database, encoders) as (connection, active):
         for encoder in active:
             try:
                 update = update_atlas(connection, encoder, umap=config.lay_out)

@@ -29,7 +29,7 @@ MAX_COMPARED: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class ComparisonRow:
-    """What each component says under one name, None where it says nothing."""
+    """The values of the components for one name, None for a component without one."""
 
     name: str
     values: tuple[str | None, ...]
@@ -42,7 +42,7 @@ class ComparisonRow:
 
 @dataclass(frozen=True, slots=True)
 class SimilarPair:
-    """How alike two components are by each encoder: cosines by name; the places begin at 1."""
+    """The similarity of two components, numbered from 1: the cosine by each encoder's name."""
 
     first: int
     second: int

@@ -117,7 +117,7 @@ _WHY = {
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return how OpenAPI tells of answers with these statuses."""
+    """Return the OpenAPI description of error answers with these statuses."""
     return {status: {"model": Refusal, "description": _WHY[status]} for status in statuses}
 
 
@@ -131,8 +131,7 @@ def search(question: Annotated[SearchTerms, Query()], library: InLibrary) -> Res
     try:
         return answer_matches(library.finder.find(query))
     except UnanswerableError:
-        for component_id in (*question.like, *question.not_like):
-            library.component(component_id)  # says which one there is not
+        _examples(library, question)  # names an id that does not exist
         raise
 
 
@@ -153,8 +152,7 @@ def search_by_picture(
     try:
         _, matches = library.search_picture(*sent)
     except UnanswerableError:
-        for component_id in (*sent[1].like, *sent[1].not_like):
-            library.component(component_id)
+        _examples(library, sent[1])
         raise
     return answer_matches(matches)
 
@@ -201,7 +199,7 @@ pages = APIRouter(include_in_schema=False)
 
 @dataclass(frozen=True, slots=True)
 class SentPicture:
-    """A picture that was searched by: a small version as a data: URL, and its name."""
+    """The picture of a question: a small version as a data: URL, and its name."""
 
     preview: str
     name: str
@@ -209,9 +207,9 @@ class SentPicture:
 
 @dataclass(frozen=True, slots=True)
 class ResultPage:
-    """One page of results, `first` is the place of its first; `total` is how many there are.
+    """One page of results. `first` is the position of its first result, from 1 on.
 
-    The total of a question with a least score or folded look-alikes is not known.
+    `total` is the number of all results; with a least score or folded look-alikes it is unknown.
     """
 
     cards: Sequence[IndexedComponent]
@@ -222,7 +220,7 @@ class ResultPage:
 
     @property
     def last(self) -> int:
-        """The place of the last result on this page."""
+        """The position of the last result on this page."""
         return self.first + len(self.cards) - 1
 
 
@@ -298,7 +296,7 @@ def _folded(
 
 
 def _examples(library: Library, question: SearchTerms) -> dict[str, IndexedComponent]:
-    """Return the question's components by id; raises QuestionError where one is not there."""
+    """Return the question's components by id. Raises QuestionError for an unknown id."""
     ids = (*question.like, *question.not_like)
     if not ids:
         return {}
